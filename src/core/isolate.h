@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Giving up privileges for good.
+ */
+#ifndef MIMAMORI_CORE_ISOLATE_H
+#define MIMAMORI_CORE_ISOLATE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Looks a user up in /etc/passwd (no NSS: it must work in a static binary). 0 or -ENOENT/-errno. */
+int isolate_find_user(const char *name, uid_t *uid, gid_t *gid);
+
+/*
+ * Becomes uid:gid with no supplementary groups, no capability in any set (bounding and ambient
+ * included) and no_new_privs, and proves it. 0 or -errno: on failure the caller must exit.
+ */
+int isolate_drop(uid_t uid, gid_t gid);
+
+/* Keeps only these capabilities (bit n: capability n) in the permitted and effective sets, none
+ * inheritable, and drops all others from the bounding set. For the privileged helper. */
+int isolate_limit_caps(uint64_t keep);
+
+/* Closes every descriptor from `first` up, except those listed (n ≤ 16). */
+void isolate_close_from(int first, const int *keep, unsigned int n);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sensor's configuration: one struct, filled by the table in config.c, checked once, then const.
+ * mimamori.conf(5) describes every key.
+ */
+#ifndef MIMAMORI_SENSOR_CONFIG_H
+#define MIMAMORI_SENSOR_CONFIG_H
+
+#include "core/conf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum config_scope { CONFIG_SCOPE_HOST, CONFIG_SCOPE_GATEWAY };
+enum config_stdout { CONFIG_STDOUT_NONE, CONFIG_STDOUT_TEXT, CONFIG_STDOUT_EVE };
+
+struct sensor_config {
+	/* [sensor] */
+	char device[CONF_TEXT_LEN]; /* empty: the host's name */
+	char user[CONF_TEXT_LEN]; /* whom the engine becomes */
+	char source[CONF_TEXT_LEN]; /* "auto" or a source's name */
+	uint32_t scope; /* enum config_scope */
+	struct conf_names interfaces; /* none: all */
+	struct conf_prefixes home; /* gateway scope: the networks behind this device */
+	struct conf_prefixes ignore; /* peers never judged */
+
+	/* [packet] */
+	uint64_t ring_bytes, block_bytes;
+	uint64_t block_retire_ns;
+
+	/* [memory] */
+	uint32_t peers_new, peers_suspect, peers_known; /* quotas of the trie */
+	uint32_t contacts; /* answers waited for at a time */
+	uint32_t findings; /* open at a time */
+
+	/* [scan] */
+	uint32_t failures; /* first contacts in vain that make a scan */
+	struct conf_ports ambient_ports;
+	uint64_t quiet_ns; /* shortest silence that ends a scan */
+
+	/* [output] */
+	char event_file[CONF_TEXT_LEN]; /* empty: none */
+	uint64_t file_max_bytes;
+	uint32_t file_keep;
+	uint64_t file_hourly_bytes;
+	uint32_t stdout_mode; /* enum config_stdout */
+	bool syslog;
+	char syslog_socket[CONF_TEXT_LEN];
+	char on_finding[CONF_TEXT_LEN]; /* an executable and its arguments, split at blanks; no shell */
+	char on_finding_user[CONF_TEXT_LEN];
+	uint32_t on_finding_per_minute;
+	uint32_t on_finding_at_once;
+	uint64_t on_finding_timeout_ns;
+};
+
+extern const struct conf_table sensor_config_table;
+
+#define SENSOR_CONFIG_PATH "/etc/mimamori/mimamori.conf"
+
+/* Checks what one key alone cannot show (quotas against the pool, files' directories, a
+ * relative executable path). 0 or -EINVAL with a sentence. */
+int sensor_config_check(const struct sensor_config *c, char error[CONF_ERROR_LEN]);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The classic BPF program of the packet source: lets through only what detection needs.
+ *
+ * It runs on a SOCK_DGRAM packet socket, so offset 0 is the network header whatever the link is.
+ * What passes, of packets to this host or sent by it (not broadcast, multicast, other hosts'):
+ *   - TCP but plain data (ACK without SYN, FIN, RST): first packets, ends, refusals, both ways;
+ *   - the first fragments of a TCP segment, and later ones that can still hold its header;
+ *   - UDP coming in to a port below the ephemeral range where nothing listens (the list is part
+ *     of the program, which is rebuilt when it changes);
+ *   - ICMP and ICMPv6 destination unreachable that this host sends;
+ *   - IPv6 with extension headers coming in, for user space to follow the chain.
+ * Everything else costs no wakeup. See linux/Documentation/networking/filter.rst.
+ */
+#ifndef MIMAMORI_SENSOR_FILTER_H
+#define MIMAMORI_SENSOR_FILTER_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FILTER_MAX_INSNS 512
+#define FILTER_MAX_UDP_PORTS 64 /* more listeners: the highest are left to user space to ignore */
+#define FILTER_MAX_INTERFACES 32
+
+struct filter_params {
+	/* Interfaces to pass (n_only > 0) or to drop (loopback, members of a bridge or bond, whose
+	 * packets are seen again on their master). */
+	int only[FILTER_MAX_INTERFACES];
+	unsigned int n_only;
+	int skip[FILTER_MAX_INTERFACES];
+	unsigned int n_skip;
+	/* Frames that still carry a VLAN tag with an id: they are seen again on the VLAN's own
+	 * interface, or are not for this host. */
+	bool pass_tagged;
+	uint16_t udp_open[FILTER_MAX_UDP_PORTS]; /* ports where this host serves UDP */
+	unsigned int n_udp_open;
+	uint16_t ephemeral_first; /* of net.ipv4.ip_local_port_range: from here up UDP is not passed */
+	uint32_t snaplen; /* bytes kept of what passes */
+};
+
+/* Writes the program; its length in instructions, or -E2BIG, or -EINVAL (more of anything than
+ * its FILTER_MAX). */
+int filter_build(const struct filter_params *params, struct sock_filter prog[FILTER_MAX_INSNS]);
+
+/* Attaches it to a socket at once, replacing the one before. 0 or -errno. No privilege needed. */
+int filter_attach(int fd, const struct filter_params *params);
+
+/* Attaches "drop everything": between opening a socket and binding it. 0 or -errno. */
+int filter_attach_closed(int fd);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The privileged helper: the small process that keeps what privilege the sensor needs.
+ *
+ * Theory of operation
+ * -------------------
+ * `run` starts as root and forks. The parent becomes the helper; the child, the engine, gives up
+ * everything. They speak over a SOCK_SEQPACKET socketpair: fixed-size typed requests, at most
+ * HELPER_MAX_MESSAGE bytes, each answered by one reply, with a descriptor where one was asked for.
+ * No request carries a path, a command or an interface: what may be opened, rotated or started is
+ * fixed by the configuration that the helper read before it forked, so that an engine in an
+ * attacker's hands gains nothing but what is configured anyway.
+ *
+ * The helper distrusts its client: a message of wrong size, unknown type, with descriptors or out
+ * of order is refused and counted; more than HELPER_MAX_REFUSED of them end the sensor.
+ */
+#ifndef MIMAMORI_SENSOR_HELPER_H
+#define MIMAMORI_SENSOR_HELPER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sensor_config;
+
+#define HELPER_MAX_MESSAGE 4352 /* an event and the message header */
+#define HELPER_MAX_REFUSED 16
+#define HELPER_ERROR_LEN 256
+
+enum helper_request {
+	HELPER_OPEN_SOURCE = 1, /* arg: index in source_table; reply carries the descriptor */
+	HELPER_OPEN_EVENTS, /* the event file, opened for appending; reply carries it */
+	HELPER_ROTATE_EVENTS, /* rename FILE to FILE.1 .. FILE.keep, open anew; reply carries it */
+	HELPER_ON_FINDING, /* arg: severity; payload: the event line. Starts the executable */
+};
+
+/* Client side: the engine's end. Embedded. */
+struct helper_client {
+	int fd;
+};
+
+/*
+ * Sends a request and waits for its reply. A descriptor that comes with it, >= 0, is the caller's;
+ * 0 for requests that give none; -errno from the helper with its sentence in error.
+ */
+int helper_call(struct helper_client *c, enum helper_request request, uint32_t arg,
+		const void *payload, size_t payload_len, char error[HELPER_ERROR_LEN]);
+
+/*
+ * Serves the engine until it closes its end or exits, then reaps it, with signals: TERM and INT are
+ * passed on, HUP too; the engine's death by signal is logged. on_finding children get argv,
+ * the event on standard input through a pipe or memfd, a clean environment, the user configured, no
+ * descriptors but 0-2, and are killed after config's timeout (its timer is armed only while one runs); at
+ * most config's number run at a time. Returns the exit code for the process.
+ */
+int helper_serve(const struct sensor_config *config, int fd, pid_t engine);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host's own listening ports: the ground truth of a probe's outcome.
+ *
+ * A cached listing over sock_diag(7), no privilege needed. It is read again only when it could
+ * have changed: when it is older than LISTENERS_MIN_AGE_MS and someone asks about a port that it
+ * does not hold. A flood of questions costs at most one listing per that time.
+ */
+#ifndef MIMAMORI_SENSOR_LISTENERS_H
+#define MIMAMORI_SENSOR_LISTENERS_H
+
+#include "core/addr.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LISTENERS_MAX 256
+#define LISTENERS_PUBLISHED_MAX 64
+#define LISTENERS_MIN_AGE_MS 1000
+
+enum listeners_answer { LISTENERS_CLOSED, LISTENERS_OPEN };
+
+struct listener {
+	struct addr addr; /* unspecified: any address */
+	uint16_t port;
+	uint8_t udp;
+	uint8_t v6only; /* an any-address socket of IPv6 that takes no IPv4 */
+	uint8_t v4; /* an any-address socket of IPv4 only */
+};
+
+struct listeners {
+	int fd; /* sock_diag socket; -1: no ground truth (replay, tests) */
+	unsigned int count;
+	struct listener entry[LISTENERS_MAX];
+	/* Ports that answered SYN/ACK without a local listener: published by DNAT or a container. */
+	unsigned int n_published, published_next;
+	struct {
+		struct addr addr;
+		uint16_t port;
+	} published[LISTENERS_PUBLISHED_MAX];
+	uint64_t read_ns; /* clock time of the last listing */
+	uint64_t listings, failures, left_out; /* counters */
+	uint32_t generation; /* changes when the set of UDP ports or the TCP list changes */
+};
+
+/* Opens and reads once. 0 or -errno. Embedded. */
+int listeners_init(struct listeners *l, uint64_t now_ns);
+void listeners_done(struct listeners *l);
+
+/* Does something on this host serve addr:port? May re-read the listing (see above). */
+enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct addr self, uint16_t port,
+				       uint64_t now_ns);
+
+/* Reads the listing now unless it is younger than LISTENERS_MIN_AGE_MS. 0 or -errno. */
+int listeners_refresh(struct listeners *l, uint64_t now_ns);
+
+/* The host answered SYN/ACK from addr:port: remember it as open. */
+void listeners_publish(struct listeners *l, struct addr self, uint16_t port);
+
+/* The distinct UDP ports served, ascending, for the filter. Returns how many were written. */
+unsigned int listeners_udp_ports(const struct listeners *l, uint16_t *ports, unsigned int max);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From bytes at the network header to struct packet: the part of a packet that detection needs.
+ *
+ * Live and replayed packets pass the same parser. It reads IPv4 with options and IPv6 with
+ * extension headers (RFC 8200), joins the first fragments of a TCP header that was cut in pieces
+ * (RFC 1858 describes the attack), and looks into ICMP errors for the datagram they speak of.
+ */
+#ifndef MIMAMORI_SENSOR_PACKET_H
+#define MIMAMORI_SENSOR_PACKET_H
+
+#include "core/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_PSH 0x08
+#define TCP_ACK 0x10
+#define TCP_URG 0x20
+
+/* How much of a packet, from its network header, the parser can use: IPv6, a usual chain of
+ * extension headers, and a TCP header with full options. */
+#define PACKET_SNAPLEN 136
+#define PACKET_MAX_EXTENSIONS 8 /* longer IPv6 chains are malformed (counted) */
+#define PACKET_FRAGMENT_SLOTS 16 /* TCP headers in pieces that are waited for at a time */
+
+enum packet_dir {
+	PACKET_DIR_IN, /* came to this host, or through it */
+	PACKET_DIR_OUT, /* sent by this host */
+	PACKET_DIR_UNKNOWN, /* replay */
+};
+
+enum packet_proto {
+	PACKET_TCP,
+	PACKET_UDP,
+	PACKET_ICMP_ECHO, /* echo request, v4 or v6 */
+	PACKET_ICMP_ECHO_REPLY,
+	/* A port, protocol, host or net unreachable, or "administratively prohibited". src and dst and
+	 * the ports are those of the *quoted* datagram turned around: src is who was asked and did
+	 * not serve, dst is who had asked; quoted_proto says how. */
+	PACKET_UNREACHABLE,
+	PACKET_ARP_REQUEST, /* src asks for dst (IPv4); replay only */
+	PACKET_OTHER,
+};
+
+/* What parsing came to. Everything but OK is counted by the source and goes no further. */
+enum packet_result {
+	PACKET_OK,
+	PACKET_IGNORED, /* well-formed, nothing for detection (plain data, other protocols) */
+	PACKET_PENDING, /* a fragment that waits for its sibling */
+	PACKET_TRUNCATED, /* ends before its headers do */
+	PACKET_MALFORMED, /* contradicts itself: lengths, versions, header chains */
+	PACKET_RESULTS,
+};
+
+struct packet {
+	uint64_t t_ns; /* clock time, set by the source */
+	struct addr src, dst;
+	uint16_t sport, dport; /* host order; 0 for ICMP */
+	uint8_t proto; /* enum packet_proto */
+	uint8_t quoted_proto; /* PACKET_UNREACHABLE: PACKET_TCP or PACKET_UDP or PACKET_OTHER */
+	uint8_t dir; /* enum packet_dir */
+	uint8_t ttl;
+	uint16_t ip_id; /* IPv4; 0 in IPv6 */
+	uint8_t tcp_flags; /* the eight flag bits */
+	uint8_t fragmented; /* its TCP header came in pieces */
+	uint8_t tcp_options; /* PACKET_OPT_* bits */
+	uint8_t unreachable_port; /* PACKET_UNREACHABLE: it is the port that is closed */
+	uint16_t tcp_window;
+	uint16_t payload; /* transport payload bytes by the IP length, saturated */
+	uint32_t tcp_seq, tcp_ack;
+	int32_t ifindex; /* live; 0 in replay */
+};
+
+#define PACKET_OPT_ANY 0x01 /* the header is longer than 20 bytes */
+#define PACKET_OPT_MSS 0x02
+#define PACKET_OPT_SACK 0x04
+#define PACKET_OPT_TIMESTAMP 0x08
+#define PACKET_OPT_WSCALE 0x10
+#define PACKET_OPT_BAD 0x20 /* options that do not parse */
+
+struct packet_fragment {
+	struct addr src, dst;
+	uint32_t id;
+	uint8_t have; /* bit i: eight-byte unit i of the TCP header has been seen */
+	uint8_t used;
+	uint8_t bytes[24];
+};
+
+/* Holds what outlives one packet: TCP headers in pieces. Embedded, no heap. */
+struct packet_parser {
+	struct packet_fragment fragment[PACKET_FRAGMENT_SLOTS];
+	unsigned int next_slot;
+	uint64_t counts[PACKET_RESULTS];
+};
+
+void packet_parser_init(struct packet_parser *pp);
+
+/*
+ * Parses `captured` bytes at the network header of an IPv4 or IPv6 packet (`wire_len` as it was on
+ * the wire). ethertype: 0x0800 or 0x86dd, or 0 to go by the version nibble. Fills all of *out but
+ * t_ns, dir and ifindex when it returns PACKET_OK; counts the result either way.
+ *
+ * A TCP packet of plain data (ACK set, no SYN, FIN or RST) is PACKET_IGNORED, as the live filter
+ * drops it: packet_is_plain_data().
+ */
+enum packet_result packet_parse(struct packet_parser *pp, uint16_t ethertype, const uint8_t *bytes,
+				size_t captured, size_t wire_len, struct packet *out);
+
+/* An ARP request body (after the link header), into PACKET_ARP_REQUEST. Gratuitous: ignored. */
+enum packet_result packet_parse_arp(struct packet_parser *pp, const uint8_t *bytes, size_t captured,
+				    struct packet *out);
+
+static inline bool packet_is_plain_data(uint8_t tcp_flags)
+{
+	return (tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A source of probes: a backend that sees traffic and hands struct packet to the engine.
+ *
+ * Sources are a table of functions behind one struct; adding one is a file and a row in
+ * source_table (source.c).
+ */
+#ifndef MIMAMORI_SENSOR_SOURCE_H
+#define MIMAMORI_SENSOR_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct engine;
+struct host;
+struct listeners;
+struct clock;
+struct sensor_config;
+
+struct source_stats {
+	uint64_t packets; /* reached the source */
+	uint64_t parsed; /* handed to the engine */
+	uint64_t ignored; /* nothing for detection */
+	uint64_t truncated, malformed, pending; /* see enum packet_result */
+	uint64_t lost; /* the kernel had no room for, by its own count */
+};
+
+/* What a live source is given. All borrowed for the source's life. */
+struct source_env {
+	const struct sensor_config *config;
+	struct host *host;
+	struct listeners *listeners;
+	struct clock *clock;
+	int privileged_fd; /* the descriptor the helper opened for this source; now the source's */
+};
+
+struct source {
+	const struct source_ops *ops;
+	void *state;
+};
+
+struct source_ops {
+	const char *name; /* as in --source */
+	const char *cannot_see; /* one sentence for the operator, said at start */
+	/* Runs in the privileged helper: opens what needs privilege, ring and all, and returns the
+	 * descriptor, or -errno with a sentence in error that says what, why and what to do. */
+	int (*open_privileged)(const struct sensor_config *config, char *error, size_t error_len);
+	/* Runs in the engine's process, unprivileged. 0 or -errno with a sentence in error. */
+	int (*start)(struct source *s, const struct source_env *env, char *error, size_t error_len);
+	/* Hands everything that waits to engine_packet(). `hurry`: the descriptor polled readable.
+	 * Returns how many packets it handed over, or -errno when the source is dead. */
+	int (*read)(struct source *s, struct engine *engine);
+	/* Links, addresses or listeners changed: adapt the filter. 0 or -errno. */
+	int (*reconfigure)(struct source *s);
+	int (*fd)(const struct source *s); /* to poll for reading */
+	void (*stats)(struct source *s, struct source_stats *out);
+	void (*stop)(struct source *s);
+};
+
+/* NULL-terminated, best first: the ladder that `auto` climbs down. */
+extern const struct source_ops *const source_table[];
+
+const struct source_ops *source_named(const char *name);
+
+extern const struct source_ops source_packet;
+
+#endif
