@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/fingerprint.h"
+
+#include "sensor/packet.h"
+
+const char *const fingerprint_names[FINGERPRINT_COUNT] = {
+	[FINGERPRINT_MIRAI] = "mirai",
+	[FINGERPRINT_MASSCAN] = "masscan",
+	[FINGERPRINT_ZMAP] = "zmap",
+	[FINGERPRINT_NMAP] = "nmap-raw",
+};
+
+#define ZMAP_IP_ID 54321
+#define NMAP_WINDOW 1024
+
+uint8_t fingerprint_tcp(const struct packet *p)
+{
+	uint32_t low = (uint32_t)p->dst.lo;
+	uint8_t marks = 0;
+
+	if (addr_is_v4(p->dst)) {
+		/* The marks' sources are facts about each program's code: Mirai's scanner.c, masscan's
+		 * templ-pkt.c, ZMap's packet.h. */
+		if (p->tcp_seq == low)
+			marks |= 1 << FINGERPRINT_MIRAI;
+		if (p->ip_id == (uint16_t)(low ^ p->dport ^ p->tcp_seq))
+			marks |= 1 << FINGERPRINT_MASSCAN;
+		if (p->ip_id == ZMAP_IP_ID)
+			marks |= 1 << FINGERPRINT_ZMAP;
+	}
+	if (p->tcp_window == NMAP_WINDOW && (p->tcp_flags & TCP_SYN) &&
+	    p->tcp_options == (PACKET_OPT_ANY | PACKET_OPT_MSS))
+		marks |= 1 << FINGERPRINT_NMAP;
+	return marks;
+}
+
+bool fingerprint_raw_syn(const struct packet *p)
+{
+	return !(p->tcp_options & (PACKET_OPT_SACK | PACKET_OPT_TIMESTAMP | PACKET_OPT_WSCALE));
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A probe: one packet or connection attempt, reduced to peer, target, kind and outcome.
+ */
+#ifndef MIMAMORI_SENSOR_PROBE_H
+#define MIMAMORI_SENSOR_PROBE_H
+
+#include "core/addr.h"
+
+#include <stdint.h>
+
+/* By what kind of packet it was tried; in the order of the signature ids (mimamori-events(7)). */
+enum probe_kind {
+	PROBE_SYN, /* a SYN no ordinary TCP sends: no options, or MSS alone */
+	PROBE_CONNECT, /* an ordinary SYN: connect(2) */
+	PROBE_FIN,
+	PROBE_NULL,
+	PROBE_XMAS, /* FIN, PSH, URG */
+	PROBE_ACK, /* ACK or window scan: it cannot be told which */
+	PROBE_MAIMON, /* FIN, ACK out of any connection */
+	PROBE_UDP,
+	PROBE_ECHO, /* ICMP or ICMPv6 echo request */
+	PROBE_ARP,
+	PROBE_CUSTOM, /* other flags that no TCP sends */
+	PROBE_KINDS,
+};
+
+enum probe_outcome {
+	PROBE_UNKNOWN, /* no answer yet */
+	PROBE_CLOSED, /* nothing listens, says the host's own listing; no answer seen yet */
+	PROBE_OPEN,
+	PROBE_REFUSED, /* RST or ICMP unreachable seen */
+	PROBE_UNANSWERED, /* waited for in vain */
+};
+
+struct probe {
+	struct addr peer, self;
+	uint16_t peer_port, port; /* host order; 0 where the kind has none */
+	uint8_t kind; /* enum probe_kind */
+	uint8_t outcome; /* enum probe_outcome */
+	uint8_t tools; /* FINGERPRINT_* bits of the packet */
+};
+
+#endif
