@@ -18,6 +18,7 @@
 
 struct clock {
 	uint64_t now_ns;
+	uint64_t read_ns; /* live: CLOCK_BOOTTIME when it was last read; 0 in replay */
 	int64_t wall_offset_ns; /* Unix time minus clock time */
 	uint64_t backwards; /* how many times a time was earlier than the one before */
 };
@@ -26,13 +27,21 @@ struct clock {
 void clock_init_replay(struct clock *c);
 /* Starts at CLOCK_BOOTTIME and measures the offset to CLOCK_REALTIME. */
 void clock_init_live(struct clock *c);
-/* Reads both kernel clocks again: once per batch of packets, so that a stepped wall clock shows. */
+/*
+ * Reads both kernel clocks again: once per batch of packets, so that a stepped wall clock shows.
+ * Does not move now_ns: packets that waited still happened at their own times.
+ */
 void clock_sync_live(struct clock *c);
+/* Syncs and moves to the present: for timers, when no packet tells the time. Returns now_ns. */
+uint64_t clock_catch_up(struct clock *c);
 
 /* Moves to t_ns unless that is in the past; returns the time that now holds. */
 uint64_t clock_advance(struct clock *c, uint64_t t_ns);
 
-/* The clock time of a packet that the kernel stamped with Unix time wall_ns. */
+/*
+ * The clock time of a packet that the kernel stamped with Unix time wall_ns. Live it is never
+ * before now_ns nor after the last reading of the clock, whatever the wall clock did since.
+ */
 uint64_t clock_from_wall(const struct clock *c, uint64_t wall_ns);
 uint64_t clock_to_wall(const struct clock *c, uint64_t t_ns);
 

@@ -3,8 +3,9 @@
  * The event writer: one JSON object as one line in a fixed buffer.
  *
  * Nothing is allocated. What does not fit marks the line as overflowed and event_end() then
- * fails: a half event is never written. Text is escaped (RFC 8259): quotes, backslash, control bytes;
- * bytes that are no UTF-8 become U+FFFD, so that a line is always valid JSON.
+ * fails: a half event is never written. Text is escaped (RFC 8259): quotes, backslash, control
+ * characters (also those beyond ASCII, since people read events in terminals); bytes that are no
+ * UTF-8 become U+FFFD, so that a line is always valid JSON.
  */
 #ifndef MIMAMORI_CORE_EVENT_H
 #define MIMAMORI_CORE_EVENT_H
@@ -21,12 +22,13 @@ struct event {
 	size_t len;
 	unsigned int depth;
 	uint32_t nonempty; /* bit d: the object or array at depth d has a member already */
+	uint32_t arrays; /* bit d: at depth d it is an array */
 	bool overflow;
 };
 
 /* Opens the outermost object. */
 void event_begin(struct event *ev);
-/* Closes it, adds the newline and NUL. Its length with the newline, or -EOVERFLOW. */
+/* Closes it, adds the newline and NUL. Its length with the newline, or -EOVERFLOW and no line. */
 int event_end(struct event *ev);
 
 /* key is NULL inside arrays. */
