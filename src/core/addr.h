@@ -100,15 +100,19 @@ bool addr_is_unspecified(struct addr a);
 
 /* Text to address, either family, no scope id. 0 or -EINVAL; *out untouched on failure. */
 int addr_parse(const char *text, struct addr *out);
-/* RFC 5952 text; a mapped address prints as plain IPv4. Returns buf. */
+/* RFC 5952 text, as inet_ntop(3) writes it; a mapped address prints as plain IPv4. Returns buf. */
 const char *addr_format(struct addr a, char buf[ADDR_STRLEN]);
 
 /*
  * "192.0.2.0/24", "2001:db8::/32" or a bare address (a full-length prefix). Host bits set beyond
- * the length are an error, since they are usually a typing mistake. 0 or -EINVAL.
+ * the length are an error, since they are usually a typing mistake. 0 or -EINVAL; *out untouched
+ * on failure.
  */
 int prefix_parse(const char *text, struct prefix *out);
-/* As written by people: an IPv4 prefix prints with its own 0..32 length. Returns buf. */
+/*
+ * As written by people: an IPv4 prefix prints with its own 0..32 length. The length is always
+ * there, "192.0.2.1/32" included. Returns buf.
+ */
 const char *prefix_format(const struct prefix *p, char buf[PREFIX_STRLEN]);
 
 #endif
