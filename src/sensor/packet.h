@@ -27,6 +27,7 @@
 #define PACKET_SNAPLEN 136
 #define PACKET_MAX_EXTENSIONS 8 /* longer IPv6 chains are malformed (counted) */
 #define PACKET_FRAGMENT_SLOTS 16 /* TCP headers in pieces that are waited for at a time */
+#define PACKET_FRAGMENT_BYTES 24 /* kept of each: its fixed part, in whole eight-byte units */
 
 enum packet_dir {
 	PACKET_DIR_IN, /* came to this host, or through it */
@@ -71,7 +72,7 @@ struct packet {
 	uint8_t tcp_options; /* PACKET_OPT_* bits */
 	uint8_t unreachable_port; /* PACKET_UNREACHABLE: it is the port that is closed */
 	uint16_t tcp_window;
-	uint16_t payload; /* transport payload bytes by the IP length, saturated */
+	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
 	uint32_t tcp_seq, tcp_ack;
 	int32_t ifindex; /* live; 0 in replay */
 };
@@ -86,9 +87,9 @@ struct packet {
 struct packet_fragment {
 	struct addr src, dst;
 	uint32_t id;
-	uint8_t have; /* bit i: eight-byte unit i of the TCP header has been seen */
+	uint8_t have; /* bits 0-2: bytes 0-7, 8-15, 16-19 of the header were seen; bit 3: 20-23 */
 	uint8_t used;
-	uint8_t bytes[24];
+	uint8_t bytes[PACKET_FRAGMENT_BYTES];
 };
 
 /* Holds what outlives one packet: TCP headers in pieces. Embedded, no heap. */

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/packet.h"
+
+#include "core/cursor.h"
+#include "sensor/packet-fragment.h"
+#include "sensor/packet-ip.h"
+
+#include <string.h>
+
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_IPV6 0x86dd
+
+#define TCP_HEADER 20
+
+static enum packet_result fill(const struct packet_view *v, uint8_t proto, struct packet *out)
+{
+	struct addr src, dst;
+
+	if (!packet_addresses(v, &src, &dst))
+		return PACKET_MALFORMED;
+	*out = (struct packet){
+		.t_ns = out->t_ns,
+		.dir = out->dir,
+		.ifindex = out->ifindex,
+		.src = src,
+		.dst = dst,
+		.proto = proto,
+		.ttl = v->ttl,
+		.ip_id = v->ip_id,
+		.payload = v->len > UINT16_MAX ? UINT16_MAX : (uint16_t)v->len,
+	};
+	return PACKET_OK;
+}
+
+/* RFC 9293 §3.2; window scale and timestamps: RFC 7323; SACK permitted: RFC 2018. */
+static uint8_t tcp_options(struct cursor c)
+{
+	uint8_t kind, len, seen = PACKET_OPT_ANY;
+
+	while (cursor_u8(&c, &kind) && kind != 0) {
+		if (kind == 1)
+			continue;
+		if (!cursor_u8(&c, &len) || len < 2 || !cursor_skip(&c, len - 2U))
+			return seen | PACKET_OPT_BAD;
+		if (kind == 2 && len == 4)
+			seen |= PACKET_OPT_MSS;
+		else if (kind == 3 && len == 3)
+			seen |= PACKET_OPT_WSCALE;
+		else if (kind == 4 && len == 2)
+			seen |= PACKET_OPT_SACK;
+		else if (kind == 8 && len == 10)
+			seen |= PACKET_OPT_TIMESTAMP;
+		else if ((kind >= 2 && kind <= 4) || kind == 8)
+			seen |= PACKET_OPT_BAD;
+	}
+	return seen;
+}
+
+/* h: the fixed part; v: what follows the options; whole: the options are all there. */
+static enum packet_result tcp_fill(const struct packet_view *v, const uint8_t *h,
+				   struct cursor options, bool whole, struct packet *out)
+{
+	enum packet_result r = fill(v, PACKET_TCP, out);
+	bool any = h[12] >> 4 > TCP_HEADER / 4;
+
+	if (r)
+		return r;
+	out->sport = be16(h);
+	out->dport = be16(h + 2);
+	out->tcp_seq = be32(h + 4);
+	out->tcp_ack = be32(h + 8);
+	out->tcp_flags = h[13];
+	out->tcp_window = be16(h + 14);
+	out->tcp_options = any ? tcp_options(options) : 0;
+	if (!whole) /* cut by the fragment's end, which is not the sender's mistake */
+		out->tcp_options &= (uint8_t)~PACKET_OPT_BAD;
+	return PACKET_OK;
+}
+
+static enum packet_result tcp_pieces(struct packet_parser *pp, struct packet_view *v,
+				     struct packet *out)
+{
+	struct packet_piece piece = { .id = v->fragment_id, .unit = v->unit, .more = v->more };
+	uint8_t header[PACKET_FRAGMENT_BYTES];
+	size_t len, options, size, begin = (size_t)v->unit * FRAGMENT_UNIT;
+	enum packet_result r;
+	struct cursor c;
+	const uint8_t *p;
+
+	if (v->unit >= FRAGMENT_HEADER_UNITS)
+		return PACKET_IGNORED;
+	/* The first fragment must hold the whole chain (RFC 7112 §5), so then it holds more than
+	 * extension headers, and the transport header does not begin where the offsets do. */
+	if (v->len == 0 || v->cut_chain)
+		return PACKET_MALFORMED;
+	/* IPv4 has no rule for a middle fragment that ends within a unit; Linux cuts it down. */
+	if (v->more)
+		v->len -= v->len % FRAGMENT_UNIT;
+	len = v->len;
+	r = packet_take(v, len < sizeof(header) - begin ? len : sizeof(header) - begin, &p);
+	if (r)
+		return r;
+	if (!packet_addresses(v, &piece.src, &piece.dst))
+		return PACKET_MALFORMED;
+	size = packet_fragment_join(pp, &piece, cursor_over(p, (size_t)(v->c.pos - p)), header);
+	if (!size)
+		return PACKET_PENDING;
+	if (packet_is_plain_data(header[13]))
+		return PACKET_IGNORED;
+	options = (size_t)(header[12] >> 4) * 4;
+	if (options < TCP_HEADER)
+		return PACKET_MALFORMED;
+	c = cursor_over(header, options < size ? options : size);
+	cursor_skip(&c, TCP_HEADER);
+	v->len = begin + len > options ? begin + len - options : 0;
+	r = tcp_fill(v, header, c, options <= size, out);
+	if (!r)
+		out->fragmented = 1;
+	return r;
+}
+
+static inline enum packet_result read_tcp(struct packet_parser *pp, struct packet_view *v,
+					  struct packet *out)
+{
+	const uint8_t *h, *options;
+	enum packet_result r;
+	size_t size;
+	bool whole;
+
+	if (__builtin_expect(v->unit || (v->more && v->len < TCP_HEADER), 0))
+		return tcp_pieces(pp, v, out);
+	r = packet_take(v, TCP_HEADER, &h);
+	if (r)
+		return r;
+	if (packet_is_plain_data(h[13]))
+		return PACKET_IGNORED;
+	if (h[12] >> 4 < TCP_HEADER / 4)
+		return PACKET_MALFORMED;
+	size = (size_t)(h[12] >> 4) * 4 - TCP_HEADER;
+	whole = size <= v->len || !v->more;
+	if (!whole)
+		size = v->len;
+	r = packet_take(v, size, &options);
+	if (r)
+		return r;
+	return tcp_fill(v, h, cursor_over(options, size), whole, out);
+}
+
+/* RFC 768. A length that disagrees with IP's is dropped by hosts; zero is a jumbogram's. */
+static enum packet_result read_udp(struct packet_view *v, struct packet *out)
+{
+	enum packet_result r;
+	const uint8_t *h;
+	size_t len;
+
+	if (v->unit)
+		return PACKET_IGNORED;
+	r = packet_take(v, 8, &h);
+	if (r)
+		return r;
+	len = be16(h + 4);
+	if (len == 0 && v->len <= UINT16_MAX)
+		return PACKET_MALFORMED;
+	if (len != 0 && (len < 8 || (len - 8 > v->len && !v->more)))
+		return PACKET_MALFORMED;
+	r = fill(v, PACKET_UDP, out);
+	if (r)
+		return r;
+	out->sport = be16(h);
+	out->dport = be16(h + 2);
+	return PACKET_OK;
+}
+
+/*
+ * The datagram quoted in an ICMP error, turned round. An error goes to who sent what it quotes;
+ * one that goes elsewhere is forged, to blame the quoted sender for probes that nobody sent.
+ */
+static enum packet_result read_unreachable(struct packet_view *v, bool port, struct packet *out)
+{
+	struct packet_view q = { .c = v->c, .len = v->len, .quoted = true };
+	const uint8_t *ports = NULL;
+	enum packet_result r;
+
+	r = v->v6 ? packet_read_v6(&q) : packet_read_v4(&q);
+	if (r)
+		return r;
+	if (q.unit)
+		return PACKET_IGNORED;
+	if (memcmp(q.src, v->dst, v->v6 ? 16 : 4) != 0)
+		return PACKET_MALFORMED;
+	if (q.proto == PROTO_TCP || q.proto == PROTO_UDP) {
+		r = packet_take(&q, 4, &ports);
+		if (r)
+			return r;
+	}
+	q.src = q.dst;
+	q.dst = v->dst;
+	q.ttl = v->ttl;
+	q.ip_id = v->ip_id;
+	q.len = v->len;
+	r = fill(&q, PACKET_UNREACHABLE, out);
+	if (r)
+		return r;
+	out->unreachable_port = port;
+	out->quoted_proto = PACKET_OTHER;
+	if (ports) {
+		out->quoted_proto = q.proto == PROTO_TCP ? PACKET_TCP : PACKET_UDP;
+		out->sport = be16(ports + 2);
+		out->dport = be16(ports);
+	}
+	return PACKET_OK;
+}
+
+/* RFC 792, codes 9, 10 and 13 from RFC 1812 §5.2.7.1. Codes that do not refuse (fragmentation
+ * needed, source route failed, precedence and type of service) are nothing for detection. */
+static enum packet_result read_icmp(struct packet_view *v, struct packet *out)
+{
+	const unsigned int refusals = 0x000f | 1 << 9 | 1 << 10 | 1 << 13;
+	enum packet_result r;
+	const uint8_t *h;
+
+	if (v->unit)
+		return PACKET_IGNORED;
+	r = packet_take(v, 8, &h);
+	if (r)
+		return r;
+	if (h[0] == 8)
+		return fill(v, PACKET_ICMP_ECHO, out);
+	if (h[0] == 0)
+		return fill(v, PACKET_ICMP_ECHO_REPLY, out);
+	if (h[0] == 3 && h[1] < 16 && refusals >> h[1] & 1)
+		return read_unreachable(v, h[1] == 3, out);
+	return PACKET_IGNORED;
+}
+
+/* RFC 4443 §3.1, §4 */
+static enum packet_result read_icmpv6(struct packet_view *v, struct packet *out)
+{
+	enum packet_result r;
+	const uint8_t *h;
+
+	if (v->unit)
+		return PACKET_IGNORED;
+	r = packet_take(v, 8, &h);
+	if (r)
+		return r;
+	if (h[0] == 128)
+		return fill(v, PACKET_ICMP_ECHO, out);
+	if (h[0] == 129)
+		return fill(v, PACKET_ICMP_ECHO_REPLY, out);
+	if (h[0] == 1 && h[1] <= 6)
+		return read_unreachable(v, h[1] == 4, out);
+	return PACKET_IGNORED;
+}
+
+static inline enum packet_result read_packet(struct packet_parser *pp, uint16_t ethertype,
+					     struct packet_view *v, struct packet *out)
+{
+	enum packet_result r;
+	uint8_t version;
+	struct cursor peek = v->c;
+
+	if (ethertype == 0) {
+		if (!cursor_u8(&peek, &version))
+			return v->len ? PACKET_TRUNCATED : PACKET_MALFORMED;
+		ethertype = version >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+	}
+	if (ethertype == ETHERTYPE_IPV4)
+		r = packet_read_v4(v);
+	else if (ethertype == ETHERTYPE_IPV6)
+		r = packet_read_v6(v);
+	else
+		return PACKET_IGNORED;
+	if (r)
+		return r;
+	if (v->proto == PROTO_TCP)
+		return read_tcp(pp, v, out);
+	if (v->proto == PROTO_UDP)
+		return read_udp(v, out);
+	if (v->proto == PROTO_ICMP && !v->v6)
+		return read_icmp(v, out);
+	if (v->proto == PROTO_ICMPV6 && v->v6)
+		return read_icmpv6(v, out);
+	return PACKET_IGNORED;
+}
+
+enum packet_result packet_parse(struct packet_parser *pp, uint16_t ethertype, const uint8_t *bytes,
+				size_t captured, size_t wire_len, struct packet *out)
+{
+	/* No more can be captured than there was: a capture that says so has its lengths wrong. */
+	struct packet_view v = {
+		.c = cursor_over(bytes, captured),
+		.len = wire_len > captured ? wire_len : captured,
+	};
+	enum packet_result r = read_packet(pp, ethertype, &v, out);
+
+	pp->counts[r]++;
+	return r;
+}
+
+/* RFC 826: Ethernet and IPv4, a request. Probes and announcements (RFC 5227 §1.1) ask for no one. */
+static enum packet_result read_arp(struct packet_view *v, struct packet *out)
+{
+	static const uint8_t request[8] = { 0, 1, 8, 0, 6, 4, 0, 1 };
+	enum packet_result r;
+	const uint8_t *h;
+
+	r = packet_take(v, sizeof(request), &h);
+	if (r)
+		return r;
+	if (memcmp(h, request, sizeof(request)) != 0)
+		return PACKET_IGNORED;
+	r = packet_take(v, 20, &h);
+	if (r)
+		return r;
+	v->src = h + 6;
+	v->dst = h + 16;
+	if (be32(v->src) == 0 || be32(v->src) == be32(v->dst))
+		return PACKET_IGNORED;
+	v->len = 0; /* what follows is padding */
+	return fill(v, PACKET_ARP_REQUEST, out);
+}
+
+enum packet_result packet_parse_arp(struct packet_parser *pp, const uint8_t *bytes, size_t captured,
+				    struct packet *out)
+{
+	/* ARP has no length field: what is not there was not captured. */
+	struct packet_view v = { .c = cursor_over(bytes, captured), .len = SIZE_MAX };
+	enum packet_result r = read_arp(&v, out);
+
+	pp->counts[r]++;
+	return r;
+}
+
+void packet_parser_init(struct packet_parser *pp)
+{
+	*pp = (struct packet_parser){ 0 };
+}
