@@ -19,9 +19,11 @@
 struct host_link {
 	int ifindex;
 	int master; /* of the bridge, bond or VRF it is a member of; 0: none */
-	int lower; /* of a VLAN or macvlan: the interface below; 0: none */
+	int lower; /* of a VLAN, macvlan or ipvlan: the interface below; 0: none */
 	uint16_t arphrd; /* ARPHRD_* */
 	bool up, loopback;
+	bool vrf; /* is itself a VRF */
+	bool in_vrf; /* its master is a VRF */
 	char name[HOST_NAME_LEN];
 };
 
@@ -36,7 +38,7 @@ struct host {
 	unsigned int n_links, n_addrs;
 	struct host_link link[HOST_MAX_LINKS];
 	struct host_addr addr[HOST_MAX_ADDRS];
-	uint64_t left_out; /* links or addresses that found no room */
+	uint64_t left_out; /* links or addresses that found no room, since all were read last */
 	uint32_t generation; /* changes whenever links or addresses change */
 	uint16_t ephemeral_first, ephemeral_last; /* net.ipv4.ip_local_port_range, read at open */
 };
@@ -58,10 +60,14 @@ bool host_on_link(const struct host *h, struct addr a);
 const struct host_link *host_link(const struct host *h, int ifindex);
 const struct host_link *host_link_named(const struct host *h, const char *name);
 
-/* Are its packets seen again on another interface (member of a bridge, bond, team, VRF)? */
+/*
+ * Are its packets seen again on its master (a bridge, bond, team, Open vSwitch)? A VRF is the
+ * exception: drivers/net/vrf.c shows packets on the VRF only to who listens on it by name, so there
+ * the member is the place to look, and the VRF itself is left out.
+ */
 static inline bool host_link_enslaved(const struct host_link *l)
 {
-	return l->master != 0;
+	return l->vrf || (l->master != 0 && !l->in_vrf);
 }
 
 #endif

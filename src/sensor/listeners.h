@@ -5,6 +5,9 @@
  * A cached listing over sock_diag(7), no privilege needed. It is read again only when it could
  * have changed: when it is older than LISTENERS_MIN_AGE_MS and someone asks about a port that it
  * does not hold. A flood of questions costs at most one listing per that time.
+ *
+ * TCP: sockets in LISTEN. UDP: bound sockets without a peer; those with one are clients. Nothing
+ * is listed, and every answer is CLOSED, when fd is -1: callers with no ground truth look there.
  */
 #ifndef MIMAMORI_SENSOR_LISTENERS_H
 #define MIMAMORI_SENSOR_LISTENERS_H
@@ -39,7 +42,9 @@ struct listeners {
 		uint16_t port;
 	} published[LISTENERS_PUBLISHED_MAX];
 	uint64_t read_ns; /* clock time of the last listing */
-	uint64_t listings, failures, left_out; /* counters */
+	uint64_t digest; /* of the last listing, whatever its order */
+	uint64_t listings, failures; /* counters */
+	uint64_t left_out; /* of the last listing: listeners that found no room */
 	uint32_t generation; /* changes when the set of UDP ports or the TCP list changes */
 };
 

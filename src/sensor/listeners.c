@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/listeners.h"
+
+#include "core/clock.h"
+#include "sensor/netlink.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DUMP_TRIES 3
+
+struct dump_request {
+	struct nlmsghdr header;
+	struct inet_diag_req_v2 diag;
+};
+
+/* A listing while it is read: the one before stays in force until the new one is complete. */
+struct listing {
+	const struct dump_request *request;
+	unsigned int count;
+	uint64_t left_out, digest;
+	struct listener entry[LISTENERS_MAX];
+};
+
+/* Where the entry of a socket came from: SO_REUSEPORT makes many equal ones. */
+static bool same(const struct listener *a, const struct listener *b)
+{
+	return a->port == b->port && a->udp == b->udp && a->v4 == b->v4 &&
+	       a->v6only == b->v6only && addr_eq(a->addr, b->addr);
+}
+
+static uint64_t digest_of(const struct listener *e)
+{
+	uint64_t key = (uint64_t)e->port << 8 | e->udp << 2 | e->v4 << 1 | e->v6only;
+
+	/* Two halves under two seeds; added up, so that the kernel's order does not matter. */
+	return (uint64_t)addr_hash(e->addr, key) << 32 | addr_hash(e->addr, ~key);
+}
+
+static void add(struct listing *to, const struct listener *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < to->count; i++) {
+		if (same(&to->entry[i], e))
+			return;
+	}
+	if (to->count == LISTENERS_MAX) {
+		to->left_out++;
+		return;
+	}
+	to->digest += digest_of(e);
+	to->entry[to->count++] = *e;
+}
+
+static void take_socket(const struct nlmsghdr *header, struct cursor payload, void *arg)
+{
+	struct listing *to = arg;
+	struct listener e = { 0 };
+	struct inet_diag_msg msg;
+	struct cursor value;
+	const uint8_t *p;
+	uint16_t type;
+
+	/* What is left of a listing that was given up is not ours. */
+	if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+	    header->nlmsg_seq != to->request->header.nlmsg_seq)
+		return;
+	p = cursor_take(&payload, NLMSG_ALIGN(sizeof(msg)));
+	if (!p)
+		return;
+	memcpy(&msg, p, sizeof(msg));
+	if (msg.id.idiag_sport == 0 || msg.id.idiag_dport != 0)
+		return;
+	e.port = ntohs(msg.id.idiag_sport);
+	e.udp = to->request->diag.sdiag_protocol == IPPROTO_UDP;
+	if (msg.idiag_family == AF_INET)
+		e.addr = addr_from_bytes4((const uint8_t *)msg.id.idiag_src);
+	else if (msg.idiag_family == AF_INET6)
+		e.addr = addr_from_bytes16((const uint8_t *)msg.id.idiag_src);
+	else
+		return;
+	while (netlink_attr(&payload, &type, &value)) {
+		uint8_t v6only;
+
+		if (type == INET_DIAG_SKV6ONLY && cursor_u8(&value, &v6only))
+			e.v6only = v6only != 0;
+	}
+	/* An IPv6 socket may be bound to ::ffff:0.0.0.0: any address, but IPv4 alone. */
+	if (addr_is_v4(e.addr) && addr_is_unspecified(e.addr))
+		e.v4 = 1;
+	if (!addr_is_unspecified(e.addr) || e.v4)
+		e.v6only = 0;
+	add(to, &e);
+}
+
+static int list(struct listeners *l, struct listing *to, uint8_t family, uint8_t protocol)
+{
+	/* An unconnected UDP socket is in TCP_CLOSE; one with a peer in TCP_ESTABLISHED. */
+	struct dump_request request = {
+		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = SOCK_DIAG_BY_FAMILY },
+		.diag = {
+			.sdiag_family = family,
+			.sdiag_protocol = protocol,
+			.idiag_states = 1U << (protocol == IPPROTO_TCP ? TCP_LISTEN : TCP_CLOSE),
+		},
+	};
+	unsigned int tries = DUMP_TRIES;
+	int err;
+
+	to->request = &request;
+	do {
+		err = netlink_dump(l->fd, &request.header, take_socket, to);
+	} while (err == -EINTR && --tries); /* add() drops what comes twice */
+	return err == -EINTR ? 0 : err;
+}
+
+static int read_listing(struct listeners *l, uint64_t now_ns)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	struct listing next = { 0 };
+	int err = 0;
+	size_t i;
+
+	/* Set before, so that a listing that fails is not tried again for every packet. */
+	l->read_ns = now_ns;
+	for (i = 0; i < sizeof(families) && !err; i++) {
+		err = list(l, &next, families[i], IPPROTO_TCP);
+		if (!err)
+			err = list(l, &next, families[i], IPPROTO_UDP);
+	}
+	if (err) {
+		l->failures++;
+		return err;
+	}
+	l->listings++;
+	l->left_out = next.left_out;
+	if (l->count == next.count && l->digest == next.digest)
+		return 0;
+	l->count = next.count;
+	l->digest = next.digest;
+	memcpy(l->entry, next.entry, next.count * sizeof(next.entry[0]));
+	l->generation++;
+	return 0;
+}
+
+int listeners_init(struct listeners *l, uint64_t now_ns)
+{
+	int err;
+
+	memset(l, 0, sizeof(*l));
+	l->fd = netlink_open(NETLINK_SOCK_DIAG, 0);
+	if (l->fd < 0) {
+		err = l->fd;
+		l->fd = -1;
+		return err;
+	}
+	err = read_listing(l, now_ns);
+	if (err)
+		listeners_done(l);
+	return err;
+}
+
+void listeners_done(struct listeners *l)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+}
+
+static bool serves(const struct listener *e, struct addr self)
+{
+	if (!addr_is_unspecified(e->addr))
+		return addr_eq(e->addr, self);
+	return addr_is_v4(self) ? !e->v6only : !e->v4;
+}
+
+static bool listed(const struct listeners *l, bool udp, struct addr self, uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->count; i++) {
+		const struct listener *e = &l->entry[i];
+
+		if (e->port == port && e->udp == udp && serves(e, self))
+			return true;
+	}
+	return false;
+}
+
+static bool published(const struct listeners *l, struct addr self, uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->n_published; i++) {
+		if (l->published[i].port == port && addr_eq(l->published[i].addr, self))
+			return true;
+	}
+	return false;
+}
+
+enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct addr self, uint16_t port,
+				       uint64_t now_ns)
+{
+	uint64_t before = l->listings;
+
+	if (l->fd < 0)
+		return LISTENERS_CLOSED;
+	if (listed(l, udp, self, port) || (!udp && published(l, self, port)))
+		return LISTENERS_OPEN;
+	if (listeners_refresh(l, now_ns) || l->listings == before)
+		return LISTENERS_CLOSED;
+	return listed(l, udp, self, port) ? LISTENERS_OPEN : LISTENERS_CLOSED;
+}
+
+int listeners_refresh(struct listeners *l, uint64_t now_ns)
+{
+	if (l->fd < 0)
+		return -EBADF;
+	if (now_ns - l->read_ns < LISTENERS_MIN_AGE_MS * NS_PER_MS)
+		return 0;
+	return read_listing(l, now_ns);
+}
+
+void listeners_publish(struct listeners *l, struct addr self, uint16_t port)
+{
+	unsigned int i = l->published_next;
+
+	if (listed(l, false, self, port) || published(l, self, port))
+		return;
+	l->published[i].addr = self;
+	l->published[i].port = port;
+	l->published_next = (i + 1) % LISTENERS_PUBLISHED_MAX;
+	if (l->n_published < LISTENERS_PUBLISHED_MAX)
+		l->n_published++;
+}
+
+unsigned int listeners_udp_ports(const struct listeners *l, uint16_t *ports, unsigned int max)
+{
+	unsigned int count = 0, i, at;
+
+	for (i = 0; i < l->count; i++) {
+		uint16_t port = l->entry[i].port;
+
+		if (!l->entry[i].udp)
+			continue;
+		for (at = 0; at < count && ports[at] < port; at++)
+			;
+		if (at == max || (at < count && ports[at] == port))
+			continue;
+		/* Insert in order; when full the highest gives way. */
+		if (count < max)
+			count++;
+		memmove(&ports[at + 1], &ports[at], (count - 1 - at) * sizeof(*ports));
+		ports[at] = port;
+	}
+	return count;
+}
