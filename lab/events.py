@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reads events as a user of the file would, and holds each against docs/eve.schema.json."""
+
+import datetime
+import ipaddress
+import json
+import os
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SCHEMA = os.path.join(ROOT, "docs", "eve.schema.json")
+
+
+class Event:
+    """One line; `t` is its time in Unix microseconds."""
+
+    def __init__(self, data):
+        self.data = data
+        stamp = datetime.datetime.strptime(data["timestamp"], "%Y-%m-%dT%H:%M:%S.%f%z")
+        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+        self.t = (stamp - epoch) // datetime.timedelta(microseconds=1)
+
+    @property
+    def finding(self):
+        return self.data.get("mimamori", {})
+
+    @property
+    def peer(self):
+        return self.finding.get("peer_prefix", "")
+
+    def about(self, address):
+        """Does its peer prefix, or its source, cover the address?"""
+        address = ipaddress.ip_address(address)
+        if self.data.get("src_ip") and ipaddress.ip_address(self.data["src_ip"]) == address:
+            return True
+        try:
+            return address in ipaddress.ip_network(self.peer, strict=False)
+        except ValueError:
+            return False
+
+    def is_peer(self, address):
+        """Is its peer exactly this one address?"""
+        return self.peer != "" and (ipaddress.ip_network(self.peer, strict=False)
+                                    == ipaddress.ip_network(address))
+
+    def __str__(self):
+        f = self.finding
+        return (f"{self.data.get('event_type')} {f.get('kind')}/{f.get('technique')} "
+                f"{f.get('phase')} by {self.peer}, {f.get('probes')} probes, "
+                f"{f.get('failed')} failed, confidence {f.get('confidence')}")
+
+
+def parse_lines(text):
+    """Whole lines to events; a line that is no event is an error."""
+    return [Event(json.loads(line)) for line in text.splitlines() if line.strip()]
+
+
+class EventFile:
+    """The sensor's event file, followed while it grows."""
+
+    def __init__(self, path):
+        self.path = path
+        self.events = []
+        self._offset = 0
+
+    def update(self):
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return self.events
+        whole = data.rfind(b"\n") + 1
+        self.events += parse_lines(data[:whole].decode())
+        self._offset += whole
+        return self.events
+
+
+def schema_errors(events):
+    """Why these events are not valid, as sentences. Raises ImportError without jsonschema."""
+    import jsonschema  # pylint: disable=import-outside-toplevel
+
+    with open(SCHEMA, encoding="utf-8") as file:
+        schema = json.load(file)
+    validator = jsonschema.Draft7Validator(schema)
+    if "2019" in schema.get("$schema", "") or "2020" in schema.get("$schema", ""):
+        validator = jsonschema.Draft202012Validator(schema)
+    return [f"{'.'.join(map(str, error.absolute_path)) or 'event'}: {error.message}"
+            for event in events for error in validator.iter_errors(event.data)]
