@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The short commands; Meson does the work. `make` alone says what there is.
+
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+# make's own -j is for make: ninja and meson choose by themselves.
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+
+.PHONY: help deps deps-check build run check demo soak bench coverage static style clean
+
+help:
+	@echo 'make run       install what is missing, build, and watch this host (as root)'
+	@echo 'make check     install what is missing, build, run all tests'
+	@echo 'make demo      attack a namespace with Nmap and see the findings appear (as root)'
+	@echo 'make build     the programs, in build/'
+	@echo 'make static    the sensor as one static binary, in build-static/'
+	@echo 'make style     formatting, spelling, static analysis'
+	@echo 'make coverage  line coverage of the parsers; fails below 90 %'
+	@echo 'make bench     what the sensor costs (as root)'
+	@echo 'make soak      the long versions of the tests: hours (as root)'
+	@echo 'make clean     remove what the above built'
+
+deps:
+	@tools/install-deps build
+
+deps-check:
+	@tools/install-deps build check
+
+build/build.ninja:
+	@tools/configure build $(CC) --buildtype=release
+
+build: build/build.ninja
+	@ninja -C build
+
+run: deps build
+	@tools/run-here build/mimamori-sensor
+
+# The release build as it ships, and one in which Clang's sanitizers and fuzzers look on.
+check: deps-check
+	@tools/configure build gcc --buildtype=release -Dwerror=true -Dtests=enabled
+	@tools/configure build-asan clang --buildtype=debug -Doptimization=1 -Dwerror=true \
+		-Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
+	@ninja -C build all meson-test-prereq
+	@ninja -C build-asan all meson-test-prereq
+	@tests/run build:unit,lab build-asan:unit,fuzz
+
+demo: deps
+	@tools/install-deps demo
+	@$(MAKE) build
+	@lab/demo build/mimamori-sensor
+
+soak: deps-check build
+	@tools/soak
+
+bench: deps-check build
+	@bench/run
+
+coverage: deps-check
+	@tools/coverage
+
+static: deps
+	@tools/configure build-static $(CC) --buildtype=release -Dstatic=true -Dtests=disabled
+	@ninja -C build-static
+	@echo build-static/mimamori-sensor
+
+style: deps-check build
+	@tools/style
+
+clean:
+	@rm -rf build build-*/
