@@ -16,6 +16,9 @@
 #include <stdint.h>
 
 #define CONF_ERROR_LEN 512
+#define CONF_LINE_MAX 196 /* bytes of a line: what an inih of default build reads at once */
+#define CONF_LIST_LEN 2048 /* a list with its continuation lines, with its NUL */
+#define CONF_FILE_MAX 65536
 #define CONF_TEXT_LEN 256 /* of a CONF_TEXT field, with its NUL */
 #define CONF_MAX_PREFIXES 32
 #define CONF_MAX_PORTS 64
@@ -37,7 +40,10 @@ struct conf_names {
 	char name[CONF_MAX_NAMES][CONF_NAME_LEN];
 };
 
-/* The type of the field at `offset` is given in brackets. */
+/*
+ * The type of the field at `offset` is given in brackets. Lists are separated by blanks or commas,
+ * replace the default, and may go on in the following lines when these begin with a blank.
+ */
 enum conf_type {
 	CONF_BOOL, /* [bool] yes/no, true/false, on/off, 1/0 */
 	CONF_UINT, /* [uint32_t] min..max */
@@ -46,9 +52,9 @@ enum conf_type {
 	CONF_REAL, /* [double] min..max */
 	CONF_TEXT, /* [char[CONF_TEXT_LEN]] */
 	CONF_CHOICE, /* [uint32_t] index into `choices` */
-	CONF_PREFIXES, /* [struct conf_prefixes] separated by spaces or commas; replaces the default */
-	CONF_PORTS, /* [struct conf_ports] likewise */
-	CONF_NAMES, /* [struct conf_names] likewise */
+	CONF_PREFIXES, /* [struct conf_prefixes] */
+	CONF_PORTS, /* [struct conf_ports] 1..65535, or ranges as 137-139 */
+	CONF_NAMES, /* [struct conf_names] of interfaces */
 };
 
 struct conf_key {
@@ -75,7 +81,8 @@ void conf_defaults(const struct conf_table *t, void *out);
  * -errno when the file cannot be read. *inout is untouched on failure. A key set twice, an
  * unknown section or key, a value out of range, a line over-long or not UTF-8 are errors.
  */
-int conf_load(const struct conf_table *t, const char *path, void *inout, char error[CONF_ERROR_LEN]);
+int conf_load(const struct conf_table *t, const char *path, void *inout,
+	      char error[CONF_ERROR_LEN]);
 
 /* As conf_load, from memory; `name` stands for the file in messages. (The fuzzer's way in.) */
 int conf_load_text(const struct conf_table *t, const char *name, const char *text, size_t len,

@@ -12,13 +12,18 @@
 int isolate_find_user(const char *name, uid_t *uid, gid_t *gid);
 
 /*
- * Becomes uid:gid with no supplementary groups, no capability in any set (bounding and ambient
- * included) and no_new_privs, and proves it. 0 or -errno: on failure the caller must exit.
+ * Becomes uid:gid, neither of them 0, with no supplementary groups, no capability in any set
+ * (bounding and ambient included) and no_new_privs, and proves it. Needs CAP_SETUID, CAP_SETGID and
+ * CAP_SETPCAP. The process must have one thread. 0 or -errno: on failure the caller must exit.
  */
 int isolate_drop(uid_t uid, gid_t gid);
 
-/* Keeps only these capabilities (bit n: capability n) in the permitted and effective sets, none
- * inheritable, and drops all others from the bounding set. For the privileged helper. */
+/*
+ * Keeps only these capabilities (bit n: capability n), of those it has, in the permitted and
+ * effective sets, none inheritable or ambient, and drops all others from the bounding set. For the
+ * privileged helper; to isolate_drop() its children later it must keep SETUID, SETGID and SETPCAP.
+ * 0 or -errno: -EPERM without CAP_SETPCAP while the bounding set holds more than is to be kept.
+ */
 int isolate_limit_caps(uint64_t keep);
 
 /* Closes every descriptor from `first` up, except those listed (n ≤ 16). */

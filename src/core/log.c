@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/log.h"
+
+#include "core/clock.h"
+#include "core/utf8.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_BYTES 1024 /* of a line before escaping */
+#define ESCAPED_BYTES 2048
+
+static struct {
+	const char *name;
+	enum log_target target;
+	enum log_level level;
+	bool journal; /* stderr is the journal: it reads "<N>" in front of a line (sd-daemon(3)) */
+} log_state = { NULL, LOG_TO_STDERR, LOG_LEVEL_INFO, false };
+
+static const struct {
+	const char *word;
+	int priority;
+} levels[] = {
+	[LOG_LEVEL_ERROR] = { "error: ", LOG_ERR },
+	[LOG_LEVEL_WARNING] = { "warning: ", LOG_WARNING },
+	[LOG_LEVEL_INFO] = { "", LOG_INFO },
+	[LOG_LEVEL_DEBUG] = { "debug: ", LOG_DEBUG },
+};
+
+/* $JOURNAL_STREAM may be inherited by a process whose stderr is another: see systemd.exec(5). */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char expected[48];
+	struct stat st;
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	snprintf(expected, sizeof(expected), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, expected) == 0;
+}
+
+void log_init(const char *name, enum log_target target, enum log_level level)
+{
+	log_state.name = name;
+	log_state.target = target;
+	log_state.level = level;
+	log_state.journal = target == LOG_TO_STDERR && stderr_is_journal();
+	/* Connected now: later the process may be unable to open a socket. */
+	if (target == LOG_TO_SYSLOG)
+		openlog(name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+enum log_level log_level(void)
+{
+	return log_state.level;
+}
+
+/* Text as one safe line: what would act on a terminal, or is no UTF-8, as \xNN byte by byte. */
+static void escape(const char *text, char *out, size_t size)
+{
+	struct cursor c = cursor_over(text, strlen(text));
+	size_t len = 0;
+
+	while (cursor_left(&c)) {
+		const uint8_t *from = c.pos;
+		int32_t code = utf8_next(&c);
+		bool plain = code >= 0 && !utf8_is_control(code);
+
+		for (; from < c.pos; from++) {
+			/* Room for one escape, the dots and the NUL. */
+			if (len + 8 > size) {
+				memcpy(out + len, "...", 4);
+				return;
+			}
+			if (plain)
+				out[len++] = (char)*from;
+			else
+				len += (size_t)snprintf(out + len, 5, "\\x%02x", *from);
+		}
+	}
+	out[len] = '\0';
+}
+
+static void write_stderr(const char *bytes, size_t len)
+{
+	while (len) {
+		ssize_t n = write(STDERR_FILENO, bytes, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return; /* nobody is left to tell */
+		bytes += n;
+		len -= (size_t)n;
+	}
+}
+
+__attribute__((format(printf, 2, 0))) static void emit(enum log_level level, const char *fmt,
+						       va_list args)
+{
+	char text[LINE_BYTES], escaped[ESCAPED_BYTES], line[ESCAPED_BYTES + 128];
+	int n = vsnprintf(text, sizeof(text), fmt, args);
+	int len;
+
+	if (n < 0)
+		return;
+	if ((size_t)n >= sizeof(text))
+		memcpy(text + sizeof(text) - 4, "...", 4);
+	escape(text, escaped, sizeof(escaped));
+	if (log_state.target == LOG_TO_SYSLOG) {
+		syslog(levels[level].priority, "%s%s", levels[level].word, escaped);
+		return;
+	}
+	if (log_state.journal)
+		len = snprintf(line, sizeof(line), "<%d>%s\n", levels[level].priority, escaped);
+	else
+		len = snprintf(line, sizeof(line), "%.64s: %s%s\n",
+			       log_state.name ? log_state.name : "mimamori", levels[level].word,
+			       escaped);
+	/* One write for one line, so that lines of several processes do not mix. */
+	write_stderr(line, (size_t)len);
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	int saved = errno;
+	va_list args;
+
+	if (level > log_state.level)
+		return;
+	va_start(args, fmt);
+	emit(level, fmt, args);
+	va_end(args);
+	errno = saved;
+}
+
+void log_limited(struct log_limit *limit, enum log_level level, const char *fmt, ...)
+{
+	int saved = errno;
+	struct timespec ts;
+	uint64_t now_ns;
+	va_list args;
+
+	if (level > log_state.level)
+		return;
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	now_ns = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+	if (!limit->since_ns || now_ns - limit->since_ns >= limit->interval_s * NS_PER_S) {
+		limit->since_ns = now_ns;
+		limit->used = 0;
+	}
+	if (limit->used >= limit->burst) {
+		limit->left_out += limit->left_out < UINT32_MAX;
+	} else {
+		limit->used++;
+		if (limit->left_out)
+			log_line(level, "%u more lines like the next one were left out",
+				 limit->left_out);
+		limit->left_out = 0;
+		va_start(args, fmt);
+		emit(level, fmt, args);
+		va_end(args);
+	}
+	errno = saved;
+}
