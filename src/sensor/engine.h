@@ -1,17 +1,77 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The engine: packets in, findings out. Live and replay run the very same path.
+ *
+ * Theory of operation
+ * -------------------
+ * A packet that opens something (SYN, odd flags, UDP, ...) is a contact between an initiator and a
+ * target. Where the target is this host, its own listing of listeners tells the outcome at once,
+ * provisionally: a SYN/ACK from a port without a listener overturns "closed" (ports published by
+ * DNAT), a RST confirms it. Elsewhere the answers tell, or their absence after CONTACTS_WAIT_NS.
+ * Each first contact in vain is evidence against the initiator; detect-scan.h weighs it.
+ *
+ * A leaf of the trie is made only for evidence, or for a peer that proved its address by a finished
+ * handshake. Leaves are in three classes with quotas of their own: peers with one contact in vain,
+ * those with more, and those proven, so that spoofed newcomers push out none but each other.
  */
 #ifndef MIMAMORI_SENSOR_ENGINE_H
 #define MIMAMORI_SENSOR_ENGINE_H
+
+#include "core/trie.h"
+#include "sensor/finding.h"
+#include "sensor/home.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 struct engine;
 struct packet;
+struct clock;
+struct listeners;
+struct sensor_config;
+
+enum engine_class { ENGINE_NEW, ENGINE_SUSPECT, ENGINE_KNOWN };
+
+/* All pointers borrowed for the engine's life. */
+struct engine_params {
+	const struct sensor_config *config;
+	struct clock *clock;
+	struct listeners *listeners; /* NULL in replay: no ground truth */
+	struct home home;
+	unsigned int contacts; /* capacity; 0: config's */
+	uint64_t seed; /* random, so that nobody can aim at a hash bucket */
+	finding_emit_fn *emit;
+	void *arg;
+};
+
+struct engine_stats {
+	uint64_t packets; /* taken */
+	uint64_t contacts; /* first contacts with what is watched */
+	uint64_t failed; /* of them in vain */
+	uint64_t overturned; /* said closed by the listing, then answered */
+	uint64_t hurried; /* contacts settled early because the table was full */
+	struct trie_stats trie;
+	struct finding_stats findings;
+};
+
+/* Takes all memory it will ever use. Owned; NULL with errno. */
+struct engine *engine_new(const struct engine_params *params);
+void engine_free(struct engine *e);
 
 /* Takes one packet, on the engine's clock (the source has advanced it to p->t_ns). No allocation. */
 void engine_packet(struct engine *e, const struct packet *p);
+
+/*
+ * Settles what time alone decides: answers that did not come, findings that fell silent. Returns
+ * the clock time at which to call it again even if no packet comes, or 0 when there is nothing to
+ * wait for. Called after each batch, and by the timer.
+ */
+uint64_t engine_tick(struct engine *e);
+
+/* The end: settles every open contact, closes every finding. */
+void engine_finish(struct engine *e);
+
+void engine_stats(const struct engine *e, struct engine_stats *out);
+unsigned int engine_open_findings(const struct engine *e);
 
 #endif

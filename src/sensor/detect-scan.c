@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/detect-scan.h"
+
+#include <string.h>
+
+#define FULL (2 * EVIDENCE_BIT) /* log2(.8 / .2): theta of Jung et al. */
+#define AMBIENT (EVIDENCE_BIT / 8)
+#define SILENCE EVIDENCE_BIT
+#define SLACK_BITS 1.37f /* 4 failures of two bits, less this, is log2(99) */
+#define SUSPECT_BITS 5.0f /* three contacts in vain and at most one service used */
+#define PLAIN_TO_UNMASK 3 /* closed ports besides the ambient ones that end their privilege */
+#define HORIZONTAL_HOSTS 4
+#define HORIZONTAL_PORTS 2
+#define INFERRED_HORIZONTAL_BITS 8.0f
+#define SWEEP_BITS 8.0f
+
+/* What clients contact many hosts for; an unanswered one among them is an everyday thing. */
+static const uint16_t client_ports[] = { 53, 80, 123, 443, 853, 993, 1883, 3478, 5222, 5223,
+					 5228, 8080, 8443, 8883 };
+
+void scan_policy_init(struct scan_policy *policy, uint32_t failures,
+		      const struct conf_ports *ambient, bool homes_inferred)
+{
+	memset(policy, 0, sizeof(*policy));
+	policy->failures = failures;
+	policy->homes_inferred = homes_inferred;
+	for (unsigned int i = 0; i < ambient->count; i++)
+		policy->ambient_port[ambient->port[i] / 8] |= 1 << ambient->port[i] % 8;
+}
+
+bool scan_ambient(const struct scan_policy *policy, const struct probe *p, bool on_link)
+{
+	if (!on_link || (p->kind != PROBE_CONNECT && p->kind != PROBE_UDP))
+		return false;
+	return policy->ambient_port[p->port / 8] & (1 << p->port % 8);
+}
+
+static bool client_port(uint16_t port)
+{
+	for (unsigned int i = 0; i < sizeof(client_ports) / sizeof(client_ports[0]); i++)
+		if (client_ports[i] == port)
+			return true;
+	return false;
+}
+
+uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p, bool ambient)
+{
+	if (ambient)
+		return AMBIENT;
+	switch ((enum probe_kind)p->kind) {
+	case PROBE_ARP:
+		return SILENCE / 4; /* routers ask for absent hosts, too */
+	case PROBE_ECHO:
+		return SILENCE / 2;
+	case PROBE_UDP:
+		if (p->outcome == PROBE_UNANSWERED)
+			return SILENCE / 2; /* much of UDP is never answered */
+		break;
+	case PROBE_SYN:
+	case PROBE_CONNECT:
+		if (p->outcome == PROBE_UNANSWERED)
+			return policy->homes_inferred && client_port(p->port) ? SILENCE / 4 :
+										SILENCE;
+		break;
+	case PROBE_FIN:
+	case PROBE_NULL:
+	case PROBE_XMAS:
+	case PROBE_ACK:
+	case PROBE_MAIMON:
+	case PROBE_CUSTOM:
+	case PROBE_KINDS:
+		break;
+	}
+	return FULL;
+}
+
+static unsigned int distinct_ports(const struct evidence *ev)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < ev->exact; i++) {
+		unsigned int j = 0;
+
+		while (j < i && ev->port[j] != ev->port[i])
+			j++;
+		n += j == i;
+	}
+	return n;
+}
+
+static bool horizontal(const struct evidence *ev)
+{
+	return __builtin_popcountll(ev->hosts) >= HORIZONTAL_HOSTS &&
+	       distinct_ports(ev) <= HORIZONTAL_PORTS;
+}
+
+static float threshold_bits(const struct scan_policy *policy, const struct evidence *ev)
+{
+	float bits = (float)policy->failures * FULL / EVIDENCE_BIT - SLACK_BITS;
+	enum probe_kind kind = evidence_kind(ev);
+
+	if ((kind == PROBE_ECHO || kind == PROBE_ARP) && bits < SWEEP_BITS)
+		return SWEEP_BITS;
+	if (policy->homes_inferred && bits < INFERRED_HORIZONTAL_BITS && horizontal(ev))
+		return INFERRED_HORIZONTAL_BITS;
+	return bits;
+}
+
+enum scan_verdict scan_judge(const struct scan_policy *policy, const struct evidence *ev, float *llr)
+{
+	unsigned int sum = 0;
+	float bits;
+
+	for (unsigned int i = 0; i < EVIDENCE_SCALES; i++)
+		if (ev->sum[i] > sum)
+			sum = ev->sum[i];
+	if (ev->plain >= PLAIN_TO_UNMASK)
+		sum += ev->ambient * (FULL - AMBIENT);
+	bits = (float)sum / EVIDENCE_BIT - ev->credit;
+	*llr = bits;
+	if (bits > threshold_bits(policy, ev) - 0.001f)
+		return SCAN_YES;
+	return bits >= SUSPECT_BITS ? SCAN_SUSPECT : SCAN_NO;
+}

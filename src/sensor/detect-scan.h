@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The scan detector: how much a contact weighs, and when a peer's evidence is a scan.
+ *
+ * Theory of operation
+ * -------------------
+ * Threshold Random Walk with host truth: a first contact in vain is four times as likely (two bits
+ * of log2) to come from a scanner as from anyone else; the walk decides past log2(99). A port
+ * that served the peer takes one bit back, at most three, so that a scanner that meets the open ports
+ * first is still found by its fifth contact in vain.
+ *
+ * Ambient contacts, which every PC on the link makes by itself, weigh an eighth of a bit, until the
+ * peer has tried three other closed ports: nothing ambient does that, so then they weigh in full.
+ *
+ * Where only answers tell the outcome (replay, gateway scope), silence weighs one bit, not two: it may
+ * be a lost packet or a dead service as well as a filter.
+ */
+#ifndef MIMAMORI_SENSOR_DETECT_SCAN_H
+#define MIMAMORI_SENSOR_DETECT_SCAN_H
+
+#include "core/conf.h"
+#include "sensor/evidence.h"
+#include "sensor/probe.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct scan_policy {
+	uint32_t failures; /* contacts in vain, each of full weight, that make a scan */
+	uint8_t ambient_port[65536 / 8]; /* bit set of the ambient ports */
+	bool homes_inferred; /* any address may be protected: horizontal verdicts need more */
+};
+
+enum scan_verdict { SCAN_NO, SCAN_SUSPECT, SCAN_YES };
+
+void scan_policy_init(struct scan_policy *policy, uint32_t failures,
+		      const struct conf_ports *ambient, bool homes_inferred);
+
+/* Whether any PC on the link does this by itself; tools' packets never are. */
+bool scan_ambient(const struct scan_policy *policy, const struct probe *p, bool on_link);
+
+/* The weight of a first contact in vain, in sixteenths of a bit. */
+uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p, bool ambient);
+
+/* Where the walk stands; its value (log2 likelihood ratio) goes to *llr. */
+enum scan_verdict scan_judge(const struct scan_policy *policy, const struct evidence *ev, float *llr);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the engine's two files share: engine.c keeps the books, engine-packet.c reads packets.
+ */
+#ifndef MIMAMORI_SENSOR_ENGINE_INTERNAL_H
+#define MIMAMORI_SENSOR_ENGINE_INTERNAL_H
+
+#include "sensor/contacts.h"
+#include "sensor/detect-scan.h"
+#include "sensor/engine.h"
+
+struct engine {
+	struct clock *clock;
+	struct listeners *listeners;
+	struct home home;
+	struct conf_prefixes ignore;
+	struct scan_policy policy;
+	struct trie *trie;
+	struct contacts *contacts;
+	struct findings *findings;
+	struct engine_stats stats;
+	uint64_t due_ns; /* when engine_tick() has to run at the latest, 0: open */
+};
+
+/* Is a contact from peer to self to be judged? */
+bool engine_watches(const struct engine *e, struct addr peer, struct addr self);
+
+/* Enters a contact into the table, making room when it is full. Borrowed. */
+struct contact *engine_contact(struct engine *e, const struct probe *p, enum contact_proto proto);
+
+/* The contact got nothing: evidence, and perhaps a finding. Its outcome says how. */
+void engine_in_vain(struct engine *e, struct contact *c);
+
+/* A contact already taken to be in vain has now been refused. */
+void engine_confirm_refused(struct engine *e, struct contact *c);
+
+/* The contact was served: takes back what was counted against the peer for it. */
+void engine_answered(struct engine *e, struct contact *c);
+
+/* The peer finished a handshake: its address is its own. */
+void engine_proven(struct engine *e, struct addr peer);
+
+/* One more packet of a contact that is still waited for or was just settled. */
+void engine_repeated(struct engine *e, struct contact *c);
+
+#endif

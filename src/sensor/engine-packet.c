@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading packets: who asks whom, what answers what.
+ */
+#include "sensor/engine-internal.h"
+
+#include "core/clock.h"
+#include "sensor/fingerprint.h"
+#include "sensor/listeners.h"
+#include "sensor/packet.h"
+
+#define FLAGS_WITHOUT_ECN 0x3f
+#define XMAS (TCP_FIN | TCP_PSH | TCP_URG)
+#define PROOF_WINDOW (1u << 20) /* how far past the ISN an ack may be and still prove it was seen */
+#define SERVICE_PORTS 1024 /* below: well-known ports, which no client asks from */
+
+static enum probe_kind opening_kind(const struct packet *p)
+{
+	switch (p->tcp_flags & FLAGS_WITHOUT_ECN) {
+	case TCP_SYN:
+		return fingerprint_raw_syn(p) ? PROBE_SYN : PROBE_CONNECT;
+	case TCP_FIN:
+		return PROBE_FIN;
+	case 0:
+		return PROBE_NULL;
+	case XMAS:
+		return PROBE_XMAS;
+	default:
+		return PROBE_CUSTOM;
+	}
+}
+
+/* Is it, by its ports, rather the answer of a service to a client's port? */
+static bool looks_like_answer(uint16_t from_port, uint16_t to_port)
+{
+	return from_port < SERVICE_PORTS && to_port >= SERVICE_PORTS;
+}
+
+/* What the host's listing says, where it can speak of the target. */
+static enum probe_outcome listed_outcome(struct engine *e, bool udp, const struct probe *p)
+{
+	if (!e->listeners || !home_is_self(&e->home, p->self))
+		return PROBE_UNKNOWN;
+	return listeners_lookup(e->listeners, udp, p->self, p->port, e->clock->now_ns) ==
+			       LISTENERS_OPEN ?
+		       PROBE_OPEN :
+		       PROBE_CLOSED;
+}
+
+/* A packet that opens something: the first contact, or a repeat of it. */
+static void opening(struct engine *e, const struct packet *p, enum contact_proto proto,
+		    uint8_t kind, bool stealth)
+{
+	struct probe probe = {
+		.peer = p->src,
+		.self = p->dst,
+		.peer_port = p->sport,
+		.port = p->dport,
+		.kind = kind,
+		.tools = proto == CONTACT_TCP ? fingerprint_tcp(p) : 0,
+	};
+	struct contact *c;
+
+	switch (home_side(&e->home, p->src, p->dst)) {
+	case HOME_ELSEWHERE:
+		return;
+	case HOME_OUTBOUND:
+		probe.kind = CONTACT_OWN;
+		break;
+	case HOME_INBOUND:
+		if (!engine_watches(e, p->src, p->dst))
+			return;
+		break;
+	}
+	c = contacts_find_kind(e->contacts, p->src, p->dst, proto, p->dport, probe.kind);
+	if (c) {
+		engine_repeated(e, c);
+		return;
+	}
+	if (probe.kind != CONTACT_OWN) {
+		e->stats.contacts++;
+		/* No TCP ever opens with such flags, whether anything listens or not. */
+		probe.outcome = stealth ? PROBE_CLOSED :
+					  listed_outcome(e, proto == CONTACT_UDP, &probe);
+	}
+	c = engine_contact(e, &probe, proto);
+	if (c->probe.outcome == PROBE_CLOSED)
+		engine_in_vain(e, c);
+}
+
+static void on_syn_ack(struct engine *e, const struct packet *p)
+{
+	struct contact *c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
+
+	if (c) {
+		c->isn = p->tcp_seq;
+		if (c->probe.kind == CONTACT_OWN || c->probe.outcome == PROBE_OPEN)
+			c->probe.outcome = PROBE_OPEN;
+		else if (c->probe.kind == PROBE_SYN || c->probe.kind == PROBE_CONNECT)
+			engine_answered(e, c);
+	} else if (engine_watches(e, p->src, p->dst) &&
+		   !contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport)) {
+		/* Somebody's flood with a forged source, or an answer to a forgotten SYN. The RST that
+		 * the target now sends must not be taken for the answer to an ACK probe. */
+		struct probe probe = { .peer = p->src,
+				       .self = p->dst,
+				       .peer_port = p->sport,
+				       .port = p->dport,
+				       .kind = CONTACT_BACKSCATTER };
+
+		engine_contact(e, &probe, CONTACT_TCP);
+	}
+}
+
+static bool proves_handshake(const struct contact *c, const struct packet *p)
+{
+	return c->probe.outcome == PROBE_OPEN && c->isn && (p->tcp_flags & TCP_ACK) &&
+	       p->tcp_ack - (c->isn + 1) < PROOF_WINDOW;
+}
+
+/* An answer without ACK to something that was not a contact: an ACK came out of nowhere. */
+static void answer_to_ack_probe(struct engine *e, const struct packet *p)
+{
+	struct probe probe = {
+		.peer = p->dst,
+		.self = p->src,
+		.peer_port = p->dport,
+		.port = p->sport,
+		.kind = PROBE_ACK,
+		.outcome = PROBE_REFUSED,
+	};
+
+	if (p->dir == PACKET_DIR_IN && e->home.mode == HOME_HOST)
+		return;
+	if (!engine_watches(e, p->dst, p->src) || looks_like_answer(p->dport, p->sport))
+		return;
+	/* At a served port it is the end of a connection that nobody remembers. */
+	if (listed_outcome(e, false, &probe) == PROBE_OPEN)
+		return;
+	e->stats.contacts++;
+	engine_in_vain(e, engine_contact(e, &probe, CONTACT_TCP));
+}
+
+static void on_answering_rst(struct engine *e, const struct packet *p, struct contact *c)
+{
+	switch (c->probe.kind) {
+	case CONTACT_OWN:
+	case CONTACT_BACKSCATTER:
+		return;
+	case PROBE_MAIMON:
+		if (c->probe.outcome != PROBE_UNKNOWN || looks_like_answer(p->dport, p->sport))
+			return;
+		c->probe.outcome = PROBE_REFUSED;
+		e->stats.contacts++;
+		engine_in_vain(e, c);
+		return;
+	default:
+		break;
+	}
+	switch ((enum probe_outcome)c->probe.outcome) {
+	case PROBE_UNKNOWN:
+		c->probe.outcome = PROBE_REFUSED;
+		engine_in_vain(e, c);
+		break;
+	case PROBE_CLOSED:
+		engine_confirm_refused(e, c);
+		break;
+	case PROBE_OPEN:
+	case PROBE_REFUSED:
+	case PROBE_UNANSWERED:
+		break;
+	}
+}
+
+static void on_rst(struct engine *e, const struct packet *p)
+{
+	struct contact *c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
+
+	if (c) {
+		on_answering_rst(e, p, c);
+		return;
+	}
+	c = contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport);
+	if (c) {
+		if (c->probe.kind < PROBE_KINDS && proves_handshake(c, p))
+			engine_proven(e, p->src);
+	} else if (!(p->tcp_flags & TCP_ACK)) {
+		answer_to_ack_probe(e, p);
+	}
+}
+
+/* FIN with ACK: the end of a connection, or a Maimon probe. */
+static void on_fin(struct engine *e, const struct packet *p)
+{
+	struct contact *c = contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport);
+	struct probe probe = {
+		.peer = p->src,
+		.self = p->dst,
+		.peer_port = p->sport,
+		.port = p->dport,
+		.kind = PROBE_MAIMON,
+	};
+
+	if (c) {
+		if (c->probe.kind < PROBE_KINDS && proves_handshake(c, p))
+			engine_proven(e, p->src);
+		return;
+	}
+	c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
+	if (c) {
+		/* The side that was asked says good-bye: the asker had got through. */
+		if (c->probe.kind < PROBE_KINDS && c->probe.outcome == PROBE_OPEN)
+			engine_proven(e, p->dst);
+		return;
+	}
+	if (p->dir == PACKET_DIR_OUT)
+		return;
+	/* Counts only once a RST shows that it belonged to no connection. */
+	if (engine_watches(e, p->src, p->dst))
+		engine_contact(e, &probe, CONTACT_TCP);
+}
+
+static void on_tcp(struct engine *e, const struct packet *p)
+{
+	uint8_t flags = p->tcp_flags & FLAGS_WITHOUT_ECN;
+
+	if ((flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && !(flags & TCP_RST))
+		on_syn_ack(e, p);
+	else if ((flags & TCP_RST) && !(flags & TCP_SYN))
+		on_rst(e, p);
+	else if ((flags & TCP_FIN) && (flags & TCP_ACK))
+		on_fin(e, p);
+	else if (!packet_is_plain_data(flags))
+		opening(e, p, CONTACT_TCP, opening_kind(p), flags != TCP_SYN);
+}
+
+static void on_udp(struct engine *e, const struct packet *p)
+{
+	struct contact *c = contacts_find(e->contacts, p->dst, p->src, CONTACT_UDP, p->sport);
+
+	if (c) {
+		if (c->probe.kind < PROBE_KINDS && c->probe.outcome != PROBE_OPEN)
+			engine_answered(e, c);
+		return;
+	}
+	if (!looks_like_answer(p->sport, p->dport))
+		opening(e, p, CONTACT_UDP, PROBE_UDP, false);
+}
+
+static void on_unreachable(struct engine *e, const struct packet *p)
+{
+	enum contact_proto proto = p->quoted_proto == PACKET_UDP ? CONTACT_UDP : CONTACT_TCP;
+	struct contact *c = contacts_find(e->contacts, p->dst, p->src, proto, p->sport);
+	struct probe probe = {
+		.peer = p->dst,
+		.self = p->src,
+		.peer_port = p->dport,
+		.port = p->sport,
+		.kind = PROBE_UDP,
+		.outcome = PROBE_REFUSED,
+	};
+
+	if (p->quoted_proto != PACKET_UDP && p->quoted_proto != PACKET_TCP)
+		return;
+	if (c) {
+		on_answering_rst(e, p, c);
+		return;
+	}
+	/* UDP to the ephemeral range reaches the engine only so. */
+	if (proto != CONTACT_UDP || !p->unreachable_port ||
+	    contacts_find(e->contacts, p->src, p->dst, CONTACT_UDP, p->dport) ||
+	    !engine_watches(e, p->dst, p->src) || looks_like_answer(p->dport, p->sport))
+		return;
+	e->stats.contacts++;
+	engine_in_vain(e, engine_contact(e, &probe, CONTACT_UDP));
+}
+
+/* Sweeps: how many hosts are asked is what matters, not whether they answer. */
+static void on_sweep(struct engine *e, const struct packet *p, enum contact_proto proto,
+		     uint8_t kind)
+{
+	if (e->home.mode != HOME_HOST)
+		opening(e, p, proto, kind, true);
+}
+
+void engine_packet(struct engine *e, const struct packet *p)
+{
+	e->stats.packets++;
+	if (e->due_ns == 0 || e->clock->now_ns >= e->due_ns)
+		engine_tick(e);
+	switch ((enum packet_proto)p->proto) {
+	case PACKET_TCP:
+		on_tcp(e, p);
+		break;
+	case PACKET_UDP:
+		on_udp(e, p);
+		break;
+	case PACKET_UNREACHABLE:
+		on_unreachable(e, p);
+		break;
+	case PACKET_ICMP_ECHO:
+		on_sweep(e, p, CONTACT_ECHO, PROBE_ECHO);
+		break;
+	case PACKET_ARP_REQUEST:
+		on_sweep(e, p, CONTACT_ARP, PROBE_ARP);
+		break;
+	case PACKET_ICMP_ECHO_REPLY:
+	case PACKET_OTHER:
+		break;
+	}
+}

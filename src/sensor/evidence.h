@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Evidence: what a peer's probes add up to, in the fixed bytes of a trie node.
+ *
+ * Theory of operation
+ * -------------------
+ * Each first contact in vain adds its weight, in sixteenths of a bit of log2 likelihood ratio
+ * (Threshold Random Walk: Jung et al., "Fast Portscan Detection Using Sequential Hypothesis
+ * Testing", 2004), to four sums that fade at different speeds: seconds, minutes, hours, a day. A
+ * fast scan is decided in the first, a slow one in the last. The sums fade in steps of an eighth
+ * of their half-life on an absolute grid, computed when touched: no timer, and touching
+ * often neither speeds fading up nor holds it back.
+ *
+ * The first EVIDENCE_EXACT contacts are remembered exactly, later ones in a sketch of 64 bits.
+ */
+#ifndef MIMAMORI_SENSOR_EVIDENCE_H
+#define MIMAMORI_SENSOR_EVIDENCE_H
+
+#include "sensor/fingerprint.h"
+#include "sensor/probe.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define EVIDENCE_SCALES 4
+#define EVIDENCE_EXACT 8
+#define EVIDENCE_BIT 16 /* one bit of log2 likelihood ratio */
+#define EVIDENCE_MAX_CREDIT 3
+
+enum evidence_flag {
+	EVIDENCE_VALIDATED = 1, /* the peer completed a handshake: its address is its own */
+	EVIDENCE_HANDSHAKE_QUOTA = 2, /* lives in the class of validated peers */
+};
+
+struct evidence {
+	uint64_t last_ns; /* clock time of the last touch, 0: never */
+	uint64_t first_ns; /* of the first */
+	uint16_t finding; /* slot number of its finding plus one, 0: none */
+	uint8_t flags; /* enum evidence_flag */
+	uint8_t credit; /* distinct ports that served this peer, at most EVIDENCE_MAX_CREDIT */
+	uint16_t sum[EVIDENCE_SCALES]; /* of weights, in sixteenths of a bit */
+	uint64_t sketch; /* contacts beyond the exact ones */
+	uint64_t hosts; /* sketch of the addresses tried */
+	uint32_t probes; /* packets, repeats included, saturating */
+	uint16_t port[EVIDENCE_EXACT];
+	uint8_t where[EVIDENCE_EXACT]; /* hash of address and kind of the exact contacts */
+	uint8_t exact; /* how many of them are in use */
+	uint8_t plain, ambient; /* contacts in vain: to any port, to ports every PC tries */
+	uint8_t refused;
+	uint8_t kind[PROBE_KINDS]; /* contacts by kind, saturating */
+	uint8_t tool[FINGERPRINT_COUNT]; /* contacts by mark, saturating */
+};
+
+/* The fading of all sums up to now_ns. */
+void evidence_fade(struct evidence *ev, uint64_t now_ns);
+
+/* Has this contact been counted before? (May say yes wrongly, one in eight, past 16 contacts.) */
+bool evidence_knows(const struct evidence *ev, const struct probe *p);
+
+/* Remembers the contact and adds its weight. Fade first. */
+void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bool ambient);
+
+/* Takes a weight back: the host answered after all. */
+void evidence_undo(struct evidence *ev, const struct probe *p, uint8_t weight, bool ambient);
+
+/* One more port that served the peer. */
+void evidence_credit(struct evidence *ev);
+
+/* How many distinct addresses it tried, estimated from the sketch. */
+unsigned int evidence_hosts(const struct evidence *ev);
+
+/* The kind most of its contacts are of. */
+enum probe_kind evidence_kind(const struct evidence *ev);
+
+/* What a leaf that folds adds to its parent's. For trie_params.fold. */
+void evidence_fold(void *into, const void *from, void *arg);
+
+/* A bit for an address in a sketch of 64. */
+uint64_t evidence_host_bit(struct addr a);
+
+#endif

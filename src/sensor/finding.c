@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/finding.h"
+
+#include "core/clock.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PRIOR_BITS 4 /* one first contact in vain in 16 is taken to be a scan's */
+#define QUIET_GAPS 8 /* silent for so many times its own mean gap, a scan has ended */
+
+struct findings {
+	unsigned int capacity, used;
+	uint64_t quiet_ns, seed, made;
+	uint64_t due_ns; /* nothing expires earlier; 0: none in use */
+	finding_emit_fn *emit;
+	void *arg;
+	struct finding_stats stats;
+	struct addr *peer; /* of each slot; :: where it is free */
+	struct finding slot[];
+};
+
+struct findings *findings_new(unsigned int capacity, uint64_t quiet_ns, uint64_t seed,
+			      finding_emit_fn *emit, void *arg)
+{
+	size_t bytes = sizeof(struct findings) +
+		       capacity * (sizeof(struct finding) + sizeof(struct addr));
+	struct findings *fs = malloc(bytes);
+
+	if (!fs)
+		return NULL;
+	memset(fs, 0, bytes); /* touches every page: no memory is added later */
+	fs->peer = (struct addr *)&fs->slot[capacity];
+	fs->capacity = capacity;
+	fs->quiet_ns = quiet_ns;
+	fs->seed = seed;
+	fs->emit = emit;
+	fs->arg = arg;
+	return fs;
+}
+
+void findings_free(struct findings *fs)
+{
+	free(fs);
+}
+
+struct finding *findings_at(struct findings *fs, uint16_t n)
+{
+	if (n == 0 || n > fs->capacity || !fs->slot[n - 1].used)
+		return NULL;
+	return &fs->slot[n - 1];
+}
+
+uint16_t findings_of(struct findings *fs, struct addr peer)
+{
+	/* Asked for each newcomer of a flood: no slot is touched. */
+	for (unsigned int i = 0; fs->used && i < fs->capacity; i++)
+		if (addr_eq(fs->peer[i], peer))
+			return i + 1;
+	return 0;
+}
+
+static void tell(struct findings *fs, struct finding *f, enum finding_phase phase)
+{
+	f->sequence++;
+	fs->emit(f, phase, fs->arg);
+}
+
+static void close_one(struct findings *fs, struct finding *f)
+{
+	if (f->alerted) {
+		fs->stats.closed++;
+		tell(fs, f, FINDING_END);
+	} else {
+		fs->stats.notices++;
+		tell(fs, f, FINDING_NOTICE);
+	}
+	f->used = false;
+	fs->peer[f - fs->slot] = (struct addr){ 0, 0 };
+	fs->used--;
+}
+
+static struct finding *free_slot(struct findings *fs)
+{
+	struct finding *longest = NULL;
+
+	for (unsigned int i = 0; i < fs->capacity; i++) {
+		struct finding *f = &fs->slot[i];
+
+		if (!f->used)
+			return f;
+		if (!longest || f->alerted < longest->alerted ||
+		    (f->alerted == longest->alerted && f->last_ns < longest->last_ns))
+			longest = f;
+	}
+	fs->stats.evicted++;
+	close_one(fs, longest);
+	return longest;
+}
+
+static uint64_t finding_due(const struct findings *fs, const struct finding *f)
+{
+	uint64_t quiet_ns = fs->quiet_ns;
+	uint64_t gap_ns = f->failed > 1 ? (f->last_ns - f->first_ns) / (f->failed - 1) : 0;
+
+	if (!f->alerted)
+		quiet_ns = FINDING_SUSPECT_QUIET_NS;
+	if (gap_ns * QUIET_GAPS > quiet_ns)
+		quiet_ns = gap_ns * QUIET_GAPS;
+	if (quiet_ns > FINDING_MAX_QUIET_NS && fs->quiet_ns < FINDING_MAX_QUIET_NS)
+		quiet_ns = FINDING_MAX_QUIET_NS;
+	return f->last_ns + quiet_ns;
+}
+
+static void count_probe(struct finding *f, uint16_t port, struct addr self)
+{
+	uint32_t port_bit = addr_hash(addr_from_v4(port), 0) % FINDING_PORT_BITS;
+	uint32_t host_bit = addr_hash(self, 0) % FINDING_HOST_BITS;
+	bool sampled = false;
+
+	f->ports[port_bit / 64] |= 1ULL << (port_bit % 64);
+	f->hosts[host_bit / 64] |= 1ULL << (host_bit % 64);
+	for (unsigned int i = 0; i < f->sampled; i++)
+		sampled |= f->sample[i] == port;
+	if (!sampled && f->sampled < FINDING_SAMPLE)
+		f->sample[f->sampled++] = port;
+}
+
+uint16_t findings_suspect(struct findings *fs, const struct probe *p, const struct evidence *ev,
+			  uint64_t now_ns)
+{
+	struct finding *f = free_slot(fs);
+	uint64_t due_ns;
+
+	memset(f, 0, sizeof(*f));
+	f->used = true;
+	f->spoofable = !(ev->flags & EVIDENCE_VALIDATED);
+	f->id = addr_hash(p->peer, fs->seed ^ ++fs->made) | (uint64_t)addr_hash(p->self, fs->seed + now_ns) << 32;
+	f->peer = (struct prefix){ p->peer, ADDR_BITS };
+	f->last = *p;
+	f->first_ns = ev->first_ns;
+	f->last_ns = now_ns;
+	f->probes = ev->probes;
+	f->failed = (uint64_t)ev->plain + ev->ambient;
+	f->refused = ev->refused;
+	for (unsigned int i = 0; i < PROBE_KINDS; i++)
+		f->kind[i] = ev->kind[i];
+	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
+		f->tool[i] = ev->tool[i];
+	for (unsigned int i = 0; i < ev->exact; i++)
+		count_probe(f, ev->port[i], p->self);
+	f->hosts_before = evidence_hosts(ev);
+	fs->peer[f - fs->slot] = p->peer;
+	fs->used++;
+	due_ns = finding_due(fs, f);
+	if (fs->due_ns == 0 || due_ns < fs->due_ns)
+		fs->due_ns = due_ns;
+	return (uint16_t)(f - fs->slot) + 1;
+}
+
+void finding_repeat(struct finding *f, uint64_t now_ns)
+{
+	f->probes++;
+	f->last_ns = now_ns;
+}
+
+void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns)
+{
+	f->probes++;
+	f->failed++;
+	f->last_ns = now_ns;
+	f->last = *p;
+	f->kind[p->kind]++;
+	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
+		if (p->tools & (1 << i))
+			f->tool[i]++;
+	count_probe(f, p->port, p->self);
+}
+
+void findings_tell(struct findings *fs, struct finding *f, float llr)
+{
+	if (llr > f->llr)
+		f->llr = llr;
+	if (!f->alerted) {
+		f->alerted = true;
+		f->report_at = f->failed * FINDING_GROWTH;
+		fs->stats.opened++;
+		tell(fs, f, FINDING_START);
+	} else if (f->failed >= f->report_at) {
+		f->report_at *= FINDING_GROWTH;
+		tell(fs, f, FINDING_UPDATE);
+	}
+}
+
+uint64_t findings_expire(struct findings *fs, uint64_t now_ns)
+{
+	uint64_t next_ns = 0;
+
+	if (fs->due_ns == 0 || now_ns < fs->due_ns)
+		return fs->due_ns;
+	for (unsigned int i = 0; i < fs->capacity; i++) {
+		struct finding *f = &fs->slot[i];
+		uint64_t due_ns;
+
+		if (!f->used)
+			continue;
+		due_ns = finding_due(fs, f);
+		if (due_ns <= now_ns)
+			close_one(fs, f);
+		else if (next_ns == 0 || due_ns < next_ns)
+			next_ns = due_ns;
+	}
+	fs->due_ns = next_ns;
+	return next_ns;
+}
+
+void findings_close_all(struct findings *fs)
+{
+	for (unsigned int i = 0; i < fs->capacity; i++)
+		if (fs->slot[i].used)
+			close_one(fs, &fs->slot[i]);
+	fs->due_ns = 0;
+}
+
+unsigned int findings_open(const struct findings *fs)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < fs->capacity; i++)
+		n += fs->slot[i].used && fs->slot[i].alerted;
+	return n;
+}
+
+void findings_stats(const struct findings *fs, struct finding_stats *out)
+{
+	*out = fs->stats;
+}
+
+/* Linear counting (Whang, Vander-Zanden, Taylor 1990). */
+static unsigned int sketch_count(const uint64_t *words, unsigned int bits)
+{
+	unsigned int zero = bits;
+
+	for (unsigned int i = 0; i < bits / 64; i++)
+		zero -= (unsigned int)__builtin_popcountll(words[i]);
+	return (unsigned int)lround(bits * log((double)bits / (zero ? zero : 0.5)));
+}
+
+unsigned int finding_ports(const struct finding *f)
+{
+	if (f->sampled < FINDING_SAMPLE)
+		return f->sampled;
+	return sketch_count(f->ports, FINDING_PORT_BITS);
+}
+
+unsigned int finding_hosts(const struct finding *f)
+{
+	unsigned int hosts = sketch_count(f->hosts, FINDING_HOST_BITS);
+
+	return hosts > f->hosts_before ? hosts : f->hosts_before;
+}
+
+enum probe_kind finding_kind(const struct finding *f)
+{
+	unsigned int best = PROBE_SYN;
+
+	for (unsigned int i = 0; i < PROBE_KINDS; i++)
+		if (f->kind[i] > f->kind[best])
+			best = i;
+	return best;
+}
+
+double finding_confidence(const struct finding *f)
+{
+	return 1 / (1 + exp2(PRIOR_BITS - (double)f->llr));
+}

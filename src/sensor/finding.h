@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Findings: what the detectors conclude, from the first suspicion to the closing totals.
+ *
+ * A finding lives in one of a fixed number of slots. Suspected: enough for a notice, and an alert if
+ * it goes on. Open: alerted; re-alerted as the evidence grows tenfold; closed with totals after a
+ * silence that is long against the pace of the probes. When all slots are in use, the suspicion, and
+ * failing that the finding, that has been silent longest is closed early.
+ */
+#ifndef MIMAMORI_SENSOR_FINDING_H
+#define MIMAMORI_SENSOR_FINDING_H
+
+#include "sensor/evidence.h"
+#include "sensor/probe.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FINDING_PORT_BITS 4096 /* of the sketch that counts ports */
+#define FINDING_HOST_BITS 1024
+#define FINDING_SAMPLE 16
+#define FINDING_GROWTH 10 /* a re-alert when the contacts in vain have grown by this factor */
+#define FINDING_SUSPECT_QUIET_NS 10000000000ULL
+#define FINDING_MAX_QUIET_NS (3600ULL * 1000000000ULL)
+
+enum finding_phase { FINDING_NOTICE, FINDING_START, FINDING_UPDATE, FINDING_END };
+
+struct finding {
+	bool used, alerted;
+	bool spoofable; /* nothing has shown yet that the peer's address is its own */
+	uint32_t sequence; /* events so far */
+	uint64_t id;
+	struct prefix peer;
+	struct probe last; /* the contact that the next event shows */
+	uint64_t first_ns, last_ns;
+	uint64_t report_at; /* contacts in vain at which it is told again */
+	uint64_t probes; /* packets */
+	uint64_t failed; /* contacts in vain */
+	uint64_t refused, open; /* contacts by answer */
+	uint32_t kind[PROBE_KINDS], tool[FINGERPRINT_COUNT]; /* contacts */
+	uint16_t hosts_before; /* addresses tried before the finding, of which only the number is known */
+	float llr; /* log2 likelihood ratio, the highest so far */
+	uint8_t sampled;
+	uint16_t sample[FINDING_SAMPLE]; /* the first distinct ports */
+	uint64_t ports[FINDING_PORT_BITS / 64], hosts[FINDING_HOST_BITS / 64];
+};
+
+struct findings;
+
+typedef void finding_emit_fn(const struct finding *f, enum finding_phase phase, void *arg);
+
+struct finding_stats {
+	uint64_t opened, notices, closed;
+	uint64_t evicted; /* closed early for want of a slot */
+};
+
+/* capacity slots, each told through emit. quiet_ns: the shortest silence that ends a finding. */
+struct findings *findings_new(unsigned int capacity, uint64_t quiet_ns, uint64_t seed,
+			      finding_emit_fn *emit, void *arg);
+void findings_free(struct findings *fs);
+
+/* Slot number (1-based) of the peer's finding, or 0. O(capacity), over packed addresses. */
+uint16_t findings_of(struct findings *fs, struct addr peer);
+
+/* The finding in slot number n (1-based), or NULL. Borrowed. */
+struct finding *findings_at(struct findings *fs, uint16_t n);
+
+/* Begins a suspicion from what the peer's evidence holds. Returns its slot number. */
+uint16_t findings_suspect(struct findings *fs, const struct probe *p, const struct evidence *ev,
+			  uint64_t now_ns);
+
+/* One more packet of a contact that was counted before. */
+void finding_repeat(struct finding *f, uint64_t now_ns);
+
+/* One more contact in vain. */
+void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns);
+
+/* Alerts, or re-alerts when it has grown enough. */
+void findings_tell(struct findings *fs, struct finding *f, float llr);
+
+/* Closes what has been silent long enough. Returns when to call again (clock time), 0: never. */
+uint64_t findings_expire(struct findings *fs, uint64_t now_ns);
+
+/* Closes all: the end of a capture, or of the sensor. */
+void findings_close_all(struct findings *fs);
+
+/* Open findings, and the counters. */
+unsigned int findings_open(const struct findings *fs);
+void findings_stats(const struct findings *fs, struct finding_stats *out);
+
+/* Estimates from the sketches: exact while few, within a few percent up to some 20,000. */
+unsigned int finding_ports(const struct finding *f);
+unsigned int finding_hosts(const struct finding *f);
+enum probe_kind finding_kind(const struct finding *f);
+
+/* The chance that it is what it says, 0..1, for people: a likelihood ratio against long odds. */
+double finding_confidence(const struct finding *f);
+
+#endif
