@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ * -------------------
+ * The program is written as a list of steps whose jumps name labels, then laid out. Jumps of classic
+ * BPF go forward only, at most 255 instructions if conditional; a farther one goes through a BPF_JA
+ * of its own behind the test. Making one test longer can push another's label out of reach, so layout
+ * repeats until nothing grows any more.
+ *
+ * What ends most packets comes first: the direction, then the flags of TCP. Interfaces and VLAN
+ * tags are looked at only when a packet would pass otherwise.
+ */
+#include "sensor/filter.h"
+
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+enum label {
+	NEXT, /* the following step */
+	PROTOCOL,
+	IPV4_TCP,
+	IPV4_TCP_LATER,
+	IPV4_UDP,
+	IPV4_ICMP,
+	IPV6,
+	IPV6_TCP,
+	IPV6_UDP,
+	IPV6_ICMP,
+	IPV6_EXTENSIONS,
+	TCP_FLAGS,
+	UDP_PORT,
+	INTERFACE,
+	TAG,
+	PASS,
+	DROP,
+	LABELS,
+};
+
+struct step {
+	uint16_t code;
+	uint8_t yes, no; /* enum label; of BPF_JA: yes */
+	bool far_yes, far_no;
+	uint16_t at; /* its place in the program */
+	uint32_t k;
+};
+
+struct assembly {
+	unsigned int count;
+	bool full;
+	uint16_t label[LABELS]; /* the step it stands before */
+	struct step step[FILTER_MAX_INSNS];
+};
+
+static void add(struct assembly *a, uint16_t code, uint32_t k, enum label yes, enum label no)
+{
+	if (a->count == FILTER_MAX_INSNS) {
+		a->full = true;
+		return;
+	}
+	a->step[a->count++] = (struct step){ .code = code, .k = k, .yes = yes, .no = no };
+}
+
+static void load(struct assembly *a, uint16_t code, uint32_t k)
+{
+	add(a, BPF_LD | code, k, NEXT, NEXT);
+}
+
+static void load_ancillary(struct assembly *a, uint32_t what)
+{
+	load(a, BPF_W | BPF_ABS, (uint32_t)SKF_AD_OFF + what);
+}
+
+static void mask(struct assembly *a, uint32_t k)
+{
+	add(a, BPF_ALU | BPF_AND | BPF_K, k, NEXT, NEXT);
+}
+
+/* op: BPF_JEQ, BPF_JGT, BPF_JGE or BPF_JSET */
+static void jump(struct assembly *a, uint16_t op, uint32_t k, enum label yes, enum label no)
+{
+	add(a, BPF_JMP | op | BPF_K, k, yes, no);
+}
+
+static void go(struct assembly *a, enum label l)
+{
+	add(a, BPF_JMP | BPF_JA, 0, l, NEXT);
+}
+
+static void verdict(struct assembly *a, uint32_t snaplen)
+{
+	add(a, BPF_RET | BPF_K, snaplen, NEXT, NEXT);
+}
+
+static void place(struct assembly *a, enum label l)
+{
+	a->label[l] = (uint16_t)a->count;
+}
+
+/* Only what came to this host, or only what it sent, goes on. */
+static void require_direction(struct assembly *a, uint32_t pkttype)
+{
+	load_ancillary(a, SKF_AD_PKTTYPE);
+	jump(a, BPF_JEQ, pkttype, NEXT, DROP);
+}
+
+/* ICMP errors are of interest when this host refuses; those it gets concern its own requests. */
+static void add_ipv4(struct assembly *a)
+{
+	load(a, BPF_B | BPF_ABS, 9); /* protocol */
+	jump(a, BPF_JEQ, IPPROTO_TCP, IPV4_TCP, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_UDP, IPV4_UDP, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_ICMP, IPV4_ICMP, DROP);
+
+	place(a, IPV4_TCP);
+	load(a, BPF_H | BPF_ABS, 6); /* fragment flags and offset */
+	jump(a, BPF_JSET, 0x1fff, IPV4_TCP_LATER, NEXT);
+	jump(a, BPF_JSET, 0x2000, INTERFACE, NEXT);
+	add(a, BPF_LDX | BPF_B | BPF_MSH, 0, NEXT, NEXT);
+	load(a, BPF_B | BPF_IND, 13);
+	go(a, TCP_FLAGS);
+
+	place(a, IPV4_TCP_LATER);
+	mask(a, 0x1fff);
+	jump(a, BPF_JGT, 3, DROP, INTERFACE);
+
+	place(a, IPV4_UDP);
+	require_direction(a, PACKET_HOST);
+	load(a, BPF_H | BPF_ABS, 6);
+	jump(a, BPF_JSET, 0x1fff, DROP, NEXT);
+	add(a, BPF_LDX | BPF_B | BPF_MSH, 0, NEXT, NEXT);
+	load(a, BPF_H | BPF_IND, 2);
+	go(a, UDP_PORT);
+
+	place(a, IPV4_ICMP);
+	require_direction(a, PACKET_OUTGOING);
+	load(a, BPF_H | BPF_ABS, 6);
+	jump(a, BPF_JSET, 0x1fff, DROP, NEXT);
+	add(a, BPF_LDX | BPF_B | BPF_MSH, 0, NEXT, NEXT);
+	load(a, BPF_B | BPF_IND, 0);
+	jump(a, BPF_JEQ, 3, INTERFACE, DROP); /* destination unreachable, RFC 792 */
+}
+
+/* The host's own answers carry no extension headers, so only what comes in is followed further. */
+static void add_ipv6(struct assembly *a)
+{
+	place(a, IPV6);
+	load(a, BPF_B | BPF_ABS, 6); /* next header */
+	jump(a, BPF_JEQ, IPPROTO_TCP, IPV6_TCP, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_UDP, IPV6_UDP, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_ICMPV6, IPV6_ICMP, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_HOPOPTS, IPV6_EXTENSIONS, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_ROUTING, IPV6_EXTENSIONS, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_FRAGMENT, IPV6_EXTENSIONS, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_DSTOPTS, IPV6_EXTENSIONS, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_AH, IPV6_EXTENSIONS, DROP);
+
+	place(a, IPV6_EXTENSIONS);
+	require_direction(a, PACKET_HOST);
+	go(a, INTERFACE);
+
+	place(a, IPV6_ICMP);
+	require_direction(a, PACKET_OUTGOING);
+	load(a, BPF_B | BPF_ABS, 40);
+	jump(a, BPF_JEQ, 1, INTERFACE, DROP); /* destination unreachable, RFC 4443 §3.1 */
+
+	place(a, IPV6_UDP);
+	require_direction(a, PACKET_HOST);
+	load(a, BPF_H | BPF_ABS, 42);
+	go(a, UDP_PORT);
+
+	place(a, IPV6_TCP);
+	load(a, BPF_B | BPF_ABS, 53);
+	place(a, TCP_FLAGS); /* A: the flags */
+	mask(a, 0x17); /* ACK, RST, SYN, FIN: see packet_is_plain_data() */
+	jump(a, BPF_JEQ, 0x10, DROP, INTERFACE);
+}
+
+static void add_udp_port(struct assembly *a, const struct filter_params *params)
+{
+	place(a, UDP_PORT); /* A: the destination port */
+	jump(a, BPF_JGE, params->ephemeral_first, DROP, NEXT);
+	for (unsigned int i = 0; i < params->n_udp_open; i++)
+		jump(a, BPF_JEQ, params->udp_open[i], DROP, NEXT);
+	/* what passes falls through to INTERFACE */
+}
+
+static void add_interface(struct assembly *a, const struct filter_params *params)
+{
+	place(a, INTERFACE);
+	if (params->n_only || params->n_skip)
+		load_ancillary(a, SKF_AD_IFINDEX);
+	for (unsigned int i = 0; i < params->n_skip; i++)
+		jump(a, BPF_JEQ, (uint32_t)params->skip[i], DROP, NEXT);
+	for (unsigned int i = 0; i < params->n_only; i++)
+		jump(a, BPF_JEQ, (uint32_t)params->only[i], TAG, NEXT);
+	if (params->n_only)
+		verdict(a, 0);
+	place(a, TAG);
+	if (params->pass_tagged)
+		return;
+	load_ancillary(a, SKF_AD_VLAN_TAG_PRESENT);
+	jump(a, BPF_JEQ, 0, PASS, NEXT);
+	load_ancillary(a, SKF_AD_VLAN_TAG);
+	/* Id 0 only gives a priority: the frame stays on its interface (IEEE 802.1Q §9.6). */
+	jump(a, BPF_JSET, 0x0fff, DROP, PASS);
+}
+
+static unsigned int target(const struct assembly *a, uint8_t l)
+{
+	return a->step[a->label[l]].at;
+}
+
+static bool is_conditional(const struct step *s)
+{
+	return BPF_CLASS(s->code) == BPF_JMP && BPF_OP(s->code) != BPF_JA;
+}
+
+/* Places every step; true when a jump turned out too far, so that all have to be placed anew. */
+static bool lay_out(struct assembly *a)
+{
+	unsigned int at = 0, reach;
+	bool grown = false;
+	struct step *s;
+
+	for (s = a->step; s < a->step + a->count; s++) {
+		s->at = (uint16_t)at;
+		at += 1U + s->far_yes + s->far_no;
+	}
+	for (s = a->step; s < a->step + a->count; s++) {
+		reach = s->at + 1U + UINT8_MAX;
+		if (!is_conditional(s))
+			continue;
+		if (s->yes != NEXT && !s->far_yes && target(a, s->yes) > reach)
+			s->far_yes = grown = true;
+		if (s->no != NEXT && !s->far_no && target(a, s->no) > reach)
+			s->far_no = grown = true;
+	}
+	return grown;
+}
+
+/* Writes one step with the BPF_JAs it needs. Its length. */
+static unsigned int emit(const struct assembly *a, const struct step *s, struct sock_filter *out)
+{
+	unsigned int len = 1U + s->far_yes + s->far_no;
+	unsigned int yes = s->yes == NEXT ? len - 1 : target(a, s->yes) - s->at - 1U;
+	unsigned int no = s->no == NEXT ? len - 1 : target(a, s->no) - s->at - 1U;
+	unsigned int ja = 1;
+
+	out[0] = (struct sock_filter)BPF_STMT(s->code, s->k);
+	if (BPF_CLASS(s->code) == BPF_JMP && BPF_OP(s->code) == BPF_JA)
+		out[0].k = yes;
+	if (!is_conditional(s))
+		return len;
+	if (s->far_yes) {
+		out[ja] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, yes - ja);
+		yes = ja++ - 1;
+	}
+	if (s->far_no) {
+		out[ja] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, no - ja);
+		no = ja - 1;
+	}
+	out[0].jt = (uint8_t)yes;
+	out[0].jf = (uint8_t)no;
+	return len;
+}
+
+int filter_build(const struct filter_params *params, struct sock_filter prog[FILTER_MAX_INSNS])
+{
+	struct assembly a = { 0 };
+	const struct step *last;
+	unsigned int len = 0;
+
+	if (params->n_only > FILTER_MAX_INTERFACES || params->n_skip > FILTER_MAX_INTERFACES ||
+	    params->n_udp_open > FILTER_MAX_UDP_PORTS || params->snaplen == 0)
+		return -EINVAL;
+
+	load_ancillary(&a, SKF_AD_PKTTYPE);
+	jump(&a, BPF_JEQ, PACKET_HOST, PROTOCOL, NEXT);
+	jump(&a, BPF_JEQ, PACKET_OUTGOING, PROTOCOL, DROP);
+	place(&a, PROTOCOL);
+	load_ancillary(&a, SKF_AD_PROTOCOL);
+	jump(&a, BPF_JEQ, ETH_P_IPV6, IPV6, NEXT);
+	jump(&a, BPF_JEQ, ETH_P_IP, NEXT, DROP);
+	add_ipv4(&a);
+	add_ipv6(&a);
+	add_udp_port(&a, params);
+	add_interface(&a, params);
+	place(&a, PASS);
+	verdict(&a, params->snaplen);
+	place(&a, DROP);
+	verdict(&a, 0);
+	if (a.full)
+		return -E2BIG;
+
+	while (lay_out(&a))
+		continue;
+	last = &a.step[a.count - 1];
+	if (last->at >= FILTER_MAX_INSNS)
+		return -E2BIG;
+	for (const struct step *s = a.step; s <= last; s++)
+		len += emit(&a, s, prog + len);
+	return (int)len;
+}
+
+static int attach(int fd, struct sock_filter *prog, unsigned int len)
+{
+	struct sock_fprog fprog = { .len = (unsigned short)len, .filter = prog };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &fprog, sizeof(fprog)) < 0)
+		return -errno;
+	return 0;
+}
+
+int filter_attach(int fd, const struct filter_params *params)
+{
+	struct sock_filter prog[FILTER_MAX_INSNS];
+	int len = filter_build(params, prog);
+
+	return len < 0 ? len : attach(fd, prog, (unsigned int)len);
+}
+
+int filter_attach_closed(int fd)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+
+	return attach(fd, &drop, 1);
+}
