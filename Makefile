@@ -6,7 +6,7 @@ CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
-.PHONY: help deps deps-check build run check demo soak bench coverage static style clean
+.PHONY: help deps deps-check build run checked sanitized check demo soak bench coverage static style clean
 
 help:
 	@echo 'make run       install what is missing, build, and watch this host (as root)'
@@ -36,20 +36,22 @@ run: deps build
 	@tools/run-here build/mimamori-sensor
 
 # The release build as it ships, and one in which Clang's sanitizers and fuzzers look on.
-check: deps-check
+checked: deps-check
 	@tools/configure build gcc --buildtype=release -Dwerror=true -Dtests=enabled
+	@ninja -C build all meson-test-prereq
+
+sanitized: deps-check
 	@tools/configure build-asan clang --buildtype=debug -Doptimization=1 -Dwerror=true \
 		-Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
-	@ninja -C build all meson-test-prereq
 	@ninja -C build-asan all meson-test-prereq
+
+check: checked sanitized
 	@tests/run build:unit,lab build-asan:unit,fuzz
 
-demo: deps
-	@tools/install-deps demo
-	@$(MAKE) build
+demo: deps-check build
 	@lab/demo build/mimamori-sensor
 
-soak: deps-check build
+soak: sanitized
 	@tools/soak
 
 bench: deps-check build
