@@ -30,7 +30,9 @@ struct sensor_config;
 enum helper_request {
 	HELPER_OPEN_SOURCE = 1, /* arg: index in source_table; reply carries the descriptor */
 	HELPER_OPEN_EVENTS, /* the event file, opened for appending; reply carries it */
-	HELPER_ROTATE_EVENTS, /* rename FILE to FILE.1 .. FILE.keep, open anew; reply carries it */
+	/* Rename FILE to FILE.1 .. FILE.keep and open anew; reply carries it. A file that is not near
+	 * its limit is only opened: an engine in wrong hands cannot rotate the records away. */
+	HELPER_ROTATE_EVENTS,
 	HELPER_ON_FINDING, /* arg: severity; payload: the event line. Starts the executable */
 };
 
@@ -41,17 +43,20 @@ struct helper_client {
 
 /*
  * Sends a request and waits for its reply. A descriptor that comes with it, >= 0, is the caller's;
- * 0 for requests that give none; -errno from the helper with its sentence in error.
+ * 0 for requests that give none; -errno from the helper with its sentence in error (which may be
+ * NULL). -EPIPE: the helper is gone. HELPER_ON_FINDING: -EAGAIN when as many run already as may.
  */
 int helper_call(struct helper_client *c, enum helper_request request, uint32_t arg,
 		const void *payload, size_t payload_len, char error[HELPER_ERROR_LEN]);
 
 /*
  * Serves the engine until it closes its end or exits, then reaps it, with signals: TERM and INT are
- * passed on, HUP too; the engine's death by signal is logged. on_finding children get argv,
- * the event on standard input through a pipe or memfd, a clean environment, the user configured, no
- * descriptors but 0-2, and are killed after config's timeout (its timer is armed only while one runs); at
- * most config's number run at a time. Returns the exit code for the process.
+ * passed on (unless the terminal sent them to both), HUP too; the engine's death by signal is
+ * logged. on_finding children get argv, the event on standard input, a clean environment, the
+ * user configured, no descriptors but 0-2, and are killed after config's timeout, with what they
+ * started; at most config's number run at a time. Gives up all capabilities it does not need.
+ * fd stays the caller's. Returns the exit code for the process: the engine's, or non-zero when it
+ * died.
  */
 int helper_serve(const struct sensor_config *config, int fd, pid_t engine);
 

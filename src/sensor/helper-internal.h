@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The privileged helper's own parts: messages, event files, the on_finding executable.
+ */
+#ifndef MIMAMORI_SENSOR_HELPER_INTERNAL_H
+#define MIMAMORI_SENSOR_HELPER_INTERNAL_H
+
+#include "core/conf.h"
+#include "sensor/helper.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HELPER_MAGIC 0x4d31 /* "M1": the version is in it */
+#define HELPER_EXEC_MAX_ARGS 32
+#define HELPER_EXEC_MAX_CHILDREN 16
+
+/* Head of every message, in both directions. In a reply, arg is 0 or an errno, negated. */
+struct helper_message {
+	uint16_t magic;
+	uint16_t type; /* enum helper_request; a reply repeats it */
+	uint32_t arg;
+	uint32_t length; /* of what follows: the event, or a reply's sentence (no NUL) */
+};
+
+_Static_assert(sizeof(struct helper_message) == 12, "no padding on the wire");
+_Static_assert(offsetof(struct helper_message, length) == 8, "no padding on the wire");
+
+struct sensor_config;
+struct source_ops;
+
+struct helper_child {
+	pid_t pid; /* 0: free; also its process group */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC */
+	bool killed;
+};
+
+struct helper_exec {
+	char words[CONF_TEXT_LEN]; /* argv points into it */
+	char *argv[HELPER_EXEC_MAX_ARGS + 1]; /* argv[0] NULL: nothing configured */
+	int unusable; /* -errno: why it cannot be started at all */
+	uid_t uid;
+	gid_t gid;
+	uint64_t timeout_ns;
+	unsigned int at_once, running;
+	struct helper_child child[HELPER_EXEC_MAX_CHILDREN];
+};
+
+struct helper {
+	const struct sensor_config *config;
+	const struct source_ops *const *sources; /* NULL-terminated */
+	int fd; /* to the engine; -1 once it closed its end */
+	int signal_fd;
+	pid_t engine;
+	bool engine_gone;
+	int exit_code;
+	unsigned int refused;
+	uint64_t end_by_ns; /* the engine, then what on_finding left, is killed at this time; 0: never */
+	struct helper_exec exec;
+};
+
+/* helper_serve() with everything in place but signal_fd and exec. */
+int helper_run(struct helper *h);
+
+/* Opens the configured event file for appending, its directory too when only that is missing.
+ * The descriptor, owned, or -errno with a sentence. */
+int helper_open_events(const struct sensor_config *config, char error[HELPER_ERROR_LEN]);
+/* Rotates when the file is near its limit, else only opens. Nothing recorded is lost on failure. */
+int helper_rotate_events(const struct sensor_config *config, char error[HELPER_ERROR_LEN]);
+
+/* Splits the command and finds the user. 0, or -errno (logged): then every start will fail. */
+int helper_exec_init(struct helper_exec *x, const struct sensor_config *config);
+/* 0, -EAGAIN when as many run as may, or -errno; with a sentence. */
+int helper_exec_start(struct helper_exec *x, uint32_t severity, const char *event, size_t len,
+		      char error[HELPER_ERROR_LEN]);
+/* A child has ended but is not reaped: ends what it started. True if it was one of on_finding's. */
+bool helper_exec_ended(struct helper_exec *x, pid_t pid);
+/* Its status after reaping: frees the slot, logs what went wrong. */
+void helper_exec_reaped(struct helper_exec *x, pid_t pid, int status);
+/* Kills those whose time is up, or all of them. */
+void helper_exec_expire(struct helper_exec *x, uint64_t now_ns, bool all);
+/* The next deadline, or 0 when none runs. */
+uint64_t helper_exec_deadline(const struct helper_exec *x);
+
+uint64_t helper_now_ns(void);
+
+#endif
