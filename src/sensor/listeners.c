@@ -31,8 +31,8 @@ struct listing {
 /* Where the entry of a socket came from: SO_REUSEPORT makes many equal ones. */
 static bool same(const struct listener *a, const struct listener *b)
 {
-	return a->port == b->port && a->udp == b->udp && a->v4 == b->v4 &&
-	       a->v6only == b->v6only && addr_eq(a->addr, b->addr);
+	return a->port == b->port && a->udp == b->udp && a->v4 == b->v4 && a->v6only == b->v6only &&
+	       addr_eq(a->addr, b->addr);
 }
 
 static uint64_t digest_of(const struct listener *e)
@@ -205,8 +205,8 @@ static bool published(const struct listeners *l, struct addr self, uint16_t port
 	return false;
 }
 
-enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct addr self, uint16_t port,
-				       uint64_t now_ns)
+enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct addr self,
+				       uint16_t port, uint64_t now_ns)
 {
 	uint64_t before = l->listings;
 

@@ -53,8 +53,8 @@ int listeners_init(struct listeners *l, uint64_t now_ns);
 void listeners_done(struct listeners *l);
 
 /* Does something on this host serve addr:port? May re-read the listing (see above). */
-enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct addr self, uint16_t port,
-				       uint64_t now_ns);
+enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct addr self,
+				       uint16_t port, uint64_t now_ns);
 
 /* Reads the listing now unless it is younger than LISTENERS_MIN_AGE_MS. 0 or -errno. */
 int listeners_refresh(struct listeners *l, uint64_t now_ns);

@@ -61,8 +61,7 @@ static int walk(struct cursor c, struct dump *dump, netlink_fn *fn, void *arg)
 		if (!cursor_skip(&c, NLMSG_ALIGN(header.nlmsg_len)))
 			c.pos = c.end;
 
-		if (dump && header.nlmsg_seq == dump->seq &&
-		    (header.nlmsg_flags & NLM_F_DUMP_INTR))
+		if (dump && header.nlmsg_seq == dump->seq && (header.nlmsg_flags & NLM_F_DUMP_INTR))
 			dump->interrupted = true;
 		if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) {
 			if (dump)
@@ -80,7 +79,10 @@ static int receive(int fd, struct dump *dump, netlink_fn *fn, void *arg)
 	struct sockaddr_nl from = { .nl_family = AF_NETLINK };
 	struct iovec iov = { receive_buffer, sizeof(receive_buffer) };
 	struct msghdr msg = {
-		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
 	};
 	ssize_t n;
 
@@ -107,8 +109,8 @@ int netlink_dump(int fd, struct nlmsghdr *request, netlink_fn *fn, void *arg)
 	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	request->nlmsg_seq = dump.seq;
 	request->nlmsg_pid = 0;
-	if (sendto(fd, request, request->nlmsg_len, 0, (struct sockaddr *)&kernel,
-		   sizeof(kernel)) < 0)
+	if (sendto(fd, request, request->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) <
+	    0)
 		return -errno;
 
 	while (!dump.done) {

@@ -18,7 +18,8 @@
 /* The kernel fills a reply to a dump with up to this much, and never more. */
 #define NETLINK_BUFFER_BYTES 32768
 #define NETLINK_TIMEOUT_MS 1000 /* longest wait for the next part of a dump */
-#define NETLINK_MAX_READS 256 /* datagrams taken in one call: a flood of notices cannot hold it up */
+#define NETLINK_MAX_READS \
+	256 /* datagrams taken in one call: a flood of notices cannot hold it up */
 
 /* One message; payload is what follows its header. Borrowed for the call. */
 typedef void netlink_fn(const struct nlmsghdr *header, struct cursor payload, void *arg);
