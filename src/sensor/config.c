@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/config.h"
+
+#include "core/isolate.h"
+#include "core/trie.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KIB 1024.0
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define MINUTE 60.0
+#define HOUR 3600.0
+
+#define FILE_MAX_LEAST 65536 /* below, rotation would be all the file does */
+#define LEAVES_MAX (TRIE_MAX_NODES / 2) /* each leaf may need a branch */
+
+static const char *const scopes[] = { "host", "gateway", NULL };
+static const char *const stdout_modes[] = { "none", "text", "eve", NULL };
+
+#define AT(field) offsetof(struct sensor_config, field)
+
+/* Sections stand together: messages are searched in this order. */
+static const struct conf_key keys[] = {
+	{ "sensor", "device", CONF_TEXT, AT(device), "", 0, 0, NULL },
+	{ "sensor", "user", CONF_TEXT, AT(user), "mimamori", 0, 0, NULL },
+	{ "sensor", "source", CONF_TEXT, AT(source), "auto", 0, 0, NULL },
+	{ "sensor", "scope", CONF_CHOICE, AT(scope), "host", 0, 0, scopes },
+	{ "sensor", "interfaces", CONF_NAMES, AT(interfaces), "", 0, 0, NULL },
+	{ "sensor", "home", CONF_PREFIXES, AT(home), "", 0, 0, NULL },
+	{ "sensor", "ignore", CONF_PREFIXES, AT(ignore), "", 0, 0, NULL },
+
+	{ "packet", "ring", CONF_SIZE, AT(ring_bytes), "768k", 128 * KIB, 64 * MIB, NULL },
+	{ "packet", "block", CONF_SIZE, AT(block_bytes), "128k", 4 * KIB, 4 * MIB, NULL },
+	{ "packet", "block_retire", CONF_DURATION, AT(block_retire_ns), "1s", 0.1, 10, NULL },
+
+	{ "memory", "peers_new", CONF_UINT, AT(peers_new), "512", 64, 16384, NULL },
+	{ "memory", "peers_suspect", CONF_UINT, AT(peers_suspect), "512", 64, 16384, NULL },
+	{ "memory", "peers_known", CONF_UINT, AT(peers_known), "256", 64, 16384, NULL },
+	{ "memory", "contacts", CONF_UINT, AT(contacts), "1024", 64, 16384, NULL },
+	{ "memory", "findings", CONF_UINT, AT(findings), "64", 8, 1024, NULL },
+
+	{ "scan", "failures", CONF_UINT, AT(failures), "4", 3, 20, NULL },
+	{ "scan", "ambient_ports", CONF_PORTS, AT(ambient_ports),
+	  "137-139 445 631 1900 3702 5353 5355 5357 8008 8009 9100", 0, 0, NULL },
+	{ "scan", "quiet", CONF_DURATION, AT(quiet_ns), "30s", 5, HOUR, NULL },
+
+	{ "output", "event_file", CONF_TEXT, AT(event_file), "", 0, 0, NULL },
+	{ "output", "file_max", CONF_SIZE, AT(file_max_bytes), "10M", 0, 4 * GIB, NULL },
+	{ "output", "file_keep", CONF_UINT, AT(file_keep), "3", 0, 99, NULL },
+	{ "output", "file_hourly", CONF_SIZE, AT(file_hourly_bytes), "1M", 0, 4 * GIB, NULL },
+	{ "output", "stdout", CONF_CHOICE, AT(stdout_mode), "text", 0, 0, stdout_modes },
+	{ "output", "syslog", CONF_BOOL, AT(syslog), "no", 0, 0, NULL },
+	{ "output", "syslog_socket", CONF_TEXT, AT(syslog_socket), "/dev/log", 0, 0, NULL },
+	{ "output", "on_finding", CONF_TEXT, AT(on_finding), "", 0, 0, NULL },
+	{ "output", "on_finding_user", CONF_TEXT, AT(on_finding_user), "nobody", 0, 0, NULL },
+	{ "output", "on_finding_per_minute", CONF_UINT, AT(on_finding_per_minute), "6", 1, 600,
+	  NULL },
+	{ "output", "on_finding_at_once", CONF_UINT, AT(on_finding_at_once), "2", 1, 8, NULL },
+	{ "output", "on_finding_timeout", CONF_DURATION, AT(on_finding_timeout_ns), "30s", 1,
+	  10 * MINUTE, NULL },
+};
+
+const struct conf_table sensor_config_table = {
+	.keys = keys,
+	.count = sizeof(keys) / sizeof(keys[0]),
+	.struct_bytes = sizeof(struct sensor_config),
+};
+
+__attribute__((format(printf, 2, 3))) static int refuse(char *error, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(error, CONF_ERROR_LEN, fmt, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static int check_ring(const struct sensor_config *c, char *error)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (c->block_bytes % page)
+		return refuse(error,
+			      "[packet] block: %" PRIu64 " bytes are no multiple of this machine's "
+			      "page of %" PRIu64,
+			      c->block_bytes, page);
+	if (c->ring_bytes % c->block_bytes)
+		return refuse(error,
+			      "[packet] ring: %" PRIu64 " bytes are no multiple of block, %" PRIu64,
+			      c->ring_bytes, c->block_bytes);
+	if (c->ring_bytes / c->block_bytes < 2)
+		return refuse(error, "[packet] ring: it must hold at least two blocks, so that one "
+				     "can fill while the other is read");
+	return 0;
+}
+
+static int check_memory(const struct sensor_config *c, char *error)
+{
+	uint64_t leaves = (uint64_t)c->peers_new + c->peers_suspect + c->peers_known;
+
+	if (leaves > LEAVES_MAX)
+		return refuse(error,
+			      "[memory] peers_new, peers_suspect and peers_known are %" PRIu64
+			      " together, the most is %d",
+			      leaves, LEAVES_MAX);
+	return 0;
+}
+
+/* The directory that holds path, which has a slash. */
+static void parent_of(const char *path, char parent[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash == path ? 1 : (size_t)(slash - path);
+
+	snprintf(parent, PATH_MAX, "%.*s", (int)len, path);
+}
+
+static int check_event_file(const struct sensor_config *c, char *error)
+{
+	char parent[PATH_MAX];
+	struct stat st;
+
+	if (!c->event_file[0])
+		return 0;
+	if (c->event_file[0] != '/')
+		return refuse(error, "[output] event_file: \"%s\" is no absolute path",
+			      c->event_file);
+	if (stat(c->event_file, &st) == 0 && S_ISDIR(st.st_mode))
+		return refuse(error,
+			      "[output] event_file: \"%s\" is a directory; name a file in it",
+			      c->event_file);
+	parent_of(c->event_file, parent);
+	if (stat(parent, &st) < 0)
+		return refuse(error, "[output] event_file: the directory \"%s\": %s", parent,
+			      strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return refuse(error, "[output] event_file: \"%s\" is no directory", parent);
+	if (c->file_max_bytes && c->file_max_bytes < FILE_MAX_LEAST)
+		return refuse(error, "[output] file_max: it must be 0 (never rotate) or at least "
+				     "64k");
+	return 0;
+}
+
+static int check_syslog(const struct sensor_config *c, char *error)
+{
+	if (c->syslog && c->syslog_socket[0] != '/' && strncmp(c->syslog_socket, "udp:", 4) != 0)
+		return refuse(error,
+			      "[output] syslog_socket: \"%s\" is neither an absolute path nor "
+			      "udp:ADDRESS:PORT",
+			      c->syslog_socket);
+	return 0;
+}
+
+/*
+ * Whoever can replace the executable, or a directory on its way, decides what the helper starts.
+ * A sticky directory keeps others from replacing what is not theirs, so it may lie on the way,
+ * but not directly above, where the name itself may have been anybody's.
+ */
+static int check_writers(char real[PATH_MAX], char *error)
+{
+	char parent[PATH_MAX];
+	bool direct = true;
+	struct stat st;
+
+	while (real[1]) {
+		parent_of(real, parent);
+		if (stat(parent, &st) < 0)
+			return refuse(error, "[output] on_finding: \"%s\": %s", parent,
+				      strerror(errno));
+		if (st.st_mode & S_IWOTH && (direct || !(st.st_mode & S_ISVTX)))
+			return refuse(error,
+				      "[output] on_finding: everyone can write to its directory "
+				      "\"%s\"; move it, or chmod o-w",
+				      parent);
+		direct = false;
+		snprintf(real, PATH_MAX, "%s", parent);
+	}
+	return 0;
+}
+
+static int check_executable(const struct sensor_config *c, char *error)
+{
+	char path[CONF_TEXT_LEN], real[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%.*s", (int)strcspn(c->on_finding, " \t"), c->on_finding);
+	if (path[0] != '/')
+		return refuse(error, "[output] on_finding: \"%s\" is no absolute path", path);
+	if (!realpath(path, real) || stat(real, &st) < 0)
+		return refuse(error, "[output] on_finding: \"%s\": %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return refuse(error, "[output] on_finding: \"%s\" is no file", path);
+	if (!(st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
+		return refuse(error, "[output] on_finding: \"%s\" is not executable; use chmod a+x",
+			      path);
+	if (st.st_mode & S_IWOTH)
+		return refuse(error,
+			      "[output] on_finding: everyone can write to \"%s\"; use chmod o-w",
+			      path);
+	return check_writers(real, error);
+}
+
+static int check_on_finding(const struct sensor_config *c, char *error)
+{
+	uid_t uid;
+	gid_t gid;
+	int err;
+
+	if (!c->on_finding[0])
+		return 0;
+	err = check_executable(c, error);
+	if (err)
+		return err;
+	if (isolate_find_user(c->on_finding_user, &uid, &gid) < 0)
+		return refuse(error, "[output] on_finding_user: there is no user \"%s\"",
+			      c->on_finding_user);
+	if (uid == 0 || gid == 0)
+		return refuse(
+			error,
+			"[output] on_finding_user: not \"%s\": what an attack starts must not "
+			"run as root",
+			c->on_finding_user);
+	return 0;
+}
+
+int sensor_config_check(const struct sensor_config *c, char error[CONF_ERROR_LEN])
+{
+	static int (*const checks[])(const struct sensor_config *c, char *error) = {
+		check_ring, check_memory, check_event_file, check_syslog, check_on_finding,
+	};
+
+	if (!c->user[0] || !c->source[0])
+		return refuse(error, "[sensor] %s: it must not be empty",
+			      c->user[0] ? "source" : "user");
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		int err = checks[i](c, error);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
