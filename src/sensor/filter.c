@@ -2,10 +2,9 @@
 /*
  * Theory of operation
  * -------------------
- * The program is written as a list of steps whose jumps name labels, then laid out. Jumps of classic
- * BPF go forward only, at most 255 instructions if conditional; a farther one goes through a BPF_JA
- * of its own behind the test. Making one test longer can push another's label out of reach, so layout
- * repeats until nothing grows any more.
+ * The program is written as a list of steps whose jumps name labels; when all labels have their
+ * place, names become distances. A conditional jump of classic BPF reaches 255 instructions forward:
+ * that a program has no more than FILTER_MAX_INSNS of them keeps every label within reach.
  *
  * What ends most packets comes first: the direction, then the flags of TCP. Interfaces and VLAN
  * tags are looked at only when a packet would pass otherwise.
@@ -42,8 +41,6 @@ enum label {
 struct step {
 	uint16_t code;
 	uint8_t yes, no; /* enum label; of BPF_JA: yes */
-	bool far_yes, far_no;
-	uint16_t at; /* its place in the program */
 	uint32_t k;
 };
 
@@ -53,6 +50,8 @@ struct assembly {
 	uint16_t label[LABELS]; /* the step it stands before */
 	struct step step[FILTER_MAX_INSNS];
 };
+
+_Static_assert(FILTER_MAX_INSNS <= UINT8_MAX + 1, "a jump's distance has eight bits");
 
 static void add(struct assembly *a, uint16_t code, uint32_t k, enum label yes, enum label no)
 {
@@ -208,70 +207,30 @@ static void add_interface(struct assembly *a, const struct filter_params *params
 	jump(a, BPF_JSET, 0x0fff, DROP, PASS);
 }
 
-static unsigned int target(const struct assembly *a, uint8_t l)
+/* How far step i has to jump to reach the label. */
+static unsigned int distance(const struct assembly *a, unsigned int i, uint8_t l)
 {
-	return a->step[a->label[l]].at;
+	return l == NEXT ? 0 : a->label[l] - i - 1U;
 }
 
-static bool is_conditional(const struct step *s)
+static void emit(const struct assembly *a, unsigned int i, struct sock_filter *out)
 {
-	return BPF_CLASS(s->code) == BPF_JMP && BPF_OP(s->code) != BPF_JA;
-}
+	const struct step *s = &a->step[i];
 
-/* Places every step; true when a jump turned out too far, so that all have to be placed anew. */
-static bool lay_out(struct assembly *a)
-{
-	unsigned int at = 0, reach;
-	bool grown = false;
-	struct step *s;
-
-	for (s = a->step; s < a->step + a->count; s++) {
-		s->at = (uint16_t)at;
-		at += 1U + s->far_yes + s->far_no;
+	*out = (struct sock_filter)BPF_STMT(s->code, s->k);
+	if (BPF_CLASS(s->code) != BPF_JMP)
+		return;
+	if (BPF_OP(s->code) == BPF_JA) {
+		out->k = distance(a, i, s->yes);
+		return;
 	}
-	for (s = a->step; s < a->step + a->count; s++) {
-		reach = s->at + 1U + UINT8_MAX;
-		if (!is_conditional(s))
-			continue;
-		if (s->yes != NEXT && !s->far_yes && target(a, s->yes) > reach)
-			s->far_yes = grown = true;
-		if (s->no != NEXT && !s->far_no && target(a, s->no) > reach)
-			s->far_no = grown = true;
-	}
-	return grown;
-}
-
-/* Writes one step with the BPF_JAs it needs. Its length. */
-static unsigned int emit(const struct assembly *a, const struct step *s, struct sock_filter *out)
-{
-	unsigned int len = 1U + s->far_yes + s->far_no;
-	unsigned int yes = s->yes == NEXT ? len - 1 : target(a, s->yes) - s->at - 1U;
-	unsigned int no = s->no == NEXT ? len - 1 : target(a, s->no) - s->at - 1U;
-	unsigned int ja = 1;
-
-	out[0] = (struct sock_filter)BPF_STMT(s->code, s->k);
-	if (BPF_CLASS(s->code) == BPF_JMP && BPF_OP(s->code) == BPF_JA)
-		out[0].k = yes;
-	if (!is_conditional(s))
-		return len;
-	if (s->far_yes) {
-		out[ja] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, yes - ja);
-		yes = ja++ - 1;
-	}
-	if (s->far_no) {
-		out[ja] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, no - ja);
-		no = ja - 1;
-	}
-	out[0].jt = (uint8_t)yes;
-	out[0].jf = (uint8_t)no;
-	return len;
+	out->jt = (uint8_t)distance(a, i, s->yes);
+	out->jf = (uint8_t)distance(a, i, s->no);
 }
 
 int filter_build(const struct filter_params *params, struct sock_filter prog[FILTER_MAX_INSNS])
 {
 	struct assembly a = { 0 };
-	const struct step *last;
-	unsigned int len = 0;
 
 	if (params->n_only > FILTER_MAX_INTERFACES || params->n_skip > FILTER_MAX_INTERFACES ||
 	    params->n_udp_open > FILTER_MAX_UDP_PORTS || params->snaplen == 0)
@@ -295,14 +254,9 @@ int filter_build(const struct filter_params *params, struct sock_filter prog[FIL
 	if (a.full)
 		return -E2BIG;
 
-	while (lay_out(&a))
-		continue;
-	last = &a.step[a.count - 1];
-	if (last->at >= FILTER_MAX_INSNS)
-		return -E2BIG;
-	for (const struct step *s = a.step; s <= last; s++)
-		len += emit(&a, s, prog + len);
-	return (int)len;
+	for (unsigned int i = 0; i < a.count; i++)
+		emit(&a, i, &prog[i]);
+	return (int)a.count;
 }
 
 static int attach(int fd, struct sock_filter *prog, unsigned int len)

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FILTER_MAX_INSNS 512
+#define FILTER_MAX_INSNS 256 /* so every jump fits eight bits; all lists full, 192 are used */
 #define FILTER_MAX_UDP_PORTS 64 /* more listeners: the highest are left to user space to ignore */
 #define FILTER_MAX_INTERFACES 32
 
