@@ -21,7 +21,9 @@
 #define HOUR 3600.0
 
 #define FILE_MAX_LEAST 65536 /* below, rotation would be all the file does */
-#define LEAVES_MAX (TRIE_MAX_NODES / 2) /* each leaf may need a branch */
+#define LEAVES_MAX 30000 /* leaves of the trie; the rest of its nodes is for aggregates */
+
+_Static_assert(LEAVES_MAX < TRIE_MAX_ENDS, "the trie must have room for all leaves");
 
 static const char *const scopes[] = { "host", "gateway", NULL };
 static const char *const stdout_modes[] = { "none", "text", "eve", NULL };
@@ -212,6 +214,7 @@ static int check_executable(const struct sensor_config *c, char *error)
 
 static int check_on_finding(const struct sensor_config *c, char *error)
 {
+	const char *user = c->on_finding_user[0] ? c->on_finding_user : c->user;
 	uid_t uid;
 	gid_t gid;
 	int err;
@@ -221,9 +224,8 @@ static int check_on_finding(const struct sensor_config *c, char *error)
 	err = check_executable(c, error);
 	if (err)
 		return err;
-	if (isolate_find_user(c->on_finding_user, &uid, &gid) < 0)
-		return refuse(error, "[output] on_finding_user: there is no user \"%s\"",
-			      c->on_finding_user);
+	if (isolate_find_user(user, &uid, &gid) < 0)
+		return refuse(error, "[output] on_finding_user: there is no user \"%s\"", user);
 	if (uid == 0 || gid == 0)
 		return refuse(
 			error,
