@@ -73,14 +73,15 @@ static inline bool prefix_contains(const struct prefix *p, struct addr a)
 	return addr_eq(addr_mask(a, p->len), p->addr);
 }
 
-/* A well-mixed 32-bit hash of a under seed (seeded so that nobody can aim at a bucket). */
+/* A well-mixed 32-bit hash of a under seed (seeded so that nobody can aim at a bucket). Steele, Lea,
+ * Flood: "Fast Splittable Pseudorandom Number Generators", 2014, has the mixing. */
 static inline uint32_t addr_hash(struct addr a, uint64_t seed)
 {
 	uint64_t h = (a.hi ^ seed) * 0x9e3779b97f4a7c15ULL;
 
-	h = (h ^ (h >> 29) ^ a.lo) * 0xbf58476d1ce4e5b9ULL;
-	h ^= h >> 32;
-	h *= 0x94d049bb133111ebULL;
+	h ^= h >> 32 ^ a.lo;
+	h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9ULL;
+	h = (h ^ h >> 27) * 0x94d049bb133111ebULL;
 	return (uint32_t)(h >> 32);
 }
 
