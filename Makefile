@@ -6,7 +6,8 @@ CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
-.PHONY: help deps deps-check build run checked sanitized check demo soak bench coverage static style clean
+.PHONY: help deps deps-check build run checked sanitized check demo soak bench coverage static \
+	style clean
 
 help:
 	@echo 'make run       install what is missing, build, and watch this host (as root)'
@@ -24,7 +25,7 @@ deps:
 	@tools/install-deps build
 
 deps-check:
-	@tools/install-deps build check
+	@tools/install-deps build lab check
 
 build/build.ninja:
 	@tools/configure build $(CC) --buildtype=release
@@ -48,7 +49,9 @@ sanitized: deps-check
 check: checked sanitized
 	@tests/run build:unit,lab build-asan:unit,fuzz
 
-demo: deps-check build
+demo:
+	@tools/install-deps build lab
+	@$(MAKE) build
 	@lab/demo build/mimamori-sensor
 
 soak: sanitized
