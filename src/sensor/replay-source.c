@@ -166,14 +166,11 @@ static const struct link_type link_types[] = {
 	{ DLT_LINUX_SLL, strip_sll }, /* "any" of tcpdump */
 	{ DLT_LINUX_SLL2, strip_sll2 }, /* the same since libpcap 1.10 */
 	{ DLT_RAW, strip_raw }, /* TUN, WireGuard, mobile modems */
-	{ DLT_IPV4, strip_raw },
-	{ DLT_IPV6, strip_raw },
+	{ DLT_IPV4, strip_raw },	{ DLT_IPV6, strip_raw },
 	{ DLT_NULL, strip_family }, /* loopback of the BSDs and Darwin */
 	{ DLT_LOOP, strip_family }, /* loopback of OpenBSD */
-	{ DLT_PPP, strip_ppp },
-	{ DLT_PPP_SERIAL, strip_ppp },
-	{ DLT_PPP_ETHER, strip_pppoe },
-	{ DLT_C_HDLC, strip_chdlc },
+	{ DLT_PPP, strip_ppp },		{ DLT_PPP_SERIAL, strip_ppp },
+	{ DLT_PPP_ETHER, strip_pppoe }, { DLT_C_HDLC, strip_chdlc },
 };
 
 static strip_fn *strip_of(int dlt)
@@ -222,13 +219,11 @@ static void take_packet(u_char *arg, const struct pcap_pkthdr *h, const u_char *
 		r->counts[PACKET_MALFORMED]++;
 		return;
 	}
-	clock_advance(r->clock, seconds * NS_PER_S + ns);
-	if (parse(r, h, bytes, &p) != PACKET_OK)
-		return;
-	p.t_ns = r->clock->now_ns;
+	p.t_ns = clock_advance(r->clock, seconds * NS_PER_S + ns);
 	p.dir = PACKET_DIR_UNKNOWN;
 	p.ifindex = 0;
-	engine_packet(r->engine, &p);
+	if (parse(r, h, bytes, &p) == PACKET_OK)
+		engine_packet(r->engine, &p);
 }
 
 static void add_stats(struct source_stats *to, const struct replay *r)

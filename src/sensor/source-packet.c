@@ -327,24 +327,22 @@ static void take_frame(struct packet_source *ps, struct engine *engine,
 	const struct sockaddr_ll *sll = (const void *)(frame + SLL_OFFSET);
 	uint64_t wall_ns = h->tp_sec * NS_PER_S + h->tp_nsec;
 	struct packet p;
-	uint8_t dir;
 
 	ps->packets++;
-	if (!wanted(ps, sll, &dir)) {
+	if (!wanted(ps, sll, &p.dir)) {
 		ps->ignored++;
 		return;
 	}
+	p.t_ns = clock_advance(ps->env.clock, clock_from_wall(ps->env.clock, wall_ns));
+	p.ifindex = sll->sll_ifindex;
 	if (packet_parse(&ps->parser, ntohs(sll->sll_protocol), frame + h->tp_net, h->tp_snaplen,
 			 h->tp_len, &p) != PACKET_OK)
 		return;
-	p.dir = dir;
-	p.ifindex = sll->sll_ifindex;
-	if (dir == PACKET_DIR_OUT && contains(ps->lower, ps->n_lowers, p.ifindex) &&
+	if (p.dir == PACKET_DIR_OUT && contains(ps->lower, ps->n_lowers, p.ifindex) &&
 	    seen_above(ps, &p)) {
 		ps->seen_above++;
 		return;
 	}
-	p.t_ns = clock_advance(ps->env.clock, clock_from_wall(ps->env.clock, wall_ns));
 	engine_packet(engine, &p);
 }
 
