@@ -175,3 +175,4 @@ def _run_group(name, cases, report, keep):
         for one in left or cases[-1:]:
             report.begin(one)
             report.verdict(one, "FAIL", f"the lab itself: {error}", 0)
+            error = "as above"

@@ -7,7 +7,7 @@ import json
 import os
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SCHEMA = os.path.join(ROOT, "docs", "eve.schema.json")
+SCHEMA = os.environ.get("MIMAMORI_SCHEMA") or os.path.join(ROOT, "docs", "eve.schema.json")
 
 
 class Event:

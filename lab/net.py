@@ -9,7 +9,7 @@ The lab's network: namespaces, named after the process that made them.
     client ─────────┘                    └── device ─────────── container
     10.7.0.3                                 10.7.0.1, .11–.18  172.30.0.2
     fd07::3                                  fd07::1, ::11–::18 fd30::2
-                                             2001:db8:7::1
+                                             2001:db8:7::1, ::11–::18
 
 The client and the near attacker are neighbours of the device (on-link); the far attacker comes
 through the router. The container stands behind the device and is reached only where a case
@@ -228,15 +228,8 @@ class Network:
         cable(self.router, "eth1", self.far, "eth0")
         cable(self.device, "eth1", self.container, "eth0")
 
-        self.device.ip("addr add 10.7.0.1/24 dev eth0",
-                       "addr add fd07::1/64 dev eth0 nodad",
-                       "addr add 2001:db8:7::1/64 dev eth0 nodad",
-                       *(f"addr add 10.7.0.{n}/24 dev eth0" for n in EXTRA_ADDRESSES),
-                       *(f"addr add fd07::{n}/64 dev eth0 nodad" for n in EXTRA_ADDRESSES),
-                       "route add default via 10.7.0.254",
-                       "route add default via fd07::fe",
-                       "addr add 172.30.0.1/24 dev eth1",
-                       "addr add fd30::1/64 dev eth1 nodad")
+        self.address_device()
+        self.device.ip("addr add 172.30.0.1/24 dev eth1", "addr add fd30::1/64 dev eth1 nodad")
         self.client.ip("addr add 10.7.0.3/24 dev eth0", "addr add fd07::3/64 dev eth0 nodad",
                        "route add default via 10.7.0.254", "route add default via fd07::fe")
         self.router.ip("addr add 10.7.0.254/24 dev eth0", "addr add fd07::fe/64 dev eth0 nodad",
@@ -250,10 +243,28 @@ class Network:
             self.router.sysctl(key, 1)
         self.router.sysctl("net.ipv4.conf.all.send_redirects", 0)
 
-    def device_addresses(self, family):
+    def address_device(self, interface="eth0"):
+        """Gives the device its addresses and its way out."""
+        self.device.ip(*(f"addr add {a}/24 dev {interface}" for a in self.device_addresses(4)),
+                       *(f"addr add {a}/64 dev {interface} nodad"
+                         for a in self.device_addresses(6)),
+                       "route add default via 10.7.0.254", "route add default via fd07::fe")
+
+    def replace_device_link(self):
+        """The device's network card is pulled and another one is plugged in."""
+        self.device.ip("link del eth0")
+        cable(self.device, "eth0", self.switch, "to-device")
+        self.switch.ip("link set to-device master br0")
+        self.address_device()
+
+    @staticmethod
+    def device_addresses(family, where=None):
+        """All of them, or those that an attacker `where` can reach."""
+        host = ["1"] + [str(n) for n in EXTRA_ADDRESSES]
         if family == 4:
-            return ["10.7.0.1"] + [f"10.7.0.{n}" for n in EXTRA_ADDRESSES]
-        return ["fd07::1", "2001:db8:7::1"] + [f"fd07::{n}" for n in EXTRA_ADDRESSES]
+            return [f"10.7.0.{n}" for n in host]
+        local, public = ([f"{net}::{n}" for n in host] for net in ("fd07", "2001:db8:7"))
+        return {"near": local, "far": public, None: local + public}[where]
 
     def new_attacker(self, where, family):
         """Gives the near or far attacker an address of its own; (namespace, address, target)."""

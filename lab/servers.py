@@ -13,6 +13,8 @@ def main():
         server = socket.socket(socket.AF_INET6, kind)
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.SOCK_DGRAM:
+            server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         server.bind(("::", port))
         if kind == socket.SOCK_STREAM:
             server.listen(64)
@@ -21,8 +23,9 @@ def main():
         for key, _mask in selector.select():
             try:
                 if kind == socket.SOCK_DGRAM:
-                    data, peer = key.fileobj.recvfrom(2048)
-                    key.fileobj.sendto(data, peer)
+                    # Answered from the address that was asked: the device has many.
+                    data, about, _flags, peer = key.fileobj.recvmsg(2048, 256)
+                    key.fileobj.sendmsg([data], about, 0, peer)
                 else:
                     connection, _peer = key.fileobj.accept()
                     connection.sendall(b"hello\n")
