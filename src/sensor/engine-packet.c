@@ -285,7 +285,8 @@ static void on_sweep(struct engine *e, const struct packet *p, enum contact_prot
 
 void engine_packet(struct engine *e, const struct packet *p)
 {
-	e->stats.packets++;
+	if (e->stats.packets++ == 0)
+		e->stats.first_ns = e->clock->now_ns;
 	if (e->due_ns == 0 || e->clock->now_ns >= e->due_ns)
 		engine_tick(e);
 	switch ((enum packet_proto)p->proto) {

@@ -45,6 +45,7 @@ struct engine_params {
 };
 
 struct engine_stats {
+	uint64_t first_ns; /* clock time of the first packet */
 	uint64_t packets; /* taken */
 	uint64_t contacts; /* first contacts with what is watched */
 	uint64_t failed; /* of them in vain */

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/eve.h"
+
+#include "core/clock.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define VERSION 1 /* of the "mimamori" object */
+#define REVISION 1
+#define MIN_TOOL_SHARE 2 /* a tool is named when at least one contact in two bears its mark */
+
+/* All that is said of a technique, in one place. */
+static const struct {
+	const char *technique; /* in events: stable */
+	const char *title; /* for people */
+	const char *proto_v4, *proto_v6;
+} kinds[PROBE_KINDS] = {
+	[PROBE_SYN] = { "syn", "TCP SYN scan", "TCP", "TCP" },
+	[PROBE_CONNECT] = { "connect", "TCP connect scan", "TCP", "TCP" },
+	[PROBE_FIN] = { "fin", "TCP FIN scan", "TCP", "TCP" },
+	[PROBE_NULL] = { "null", "TCP NULL scan", "TCP", "TCP" },
+	[PROBE_XMAS] = { "xmas", "TCP Xmas scan", "TCP", "TCP" },
+	[PROBE_ACK] = { "ack", "TCP ACK or window scan", "TCP", "TCP" },
+	[PROBE_MAIMON] = { "maimon", "TCP Maimon scan", "TCP", "TCP" },
+	[PROBE_UDP] = { "udp", "UDP scan", "UDP", "UDP" },
+	[PROBE_ECHO] = { "icmp", "ICMP echo sweep", "ICMP", "IPv6-ICMP" },
+	[PROBE_ARP] = { "arp", "ARP sweep", "ARP", "ARP" },
+	[PROBE_CUSTOM] = { "custom", "TCP scan with odd flags", "TCP", "TCP" },
+};
+
+static const char *const phase_names[] = {
+	[FINDING_NOTICE] = "notice",
+	[FINDING_START] = "start",
+	[FINDING_UPDATE] = "update",
+	[FINDING_END] = "end",
+};
+
+unsigned int eve_severity(enum finding_phase phase)
+{
+	switch (phase) {
+	case FINDING_START:
+	case FINDING_UPDATE:
+		return 2;
+	case FINDING_END:
+		return 3;
+	case FINDING_NOTICE:
+		return 4;
+	}
+	return 4;
+}
+
+static void write_flow(struct event *ev, const struct finding *f, enum probe_kind kind)
+{
+	char text[ADDR_STRLEN];
+
+	event_text(ev, "src_ip", addr_format(f->last.peer, text));
+	if (kind != PROBE_ECHO && kind != PROBE_ARP)
+		event_u64(ev, "src_port", f->last.peer_port);
+	event_text(ev, "dest_ip", addr_format(f->last.self, text));
+	if (kind != PROBE_ECHO && kind != PROBE_ARP)
+		event_u64(ev, "dest_port", f->last.port);
+	event_text(ev, "proto",
+		   addr_is_v4(f->last.peer) ? kinds[kind].proto_v4 : kinds[kind].proto_v6);
+}
+
+static void write_alert(struct event *ev, enum finding_phase phase, enum probe_kind kind)
+{
+	char signature[80];
+
+	snprintf(signature, sizeof(signature), "MIMAMORI %s%s", kinds[kind].title,
+		 phase == FINDING_END ? " ended" : "");
+	event_object(ev, "alert");
+	event_text(ev, "action", "allowed");
+	event_u64(ev, "gid", EVE_GID);
+	event_u64(ev, "signature_id", EVE_SID_SCAN + (unsigned int)kind);
+	event_u64(ev, "rev", REVISION);
+	event_text(ev, "signature", signature);
+	event_text(ev, "category", "Detection of a Network Scan");
+	event_u64(ev, "severity", eve_severity(phase));
+	event_object(ev, "metadata");
+	event_array(ev, "mitre_tactic_id");
+	event_text(ev, NULL, "TA0043");
+	event_close(ev);
+	event_array(ev, "mitre_technique_id");
+	event_text(ev, NULL, "T1595");
+	event_close(ev);
+	event_array(ev, "mitre_technique_name");
+	event_text(ev, NULL, "Active_Scanning");
+	event_close(ev);
+	event_close(ev);
+	event_close(ev);
+}
+
+static void write_anomaly(struct event *ev)
+{
+	event_object(ev, "anomaly");
+	event_text(ev, "type", "stream");
+	event_text(ev, "event", "few_failed_contacts");
+	event_u64(ev, "gid", EVE_GID);
+	event_u64(ev, "signature_id", EVE_SID_FEW);
+	event_close(ev);
+}
+
+static bool tool_named(const struct finding *f, unsigned int tool)
+{
+	return f->tool[tool] && f->tool[tool] * MIN_TOOL_SHARE >= f->failed;
+}
+
+static void write_time(struct event *ev, const struct eve_context *ctx, const char *key,
+		       uint64_t t_ns)
+{
+	char text[CLOCK_TIMESTAMP_LEN];
+
+	event_text(ev, key, clock_format(clock_to_wall(ctx->clock, t_ns), text));
+}
+
+static void write_mimamori(struct event *ev, const struct eve_context *ctx,
+			   const struct finding *f, enum finding_phase phase, enum probe_kind kind)
+{
+	char text[PREFIX_STRLEN];
+
+	event_object(ev, "mimamori");
+	event_u64(ev, "version", VERSION);
+	event_text(ev, "kind", "scan");
+	event_text(ev, "technique", kinds[kind].technique);
+	event_text(ev, "phase", phase_names[phase]);
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)f->id);
+	event_text(ev, "finding", text);
+	event_u64(ev, "sequence", f->sequence);
+	event_text(ev, "peer_prefix", prefix_format(&f->peer, text));
+	event_u64(ev, "probes", f->probes);
+	event_u64(ev, "failed", f->failed);
+	event_u64(ev, "ports", finding_ports(f));
+	event_u64(ev, "hosts", finding_hosts(f));
+	event_array(ev, "port_sample");
+	for (unsigned int i = 0; i < f->sampled; i++)
+		event_u64(ev, NULL, f->sample[i]);
+	event_close(ev);
+	event_object(ev, "outcomes");
+	event_u64(ev, "open", f->open);
+	event_u64(ev, "refused", f->refused);
+	event_u64(ev, "unanswered", f->failed > f->refused ? f->failed - f->refused : 0);
+	event_close(ev);
+	write_time(ev, ctx, "first", f->first_ns);
+	write_time(ev, ctx, "last", f->last_ns);
+	event_number(ev, "confidence", finding_confidence(f), 2);
+	event_bool(ev, "spoofable", f->spoofable);
+	event_array(ev, "fingerprint");
+	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
+		if (tool_named(f, i))
+			event_text(ev, NULL, fingerprint_names[i]);
+	event_close(ev);
+	event_text(ev, "source", ctx->source);
+	event_text(ev, "device", ctx->device);
+	event_close(ev);
+}
+
+int eve_write(struct event *ev, const struct eve_context *ctx, const struct finding *f,
+	      enum finding_phase phase)
+{
+	enum probe_kind kind = finding_kind(f);
+
+	event_begin(ev);
+	write_time(ev, ctx, "timestamp", ctx->clock->now_ns);
+	event_text(ev, "event_type", phase == FINDING_NOTICE ? "anomaly" : "alert");
+	write_flow(ev, f, kind);
+	if (phase == FINDING_NOTICE)
+		write_anomaly(ev);
+	else
+		write_alert(ev, phase, kind);
+	write_mimamori(ev, ctx, f, phase, kind);
+	return event_end(ev);
+}
+
+/* Appends to buf, never past its end. */
+static void add(char buf[EVE_TEXT_LEN], size_t *len, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void add(char buf[EVE_TEXT_LEN], size_t *len, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(buf + *len, EVE_TEXT_LEN - *len, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		*len += (size_t)n < EVE_TEXT_LEN - *len ? (size_t)n : EVE_TEXT_LEN - *len - 1;
+}
+
+static void add_duration(char buf[EVE_TEXT_LEN], size_t *len, uint64_t ns)
+{
+	double s = (double)ns / NS_PER_S;
+
+	if (s < 0.0005)
+		add(buf, len, "at once");
+	else if (s < 10)
+		add(buf, len, "in %.*f s", s < 0.1 ? 3 : 1, s);
+	else if (s < 180)
+		add(buf, len, "in %.0f s", s);
+	else if (s < 2 * 3600)
+		add(buf, len, "in %.0f min", s / 60);
+	else
+		add(buf, len, "in %.1f h", s / 3600);
+}
+
+static void add_targets(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *f)
+{
+	unsigned int ports = finding_ports(f), hosts = finding_hosts(f);
+	char text[ADDR_STRLEN];
+
+	if (ports > 1 || (f->sampled && f->sample[0]))
+		add(buf, len, "%u port%s of ", ports, ports == 1 ? "" : "s");
+	if (hosts > 1)
+		add(buf, len, "%u addresses", hosts);
+	else
+		add(buf, len, "%s", addr_format(f->last.self, text));
+}
+
+static void add_sample(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *f)
+{
+	unsigned int shown = f->sampled < 6 ? f->sampled : 6;
+
+	if (!f->sampled || !f->sample[0])
+		return;
+	add(buf, len, " (");
+	for (unsigned int i = 0; i < shown; i++)
+		add(buf, len, "%s%u", i ? " " : "", f->sample[i]);
+	add(buf, len, "%s)", finding_ports(f) > shown ? " ..." : "");
+}
+
+const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
+		     const struct finding *f, enum finding_phase phase)
+{
+	static const char *const leads[] = {
+		[FINDING_NOTICE] = "notice",
+		[FINDING_START] = "SCAN  ",
+		[FINDING_UPDATE] = "SCAN +",
+		[FINDING_END] = "ended ",
+	};
+	char stamp[CLOCK_TIMESTAMP_LEN], peer[ADDR_STRLEN];
+	size_t len = 0;
+
+	clock_format(clock_to_wall(ctx->clock, ctx->clock->now_ns), stamp);
+	buf[0] = '\0';
+	add(buf, &len, "%.8s  %s  %s  ", stamp + 11, leads[phase], addr_format(f->peer.addr, peer));
+	add(buf, &len, "%s: ", phase == FINDING_NOTICE ? "a few contacts in vain" :
+							 kinds[finding_kind(f)].title);
+	add_targets(buf, &len, f);
+	add(buf, &len, " ");
+	add_duration(buf, &len, f->last_ns - f->first_ns);
+	if (phase == FINDING_END)
+		add(buf, &len, ", %llu packets", (unsigned long long)f->probes);
+	else
+		add_sample(buf, &len, f);
+	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
+		if (tool_named(f, i))
+			add(buf, &len, ", looks like %s", fingerprint_names[i]);
+	if (phase == FINDING_START)
+		add(buf, &len, ", %.0f %% sure%s", floor(finding_confidence(f) * 100),
+		    f->spoofable ? ", address unproven" : "");
+	return buf;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Findings in words: as an EVE JSON line for machines, as a sentence for people.
+ *
+ * The form is described in mimamori-events(7) and checked by docs/eve.schema.json.
+ */
+#ifndef MIMAMORI_SENSOR_EVE_H
+#define MIMAMORI_SENSOR_EVE_H
+
+#include "core/event.h"
+#include "sensor/finding.h"
+
+#define EVE_GID 4230
+#define EVE_SID_SCAN 1001 /* plus enum probe_kind */
+#define EVE_SID_FEW 1901
+#define EVE_TEXT_LEN 320
+
+struct clock;
+
+struct eve_context {
+	const struct clock *clock;
+	const char *source, *device;
+};
+
+/* Writes the line; its length or -EOVERFLOW. */
+int eve_write(struct event *ev, const struct eve_context *ctx, const struct finding *f,
+	      enum finding_phase phase);
+
+/* One sentence, safe to show on a terminal. Returns buf. */
+const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
+		     const struct finding *f, enum finding_phase phase);
+
+/* 1 worst .. 4, as in EVE. */
+unsigned int eve_severity(enum finding_phase phase);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/replay.h"
+
+#include "core/clock.h"
+#include "sensor/cli.h"
+#include "sensor/engine.h"
+#include "sensor/replay-source.h"
+#include "sensor/sink.h"
+#include "sensor/summary.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Roomier than on a device: a capture of a network holds many peers, and nobody counts kilobytes. */
+#define REPLAY_CONTACTS 16384
+#define REPLAY_PEERS 4096
+#define REPLAY_FINDINGS 512
+
+/* Fixed, so that the same capture gives the same lines. */
+#define REPLAY_SEED 0x72706c79
+
+static struct sink sink; /* holds an event's buffer: not for the stack */
+
+static struct engine *make_engine(const struct cli *cli, struct sensor_config *config,
+				  struct clock *clock)
+{
+	struct engine_params params = {
+		.config = config,
+		.clock = clock,
+		.home = { .mode = cli->home.count ? HOME_GIVEN : HOME_INFERRED,
+			  .prefixes = cli->home },
+		.contacts = REPLAY_CONTACTS,
+		.seed = REPLAY_SEED,
+		.emit = sink_emit,
+		.arg = &sink,
+	};
+
+	*config = cli->config;
+	config->peers_new = config->peers_suspect = config->peers_known = REPLAY_PEERS;
+	config->findings = REPLAY_FINDINGS;
+	return engine_new(&params);
+}
+
+int replay_main(const struct cli *cli)
+{
+	static struct sensor_config config;
+	struct clock clock;
+	struct source_stats stats = { 0 };
+	struct engine_stats engine_totals;
+	struct engine *engine;
+	char error[REPLAY_ERROR_LEN];
+	int status = EXIT_SUCCESS;
+
+	clock_init_replay(&clock);
+	sink.ctx = (struct eve_context){ &clock, "replay", "replay" };
+	output_stream_init(sink_add(&sink), STDOUT_FILENO, true, false);
+	output_stream_wait(&sink.output[0], -1);
+	engine = make_engine(cli, &config, &clock);
+	if (!engine) {
+		fprintf(stderr, "mimamori-sensor: not enough memory to replay\n");
+		return EXIT_FAILURE;
+	}
+	for (int i = 0; i < cli->n_files; i++) {
+		if (replay_file(cli->files[i], engine, &clock, &stats, error) < 0) {
+			fprintf(stderr, "mimamori-sensor: %s\n", error);
+			status = EXIT_FAILURE;
+		}
+	}
+	engine_finish(engine);
+	engine_stats(engine, &engine_totals);
+	if (!cli->quiet)
+		summary_print(stderr, &stats, &engine_totals, &sink,
+			      clock.now_ns - engine_totals.first_ns);
+	if (sink.output[0].stats.lost)
+		status = EXIT_FAILURE;
+	sink_close(&sink);
+	engine_free(engine);
+	return status;
+}

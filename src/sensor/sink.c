@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/sink.h"
+
+#include "core/clock.h"
+
+struct output *sink_add(struct sink *s)
+{
+	return s->n_outputs < OUTPUT_MAX ? &s->output[s->n_outputs++] : NULL;
+}
+
+void sink_emit(const struct finding *f, enum finding_phase phase, void *arg)
+{
+	struct sink *s = arg;
+	char text[EVE_TEXT_LEN];
+	int len = eve_write(&s->event, &s->ctx, f, phase);
+	struct output_record record = {
+		.json = s->event.line,
+		.text = text,
+		.severity = (uint8_t)eve_severity(phase),
+		.alert = phase != FINDING_NOTICE,
+		.end = phase == FINDING_END,
+		.now_ns = s->ctx.clock->now_ns,
+	};
+
+	if (len < 0) {
+		s->overflowed++;
+		return;
+	}
+	record.json_len = (size_t)len;
+	eve_text(text, &s->ctx, f, phase);
+	for (unsigned int i = 0; i < s->n_outputs; i++)
+		output_write(&s->output[i], &record);
+}
+
+void sink_reopen(struct sink *s)
+{
+	for (unsigned int i = 0; i < s->n_outputs; i++)
+		output_reopen(&s->output[i]);
+}
+
+void sink_close(struct sink *s)
+{
+	for (unsigned int i = 0; i < s->n_outputs; i++)
+		output_close(&s->output[i]);
+	s->n_outputs = 0;
+}

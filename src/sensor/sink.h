@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sink: one finding in, its event out to every configured output.
+ */
+#ifndef MIMAMORI_SENSOR_SINK_H
+#define MIMAMORI_SENSOR_SINK_H
+
+#include "sensor/eve.h"
+#include "sensor/output.h"
+
+struct sink {
+	struct eve_context ctx;
+	struct output output[OUTPUT_MAX];
+	unsigned int n_outputs;
+	struct output *terminal; /* the one that shows the status line, or NULL */
+	uint64_t overflowed; /* events that did not fit a line: none, unless by mistake */
+	struct event event; /* here, not on the stack: too large for a signal's or a small one */
+};
+
+/* A free output to initialise, or NULL when all OUTPUT_MAX are in use. Borrowed. */
+struct output *sink_add(struct sink *s);
+
+/* For engine_params.emit; arg is the sink. */
+void sink_emit(const struct finding *f, enum finding_phase phase, void *arg);
+
+void sink_reopen(struct sink *s);
+void sink_close(struct sink *s);
+
+#endif

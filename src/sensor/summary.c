@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/summary.h"
+
+#include "core/clock.h"
+
+#include <inttypes.h>
+
+static void line_if(FILE *to, uint64_t n, const char *what)
+{
+	if (n)
+		fprintf(to, "  %12" PRIu64 " %s\n", n, what);
+}
+
+void summary_print(FILE *to, const struct source_stats *source, const struct engine_stats *engine,
+		   const struct sink *sink, uint64_t watched_ns)
+{
+	uint64_t written = 0, lost = sink->overflowed, over_budget = 0;
+
+	for (unsigned int i = 0; i < sink->n_outputs; i++) {
+		written += sink->output[i].stats.written;
+		lost += sink->output[i].stats.lost;
+		over_budget += sink->output[i].stats.over_budget;
+	}
+	fprintf(to, "mimamori-sensor: %.1f s watched\n", (double)watched_ns / NS_PER_S);
+	fprintf(to, "  %12" PRIu64 " packets, %" PRIu64 " looked at\n", source->packets,
+		engine->packets);
+	fprintf(to, "  %12" PRIu64 " first contacts, %" PRIu64 " in vain\n", engine->contacts,
+		engine->failed);
+	fprintf(to, "  %12" PRIu64 " scans found, %" PRIu64 " notices\n", engine->findings.opened,
+		engine->findings.notices);
+	fprintf(to, "  %12" PRIu64 " packets lost for want of room\n", source->lost);
+	line_if(to, source->truncated, "packets cut short");
+	line_if(to, source->malformed, "malformed packets");
+	line_if(to, engine->overturned, "ports served without a listener of their own");
+	line_if(to, engine->trie.folds, "peers folded into their prefix for want of room");
+	line_if(to, engine->hurried, "contacts settled early for want of room");
+	line_if(to, engine->findings.evicted, "findings closed early for want of room");
+	line_if(to, lost, "events lost");
+	line_if(to, over_budget, "events left out by a budget");
+}
+
+const char *status_line(char buf[STATUS_LEN], const struct source_stats *source,
+			const struct engine_stats *engine, unsigned int open_findings)
+{
+	snprintf(buf, STATUS_LEN,
+		 "watching: %" PRIu64 " packets, %" PRIu64 " contacts, %" PRIu64
+		 " in vain, %u scans now, %" PRIu64 " in all, %" PRIu64 " lost",
+		 engine->packets, engine->contacts, engine->failed, open_findings,
+		 engine->findings.opened, source->lost);
+	return buf;
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/watch.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/loop.h"
+#include "sensor/config.h"
+#include "sensor/engine.h"
+#include "sensor/helper.h"
+#include "sensor/host.h"
+#include "sensor/listeners.h"
+#include "sensor/sink.h"
+#include "sensor/source.h"
+#include "sensor/summary.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEVICE_LEN 256
+#define ERROR_LEN 256
+
+struct watch {
+	const struct sensor_config *config;
+	bool foreground;
+	struct helper_client helper;
+	struct loop loop;
+	struct clock clock;
+	struct host host;
+	struct listeners listeners;
+	struct source source;
+	struct engine *engine;
+	struct sink sink;
+	uint64_t started_ns;
+	uint32_t listeners_seen; /* generation the filter was built for */
+	time_t status_s; /* second of the last status line */
+	char device[DEVICE_LEN];
+};
+
+static struct watch watch; /* one per process; too large for the stack */
+
+static void show_status(struct watch *w, bool force)
+{
+	char text[STATUS_LEN];
+	struct source_stats source;
+	struct engine_stats engine;
+	time_t now_s = (time_t)(w->clock.now_ns / NS_PER_S);
+
+	if (!w->sink.terminal || (!force && now_s == w->status_s))
+		return;
+	w->status_s = now_s;
+	w->source.ops->stats(&w->source, &source);
+	engine_stats(w->engine, &engine);
+	output_stream_status(w->sink.terminal,
+			     status_line(text, &source, &engine, engine_open_findings(w->engine)));
+}
+
+/* The timer follows what the engine waits for. */
+static void tick(struct watch *w)
+{
+	loop_arm(&w->loop, engine_tick(w->engine));
+}
+
+static void on_timer(uint32_t events, void *arg)
+{
+	struct watch *w = arg;
+
+	(void)events;
+	clock_catch_up(&w->clock);
+	tick(w);
+	show_status(w, true);
+}
+
+static void reconfigure(struct watch *w)
+{
+	int err = w->source.ops->reconfigure(&w->source);
+
+	w->listeners_seen = w->listeners.generation;
+	if (err < 0)
+		log_warning("source %s: cannot follow the change of interfaces or ports: %s",
+			    w->source.ops->name, strerror(-err));
+}
+
+static void on_packets(uint32_t events, void *arg)
+{
+	struct watch *w = arg;
+	int n = w->source.ops->read(&w->source, w->engine);
+
+	(void)events;
+	if (n < 0) {
+		log_error("source %s failed: %s; nothing is watched any more, so the sensor ends",
+			  w->source.ops->name, strerror(-n));
+		loop_stop(&w->loop, EXIT_FAILURE);
+		return;
+	}
+	tick(w);
+	if (w->listeners.generation != w->listeners_seen)
+		reconfigure(w);
+	show_status(w, false);
+}
+
+static void on_host(uint32_t events, void *arg)
+{
+	struct watch *w = arg;
+
+	(void)events;
+	if (host_update(&w->host))
+		reconfigure(w);
+}
+
+static void on_helper(uint32_t events, void *arg)
+{
+	struct watch *w = arg;
+
+	(void)events;
+	/* It never speaks unasked: this is its end. */
+	log_error("the privileged helper has ended; so does the sensor");
+	loop_stop(&w->loop, EXIT_FAILURE);
+}
+
+static void on_signal(int signo, void *arg)
+{
+	struct watch *w = arg;
+
+	if (signo == SIGHUP)
+		sink_reopen(&w->sink);
+	else
+		loop_stop(&w->loop, EXIT_SUCCESS);
+}
+
+static int add_event_file(struct watch *w)
+{
+	char error[HELPER_ERROR_LEN];
+	int fd;
+
+	if (!w->config->event_file[0])
+		return 0;
+	fd = helper_call(&w->helper, HELPER_OPEN_EVENTS, 0, NULL, 0, error);
+	if (fd < 0) {
+		log_error("%s", error);
+		return fd;
+	}
+	output_file_init(sink_add(&w->sink), fd, w->config->file_max_bytes,
+			 w->config->file_hourly_bytes, &w->helper);
+	return 0;
+}
+
+static void add_stdout(struct watch *w)
+{
+	bool terminal = isatty(STDOUT_FILENO);
+	bool json = w->config->stdout_mode == CONFIG_STDOUT_EVE;
+	struct output *o;
+
+	if (!w->foreground || w->config->stdout_mode == CONFIG_STDOUT_NONE)
+		return;
+	o = sink_add(&w->sink);
+	output_stream_init(o, STDOUT_FILENO, json, terminal && !getenv("NO_COLOR"));
+	if (terminal && !json)
+		w->sink.terminal = o;
+}
+
+static int add_syslog(struct watch *w)
+{
+	int fd, err;
+
+	if (!w->config->syslog)
+		return 0;
+	fd = output_syslog_open(w->config->syslog_socket);
+	if (fd < 0) {
+		log_error("syslog %s: %s", w->config->syslog_socket, strerror(-fd));
+		return fd;
+	}
+	err = output_syslog_init(sink_add(&w->sink), fd, w->config->syslog_socket,
+				 SYSLOG_FACILITY_DAEMON, w->device, "mimamori-sensor");
+	if (err < 0)
+		close(fd);
+	return err;
+}
+
+static int add_outputs(struct watch *w)
+{
+	int err = add_event_file(w);
+
+	if (!err)
+		err = add_syslog(w);
+	if (err < 0)
+		return err;
+	add_stdout(w);
+	if (w->config->on_finding[0])
+		output_exec_init(sink_add(&w->sink), &w->helper, w->config->on_finding_per_minute);
+	return 0;
+}
+
+/* One rung of the ladder. */
+static int try_source(struct watch *w, unsigned int index, char error[HELPER_ERROR_LEN])
+{
+	const struct source_ops *ops = source_table[index];
+	struct source_env env = { .config = w->config,
+				  .host = &w->host,
+				  .listeners = &w->listeners,
+				  .clock = &w->clock };
+	int err;
+
+	env.privileged_fd = helper_call(&w->helper, HELPER_OPEN_SOURCE, index, NULL, 0, error);
+	if (env.privileged_fd < 0)
+		return env.privileged_fd;
+	w->source.ops = ops;
+	err = ops->start(&w->source, &env, error, HELPER_ERROR_LEN);
+	if (err < 0)
+		close(env.privileged_fd);
+	return err;
+}
+
+static int start_source(struct watch *w)
+{
+	bool automatic = strcmp(w->config->source, "auto") == 0;
+	char error[HELPER_ERROR_LEN];
+
+	for (unsigned int i = 0; source_table[i]; i++) {
+		if (!automatic && strcmp(w->config->source, source_table[i]->name) != 0)
+			continue;
+		if (try_source(w, i, error) == 0) {
+			log_info("source %s; it cannot see: %s", source_table[i]->name,
+				 source_table[i]->cannot_see);
+			return 0;
+		}
+		log_error("source %s: %s", source_table[i]->name, error);
+	}
+	return -ENODEV;
+}
+
+static int start_engine(struct watch *w)
+{
+	struct engine_params params = {
+		.config = w->config,
+		.clock = &w->clock,
+		.listeners = &w->listeners,
+		.home = { .mode = w->config->scope == CONFIG_SCOPE_GATEWAY ? HOME_GATEWAY : HOME_HOST,
+			  .host = &w->host,
+			  .prefixes = w->config->home },
+		.emit = sink_emit,
+		.arg = &w->sink,
+	};
+
+	if (getrandom(&params.seed, sizeof(params.seed), 0) != sizeof(params.seed))
+		return -errno;
+	w->engine = engine_new(&params);
+	if (w->engine)
+		return 0;
+	log_error("not enough memory for the tables that [memory] asks for");
+	return -ENOMEM;
+}
+
+static int start_loop(struct watch *w)
+{
+	sigset_t signals;
+	int err;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	err = loop_init(&w->loop);
+	if (!err)
+		err = loop_signals(&w->loop, &signals, on_signal, w);
+	if (!err)
+		err = loop_timer(&w->loop, on_timer, w);
+	if (!err)
+		err = loop_add(&w->loop, w->helper.fd, EPOLLRDHUP, on_helper, w);
+	if (!err)
+		err = loop_add(&w->loop, w->host.fd, EPOLLIN, on_host, w);
+	if (!err)
+		err = loop_add(&w->loop, w->source.ops->fd(&w->source), EPOLLIN, on_packets, w);
+	if (err < 0)
+		log_error("cannot set up the event loop: %s", strerror(-err));
+	return err;
+}
+
+static void name_device(struct watch *w)
+{
+	if (w->config->device[0])
+		snprintf(w->device, sizeof(w->device), "%s", w->config->device);
+	else if (gethostname(w->device, sizeof(w->device)) < 0 || !w->device[0])
+		snprintf(w->device, sizeof(w->device), "unknown");
+	w->device[sizeof(w->device) - 1] = '\0';
+}
+
+static int start(struct watch *w)
+{
+	int err;
+
+	clock_init_live(&w->clock);
+	w->started_ns = w->clock.now_ns;
+	name_device(w);
+	err = host_init(&w->host);
+	if (err < 0) {
+		log_error("cannot read this host's interfaces (rtnetlink): %s", strerror(-err));
+		return err;
+	}
+	err = listeners_init(&w->listeners, w->clock.now_ns);
+	if (err < 0) {
+		log_error("cannot list this host's listening ports (sock_diag; is the kernel built "
+			  "with INET_DIAG?): %s",
+			  strerror(-err));
+		return err;
+	}
+	w->listeners_seen = w->listeners.generation;
+	err = add_outputs(w);
+	if (!err)
+		err = start_engine(w);
+	if (!err)
+		err = start_source(w);
+	if (err < 0)
+		return err;
+	w->sink.ctx = (struct eve_context){ &w->clock, w->source.ops->name, w->device };
+	return start_loop(w);
+}
+
+static void finish(struct watch *w)
+{
+	struct source_stats source;
+	struct engine_stats engine;
+
+	w->source.ops->read(&w->source, w->engine);
+	clock_catch_up(&w->clock);
+	engine_finish(w->engine);
+	if (w->sink.terminal)
+		output_stream_status(w->sink.terminal, NULL);
+	w->source.ops->stats(&w->source, &source);
+	engine_stats(w->engine, &engine);
+	if (w->foreground)
+		summary_print(stderr, &source, &engine, &w->sink,
+			      w->clock.now_ns - w->started_ns);
+	sink_close(&w->sink);
+	w->source.ops->stop(&w->source);
+}
+
+int watch_main(const struct sensor_config *config, bool foreground, int helper_fd)
+{
+	struct watch *w = &watch;
+	int status;
+
+	w->config = config;
+	w->foreground = foreground;
+	w->helper.fd = helper_fd;
+	if (start(w) < 0)
+		return EXIT_FAILURE;
+	show_status(w, true);
+	status = loop_run(&w->loop);
+	if (status < 0) {
+		log_error("the event loop failed: %s", strerror(-status));
+		status = EXIT_FAILURE;
+	}
+	finish(w);
+	engine_free(w->engine);
+	listeners_done(&w->listeners);
+	host_done(&w->host);
+	loop_done(&w->loop);
+	return status;
+}
