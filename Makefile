@@ -28,7 +28,7 @@ deps-check:
 	@tools/install-deps build lab check
 
 build/build.ninja:
-	@tools/configure build $(CC) --buildtype=release
+	@tools/configure build $(CC) -Dbuildtype=release
 
 build: build/build.ninja
 	@ninja -C build
@@ -38,11 +38,11 @@ run: deps build
 
 # The release build as it ships, and one in which Clang's sanitizers and fuzzers look on.
 checked: deps-check
-	@tools/configure build gcc --buildtype=release -Dwerror=true -Dtests=enabled
+	@tools/configure build gcc -Dbuildtype=release -Dwerror=true -Dtests=enabled
 	@ninja -C build all meson-test-prereq
 
 sanitized: deps-check
-	@tools/configure build-asan clang --buildtype=debug -Doptimization=1 -Dwerror=true \
+	@tools/configure build-asan clang -Ddebug=true -Doptimization=1 -Dwerror=true \
 		-Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 	@ninja -C build-asan all meson-test-prereq
 
@@ -64,7 +64,7 @@ coverage: deps-check
 	@tools/coverage
 
 static: deps
-	@tools/configure build-static $(CC) --buildtype=release -Dstatic=true -Dtests=disabled
+	@tools/configure build-static $(CC) -Dbuildtype=release -Dstatic=true -Dtests=disabled
 	@ninja -C build-static
 	@echo build-static/mimamori-sensor
 
