@@ -166,11 +166,15 @@ static const struct link_type link_types[] = {
 	{ DLT_LINUX_SLL, strip_sll }, /* "any" of tcpdump */
 	{ DLT_LINUX_SLL2, strip_sll2 }, /* the same since libpcap 1.10 */
 	{ DLT_RAW, strip_raw }, /* TUN, WireGuard, mobile modems */
-	{ DLT_IPV4, strip_raw },	{ DLT_IPV6, strip_raw },
+	{ 14, strip_raw }, /* DLT_RAW as OpenBSD numbers it */
+	{ DLT_IPV4, strip_raw },
+	{ DLT_IPV6, strip_raw },
 	{ DLT_NULL, strip_family }, /* loopback of the BSDs and Darwin */
 	{ DLT_LOOP, strip_family }, /* loopback of OpenBSD */
-	{ DLT_PPP, strip_ppp },		{ DLT_PPP_SERIAL, strip_ppp },
-	{ DLT_PPP_ETHER, strip_pppoe }, { DLT_C_HDLC, strip_chdlc },
+	{ DLT_PPP, strip_ppp },
+	{ DLT_PPP_SERIAL, strip_ppp },
+	{ DLT_PPP_ETHER, strip_pppoe },
+	{ DLT_C_HDLC, strip_chdlc },
 };
 
 static strip_fn *strip_of(int dlt)
