@@ -15,7 +15,6 @@ struct packet_piece {
 	struct addr src, dst;
 	uint32_t id;
 	unsigned int unit; /* its offset, in units */
-	bool more; /* not the last one */
 };
 
 /*

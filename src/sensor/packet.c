@@ -80,7 +80,7 @@ static enum packet_result tcp_fill(const struct packet_view *v, const uint8_t *h
 static enum packet_result tcp_pieces(struct packet_parser *pp, struct packet_view *v,
 				     struct packet *out)
 {
-	struct packet_piece piece = { .id = v->fragment_id, .unit = v->unit, .more = v->more };
+	struct packet_piece piece = { .id = v->fragment_id, .unit = v->unit };
 	uint8_t header[PACKET_FRAGMENT_BYTES];
 	size_t len, options, size, begin = (size_t)v->unit * FRAGMENT_UNIT;
 	enum packet_result r;
