@@ -19,9 +19,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -70,15 +70,18 @@ int helper_exec_init(struct helper_exec *x, const struct sensor_config *config)
 	}
 	if (!x->argv[0])
 		return 0;
-	/* Who is no root has nothing to give up, and starts it as itself. */
-	x->uid = getuid();
-	x->gid = getgid();
-	if (x->uid == 0)
-		x->unusable = isolate_find_user(user, &x->uid, &x->gid);
-	if (x->unusable)
+	x->drop = getuid() == 0;
+	if (!x->drop) /* nothing to give up: it runs as whoever started the sensor */
+		return 0;
+	x->unusable = isolate_find_user(user, &x->uid, &x->gid);
+	if (x->unusable == 0 && (x->uid == 0 || x->gid == 0)) {
+		x->unusable = -EPERM;
+		log_error("on_finding: it never runs as root; set on_finding_user to another user");
+	} else if (x->unusable) {
 		log_error(
-			"on_finding: its user \"%s\" is not in /etc/passwd: make the user, or set on_finding_user",
+			"on_finding: no user \"%s\" in /etc/passwd: make it, or set on_finding_user",
 			user);
+	}
 	return x->unusable;
 }
 
@@ -115,7 +118,8 @@ static _Noreturn void become(const struct helper_exec *x, uint32_t severity, int
 		_exit(EXIT_NOT_STARTED);
 	isolate_close_from(STDERR_FILENO + 1, NULL, 0);
 	umask(077);
-	if (chdir("/") || isolate_drop(x->uid, x->gid) || sigprocmask(SIG_SETMASK, &none, NULL))
+	if (chdir("/") || (x->drop && isolate_drop(x->uid, x->gid)) ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || sigprocmask(SIG_SETMASK, &none, NULL))
 		_exit(EXIT_NOT_STARTED);
 	execve(x->argv[0], x->argv, env);
 	_exit(EXIT_NOT_STARTED);

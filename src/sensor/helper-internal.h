@@ -41,6 +41,7 @@ struct helper_exec {
 	char words[CONF_TEXT_LEN]; /* argv points into it */
 	char *argv[HELPER_EXEC_MAX_ARGS + 1]; /* argv[0] NULL: nothing configured */
 	int unusable; /* -errno: why it cannot be started at all */
+	bool drop; /* to uid and gid: the helper is root */
 	uid_t uid;
 	gid_t gid;
 	uint64_t timeout_ns;
