@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,10 +64,16 @@ struct flags {
 	unsigned int n_interfaces;
 };
 
-static int complain(const char *fmt, const char *what)
+static int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static int complain(const char *fmt, ...)
 {
+	va_list ap;
+
 	fprintf(stderr, "mimamori-sensor: ");
-	fprintf(stderr, fmt, what);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
 	fprintf(stderr, "\nTry: mimamori-sensor --help\n");
 	return EXIT_USAGE;
 }
@@ -194,7 +201,7 @@ int cli_parse(struct cli *cli, int argc, char **argv)
 
 	memset(cli, 0, sizeof(*cli));
 	if (argc < 2)
-		return complain("%s", "a command is missing: run, replay or check");
+		return complain("a command is missing: run, replay or check");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "--version")) {
 		fputs(argv[1][2] == 'h' ? usage : "mimamori-sensor " MIMAMORI_VERSION "\n", stdout);
 		cli->command = CLI_SHOWN;
@@ -213,7 +220,7 @@ int cli_parse(struct cli *cli, int argc, char **argv)
 		if (cli->command != CLI_REPLAY && cli->n_files)
 			return complain("%s: not expected here", cli->files[0]);
 		if (cli->command == CLI_REPLAY && !cli->n_files)
-			return complain("%s", "replay: which capture? Name a file, or - for standard input");
+			return complain("replay: which capture? Name a file, or - for standard input");
 		if (cli->command == CLI_REPLAY) {
 			conf_defaults(&sensor_config_table, &cli->config);
 			return 0;

@@ -36,7 +36,7 @@ enum scan_verdict { SCAN_NO, SCAN_SUSPECT, SCAN_YES };
 void scan_policy_init(struct scan_policy *policy, uint32_t failures,
 		      const struct conf_ports *ambient, bool homes_inferred);
 
-/* Whether any PC on the link does this by itself; tools' packets never are. */
+/* Whether any PC on the link does this by itself, or a traceroute; raw SYNs of tools never are. */
 bool scan_ambient(const struct scan_policy *policy, const struct probe *p, bool on_link);
 
 /* The weight of a first contact in vain, in sixteenths of a bit. */

@@ -114,7 +114,7 @@ void engine_repeated(struct engine *e, struct contact *c)
 	struct finding *f = finding_of(e, contact_evidence(e, c), c->probe.peer);
 
 	if (f)
-		finding_repeat(f, e->clock->now_ns);
+		finding_repeat(f, &c->probe, e->clock->now_ns);
 }
 
 static void conclude(struct engine *e, struct trie_node *n, const struct contact *c)
@@ -141,6 +141,7 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	bool created, ambient;
 	struct trie_node *n = trie_insert(e->trie, p->peer, ENGINE_NEW, &created);
 	struct evidence *ev = evidence_of(n);
+	struct finding *f;
 
 	if (created)
 		ev->finding = findings_of(e->findings, p->peer);
@@ -151,8 +152,11 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	/* Of much UDP nobody awaits an answer: its silence tells only of one host asked on many ports. */
 	if (p->kind == PROBE_UDP && p->outcome == PROBE_UNANSWERED && evidence_hosts(ev) > 2)
 		return;
-	if (evidence_knows(ev, p)) {
-		engine_repeated(e, c);
+	/* A finding remembers far more contacts than the peer's node does. */
+	f = finding_of(e, ev, p->peer);
+	if (evidence_knows(ev, p) && (!f || finding_knows(f, p))) {
+		if (f)
+			finding_repeat(f, p, e->clock->now_ns);
 		return;
 	}
 	ambient = scan_ambient(&e->policy, p, home_on_link(&e->home, p->peer, p->self));

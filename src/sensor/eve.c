@@ -131,7 +131,7 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx,
 	event_u64(ev, "sequence", f->sequence);
 	event_text(ev, "peer_prefix", prefix_format(&f->peer, text));
 	event_u64(ev, "probes", f->probes);
-	event_u64(ev, "failed", f->failed);
+	event_u64(ev, "failed", finding_failed(f));
 	event_u64(ev, "ports", finding_ports(f));
 	event_u64(ev, "hosts", finding_hosts(f));
 	event_array(ev, "port_sample");
@@ -141,7 +141,8 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx,
 	event_object(ev, "outcomes");
 	event_u64(ev, "open", f->open);
 	event_u64(ev, "refused", f->refused);
-	event_u64(ev, "unanswered", f->failed > f->refused ? f->failed - f->refused : 0);
+	event_u64(ev, "unanswered",
+		  finding_failed(f) > f->refused ? finding_failed(f) - f->refused : 0);
 	event_close(ev);
 	write_time(ev, ctx, "first", f->first_ns);
 	write_time(ev, ctx, "last", f->last_ns);
@@ -211,7 +212,7 @@ static void add_targets(char buf[EVE_TEXT_LEN], size_t *len, const struct findin
 	unsigned int ports = finding_ports(f), hosts = finding_hosts(f);
 	char text[ADDR_STRLEN];
 
-	if (ports > 1 || (f->sampled && f->sample[0]))
+	if (ports)
 		add(buf, len, "%u port%s of ", ports, ports == 1 ? "" : "s");
 	if (hosts > 1)
 		add(buf, len, "%u addresses", hosts);
@@ -223,7 +224,7 @@ static void add_sample(char buf[EVE_TEXT_LEN], size_t *len, const struct finding
 {
 	unsigned int shown = f->sampled < 6 ? f->sampled : 6;
 
-	if (!f->sampled || !f->sample[0])
+	if (!shown)
 		return;
 	add(buf, len, " (");
 	for (unsigned int i = 0; i < shown; i++)

@@ -114,14 +114,34 @@ static uint64_t finding_due(const struct findings *fs, const struct finding *f)
 	return f->last_ns + quiet_ns;
 }
 
-static void count_probe(struct finding *f, uint16_t port, struct addr self)
+static uint32_t contact_bit(const struct probe *p)
 {
-	uint32_t port_bit = addr_hash(addr_from_v4(port), 0) % FINDING_PORT_BITS;
-	uint32_t host_bit = addr_hash(self, 0) % FINDING_HOST_BITS;
+	return addr_hash(p->self, (uint64_t)p->port << 8 | p->kind) % FINDING_CONTACT_BITS;
+}
+
+bool finding_knows(const struct finding *f, const struct probe *p)
+{
+	uint32_t bit = contact_bit(p);
+
+	return f->contacts[bit / 64] >> (bit % 64) & 1;
+}
+
+static void count_host(struct finding *f, struct addr self)
+{
+	uint32_t bit = addr_hash(self, 0) % FINDING_HOST_BITS;
+
+	if (!(f->hosts_before & evidence_host_bit(self)))
+		f->hosts[bit / 64] |= 1ULL << (bit % 64);
+}
+
+static void count_port(struct finding *f, uint16_t port)
+{
+	uint32_t bit = addr_hash(addr_from_v4(port), 0) % FINDING_PORT_BITS;
 	bool sampled = false;
 
-	f->ports[port_bit / 64] |= 1ULL << (port_bit % 64);
-	f->hosts[host_bit / 64] |= 1ULL << (host_bit % 64);
+	if (port == 0) /* sweeps have none */
+		return;
+	f->ports[bit / 64] |= 1ULL << (bit % 64);
 	for (unsigned int i = 0; i < f->sampled; i++)
 		sampled |= f->sample[i] == port;
 	if (!sampled && f->sampled < FINDING_SAMPLE)
@@ -150,8 +170,8 @@ uint16_t findings_suspect(struct findings *fs, const struct probe *p, const stru
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
 		f->tool[i] = ev->tool[i];
 	for (unsigned int i = 0; i < ev->exact; i++)
-		count_probe(f, ev->port[i], p->self);
-	f->hosts_before = evidence_hosts(ev);
+		count_port(f, ev->port[i]);
+	f->hosts_before = ev->hosts;
 	fs->peer[f - fs->slot] = p->peer;
 	fs->used++;
 	due_ns = finding_due(fs, f);
@@ -160,10 +180,12 @@ uint16_t findings_suspect(struct findings *fs, const struct probe *p, const stru
 	return (uint16_t)(f - fs->slot) + 1;
 }
 
-void finding_repeat(struct finding *f, uint64_t now_ns)
+void finding_repeat(struct finding *f, const struct probe *p, uint64_t now_ns)
 {
 	f->probes++;
 	f->last_ns = now_ns;
+	count_port(f, p->port);
+	count_host(f, p->self);
 }
 
 void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns)
@@ -172,11 +194,13 @@ void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns)
 	f->failed++;
 	f->last_ns = now_ns;
 	f->last = *p;
+	f->contacts[contact_bit(p) / 64] |= 1ULL << (contact_bit(p) % 64);
 	f->kind[p->kind]++;
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
 		if (p->tools & (1 << i))
 			f->tool[i]++;
-	count_probe(f, p->port, p->self);
+	count_port(f, p->port);
+	count_host(f, p->self);
 }
 
 void findings_tell(struct findings *fs, struct finding *f, float llr)
@@ -248,6 +272,14 @@ static unsigned int sketch_count(const uint64_t *words, unsigned int bits)
 	return (unsigned int)lround(bits * log((double)bits / (zero ? zero : 0.5)));
 }
 
+uint64_t finding_failed(const struct finding *f)
+{
+	/* The first few were counted before the finding, and are not in its sketch. */
+	uint64_t estimate = sketch_count(f->contacts, FINDING_CONTACT_BITS);
+
+	return estimate > f->failed ? estimate : f->failed;
+}
+
 unsigned int finding_ports(const struct finding *f)
 {
 	if (f->sampled < FINDING_SAMPLE)
@@ -257,9 +289,13 @@ unsigned int finding_ports(const struct finding *f)
 
 unsigned int finding_hosts(const struct finding *f)
 {
-	unsigned int hosts = sketch_count(f->hosts, FINDING_HOST_BITS);
+	unsigned int unclear = (unsigned int)__builtin_popcountll(f->hosts_before);
+	unsigned int after = sketch_count(f->hosts, FINDING_HOST_BITS);
 
-	return hosts > f->hosts_before ? hosts : f->hosts_before;
+	/* Of later addresses, the share that looked like one of the first was left out. */
+	if (unclear == 64)
+		return unclear;
+	return sketch_count(&f->hosts_before, 64) + after * 64 / (64 - unclear);
 }
 
 enum probe_kind finding_kind(const struct finding *f)

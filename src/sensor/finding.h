@@ -16,8 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FINDING_PORT_BITS 4096 /* of the sketch that counts ports */
-#define FINDING_HOST_BITS 1024
+#define FINDING_CONTACT_BITS 4096 /* of the sketch that knows the contacts */
+#define FINDING_PORT_BITS 4096
+#define FINDING_HOST_BITS 2048
 #define FINDING_SAMPLE 16
 #define FINDING_GROWTH 10 /* a re-alert when the contacts in vain have grown by this factor */
 #define FINDING_SUSPECT_QUIET_NS 10000000000ULL
@@ -35,13 +36,15 @@ struct finding {
 	uint64_t first_ns, last_ns;
 	uint64_t report_at; /* contacts in vain at which it is told again */
 	uint64_t probes; /* packets */
-	uint64_t failed; /* contacts in vain */
+	uint64_t failed; /* contacts in vain, those that fell together in the sketch left out */
 	uint64_t refused, open; /* contacts by answer */
 	uint32_t kind[PROBE_KINDS], tool[FINGERPRINT_COUNT]; /* contacts */
-	uint16_t hosts_before; /* addresses tried before the finding, of which only the number is known */
+	uint64_t hosts_before; /* sketch (evidence_host_bit) of the addresses tried before the finding */
 	float llr; /* log2 likelihood ratio, the highest so far */
 	uint8_t sampled;
 	uint16_t sample[FINDING_SAMPLE]; /* the first distinct ports */
+	/* Sketches: the contacts (address, port, kind), the ports, the addresses not in hosts_before. */
+	uint64_t contacts[FINDING_CONTACT_BITS / 64];
 	uint64_t ports[FINDING_PORT_BITS / 64], hosts[FINDING_HOST_BITS / 64];
 };
 
@@ -69,8 +72,11 @@ struct finding *findings_at(struct findings *fs, uint16_t n);
 uint16_t findings_suspect(struct findings *fs, const struct probe *p, const struct evidence *ev,
 			  uint64_t now_ns);
 
-/* One more packet of a contact that was counted before. */
-void finding_repeat(struct finding *f, uint64_t now_ns);
+/* One more packet of a contact that was counted before, or that the sketch takes for such a one. */
+void finding_repeat(struct finding *f, const struct probe *p, uint64_t now_ns);
+
+/* Has the finding counted this contact already? */
+bool finding_knows(const struct finding *f, const struct probe *p);
 
 /* One more contact in vain. */
 void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns);
@@ -89,6 +95,7 @@ unsigned int findings_open(const struct findings *fs);
 void findings_stats(const struct findings *fs, struct finding_stats *out);
 
 /* Estimates from the sketches: exact while few, within a few percent up to some 20,000. */
+uint64_t finding_failed(const struct finding *f);
 unsigned int finding_ports(const struct finding *f);
 unsigned int finding_hosts(const struct finding *f);
 enum probe_kind finding_kind(const struct finding *f);
