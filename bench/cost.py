@@ -1,0 +1,357 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What watching costs, side by side in one run: the sensor, scanlogd, and a bare ring as the floor.
+
+    sender ns (eth0 10.9.0.2, fd09::2) ── veth ── device ns (eth0 10.9.0.1, fd09::1)
+
+docs/measurements.md says how each number is measured.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "lab"))
+
+import device  # pylint: disable=wrong-import-position
+import net  # pylint: disable=wrong-import-position
+
+BARS = {"cpu_s": 0.06, "wakeups": 600, "lost": 0, "pss_kb": 2048, "idle_wakeups": 0,
+        "timers_per_s": 1.0}
+
+
+def tool(name):
+    """A program of bench/, beside the sensor or in the build directory."""
+    build = os.path.dirname(device.sensor_path())
+    for path in (os.environ.get("MIMAMORI_BENCH", ""), os.path.join(build, "bench"), build):
+        if path and os.access(os.path.join(path, name), os.X_OK):
+            return os.path.join(path, name)
+    sys.exit(f"bench/{name} is not built: make build")
+
+
+class Wire:
+    """Two namespaces and the cable. What the device sends to invented addresses goes nowhere."""
+
+    def __init__(self):
+        self.sender, self.device = net.Namespace("sender"), net.Namespace("device")
+        net.cable(self.sender, "eth0", self.device, "eth0")
+        self.sender.ip("addr add 10.9.0.2/24 dev eth0", "addr add fd09::2/64 dev eth0 nodad")
+        mac = self.sender.mac()
+        self.device.ip("addr add 10.9.0.1/24 dev eth0", "addr add fd09::1/64 dev eth0 nodad",
+                       f"neigh add 10.9.0.2 lladdr {mac} dev eth0 nud permanent",
+                       f"neigh add fd09::2 lladdr {mac} dev eth0 nud permanent",
+                       "route add default via 10.9.0.2", "route add default via fd09::2")
+        for namespace in self.sender, self.device:
+            namespace.sysctl("net.ipv4.conf.all.rp_filter", 0)
+        # Answers end at the sender's door instead of costing it time.
+        self.sender.nft("""
+table netdev quiet {
+    chain in {
+        type filter hook ingress device eth0 priority 0;
+        tcp flags & (rst | ack) != 0 drop
+    }
+}
+""")
+        self.web = self.device.popen([sys.executable, "-B",
+                                      os.path.join(ROOT, "lab", "servers.py"), "tcp", "80"])
+        net.wait_for(lambda: device.listening(self.device, 6, 80), 5, "the server on port 80")
+
+    def flood(self, family, count, rate, port, source=None):
+        argv = [tool("flood"), "-i", "eth0", "-m", self.device.mac(), "-n", count, "-r", rate,
+                "-d", "10.9.0.1" if family == 4 else "fd09::1", "-p", port]
+        before = self.received()
+        sent = json.loads(self.sender.run(argv + (["-s", source] if source else [])))
+        time.sleep(0.3)
+        sent["delivered"] = self.received() - before
+        return sent
+
+    def received(self):
+        """Packets that the device's interface took: what the kernel dropped before is not lost
+        by any tool."""
+        return int(self.device.run(["cat", "/proc/net/dev"]).split("eth0:")[1].split()[1])
+
+
+def tasks(pids):
+    for pid in pids:
+        try:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                yield pid, task
+        except FileNotFoundError:
+            continue
+
+
+def usage(pids):
+    """(CPU seconds, voluntary switches) of all threads, from the scheduler's own count."""
+    cpu_ns = switches = 0
+    for pid, task in tasks(pids):
+        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="utf-8") as file:
+            cpu_ns += int(file.read().split()[0])
+        with open(f"/proc/{pid}/task/{task}/status", encoding="utf-8") as file:
+            switches += int(re.search(r"\nvoluntary_ctxt_switches:\t(\d+)", file.read()).group(1))
+    return cpu_ns / 1e9, switches
+
+
+def pss_kb(pids):
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
+            total += int(re.search(r"^Pss:\s+(\d+)", file.read(), re.MULTILINE).group(1))
+    return total
+
+
+class Watcher:
+    """A program under measurement."""
+
+    name = ""
+
+    def __init__(self, wire):
+        self.wire = wire
+
+    def pids(self):
+        raise NotImplementedError
+
+    def stop(self):
+        """Ends it; how many probes it saw and lost by its own count, None where it keeps none."""
+        raise NotImplementedError
+
+
+class SensorWatcher(Watcher):
+    name = "mimamori-sensor"
+
+    def __init__(self, wire):
+        super().__init__(wire)
+        self.sensor = device.Sensor(wire.device, net.directory())
+
+    def pids(self):
+        return self.sensor.pids()
+
+    def stop(self):
+        self.sensor.stop()
+        log = self.sensor.log()
+        seen = re.findall(r"(\d+) packets", log)
+        lost = re.findall(r"(\d+) (?:were )?lost|lost (\d+)", log)
+        return {"seen": int(seen[-1]) if seen else None,
+                "ring_lost": int("".join(lost[-1])) if lost else None,
+                "said": log.strip().splitlines()[-3:]}
+
+
+class RingWatcher(Watcher):
+    name = "bare ring"
+
+    def __init__(self, wire):
+        super().__init__(wire)
+        self.process = wire.device.popen([tool("ring")], stdout=subprocess.PIPE,
+                                         stderr=subprocess.PIPE, text=True)
+        self.process.stderr.readline()
+
+    def pids(self):
+        return [self.process.pid]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        counts = json.loads(self.process.communicate()[0])
+        return {"seen": counts["seen"], "ring_lost": counts["lost"]}
+
+
+class ScanlogdWatcher(Watcher):
+    name = "scanlogd"
+
+    def __init__(self, wire):
+        super().__init__(wire)
+        before = set(wire.device.pids())
+        wire.device.run(["scanlogd"])
+        self._pids = net.wait_for(lambda: [p for p in wire.device.pids() if p not in before], 5,
+                                  "scanlogd to start")
+
+    def pids(self):
+        return self._pids
+
+    def stop(self):
+        """It counts nothing; the raw socket's drops are the kernel's count of what it missed."""
+        lost = sum(int(row[-1]) for row in device.sockets(self.wire.device, "raw"))
+        for pid in self._pids:
+            os.kill(pid, signal.SIGTERM)
+        return {"seen": None, "ring_lost": lost}
+
+
+def flood_cost(watcher_class, wire, family, count, rate, port, source):
+    watcher = watcher_class(wire)
+    try:
+        time.sleep(0.5)
+        cpu0, wake0 = usage(watcher.pids())
+        sent = wire.flood(family, count, rate, port, source)
+        time.sleep(1)
+        cpu1, wake1 = usage(watcher.pids())
+        row = {"watcher": watcher.name, "family": family, "port": port,
+               "source": source or "random", "sent": sent["sent"],
+               "delivered": sent["delivered"], "seconds": sent["seconds"],
+               "cpu_s": round(cpu1 - cpu0, 4), "wakeups": wake1 - wake0}
+    finally:
+        row_end = watcher.stop()
+    return {**row, **row_end}
+
+
+def memory_cost(wire, count):
+    """PSS before and after a flood at full speed."""
+    watcher = SensorWatcher(wire)
+    try:
+        time.sleep(0.5)
+        wire.flood(4, 20000, 20000, "random")  # every page of the ring is touched once
+        before = pss_kb(watcher.pids())
+        sent = wire.flood(4, count * 4 // 5, 0, "random")["sent"]
+        sent += wire.flood(6, count // 5, 0, "random")["sent"]
+        time.sleep(1)
+        return {"sent": sent, "pss_kb_before": before, "pss_kb_after": pss_kb(watcher.pids())}
+    finally:
+        watcher.stop()
+
+
+class Timers:
+    """Kernel timers of packet rings, by tracefs: those that were not there before."""
+
+    NAMES = re.compile(r"prb_retire|tpacket|packet_")
+
+    def __init__(self):
+        self.root = next((p for p in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+                          if os.path.exists(p + "/events")), None)
+        if not self.root:
+            os.makedirs("/sys/kernel/tracing", exist_ok=True)
+            net.command(["mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing"])
+            self.root = "/sys/kernel/tracing"
+        self.instance = f"{self.root}/instances/mimamori-{os.getpid()}"
+
+    def __enter__(self):
+        os.mkdir(self.instance)
+        for event in "timer_expire_entry", "hrtimer_expire_entry":
+            self._write(f"events/timer/{event}/enable", "1")
+        return self
+
+    def __exit__(self, *_exc):
+        self._write("tracing_on", "0")
+        os.rmdir(self.instance)
+
+    def _write(self, name, text):
+        with open(f"{self.instance}/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def clear(self):
+        self._write("trace", "")
+
+    def count(self):
+        """{timer's address: expirations} of the rings' timers since clear()."""
+        found = {}
+        with open(f"{self.instance}/trace", encoding="utf-8") as file:
+            for line in file:
+                match = re.search(r"(?:hr)?timer=(\S+) function=(\S+)", line)
+                if match and self.NAMES.search(match.group(2)):
+                    found[match.group(1)] = found.get(match.group(1), 0) + 1
+        return found
+
+
+def idle_cost(watcher_class, wire, seconds):
+    """Nothing happens for a while: wakeups of all its processes, and timers in its name."""
+    row = {"watcher": watcher_class.name, "seconds": seconds}
+    try:
+        timers = Timers()
+        timers.__enter__()  # pylint: disable=unnecessary-dunder-call
+    except (OSError, RuntimeError) as error:
+        timers, row["timers_skipped"] = None, str(error)
+    try:
+        if timers:
+            time.sleep(2)
+            others = set(timers.count())
+        watcher = watcher_class(wire)
+        time.sleep(3)
+        if timers:
+            timers.clear()
+        cpu0, wake0 = usage(watcher.pids())
+        time.sleep(seconds)
+        cpu1, wake1 = usage(watcher.pids())
+        row.update(cpu_s=round(cpu1 - cpu0, 6), wakeups=wake1 - wake0)
+        if timers:
+            own = sum(n for timer, n in timers.count().items() if timer not in others)
+            row.update(timers=own, timers_per_s=round(own / seconds, 3))
+        row["pss_kb"] = pss_kb(watcher.pids())
+        watcher.stop()
+    finally:
+        if timers:
+            timers.__exit__()
+    return row
+
+
+def table(rows, columns):
+    text = [[str(row.get(c, "")) if row.get(c) is not None else "?" for c in columns]
+            for row in rows]
+    widths = [max(len(r[i]) for r in [list(columns)] + text) for i in range(len(columns))]
+    for line in [list(columns)] + text:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+
+
+def flood_rows(wire, watchers, arguments):
+    rows = []
+    for family in (4, 6):
+        for source, port in ((None, "80"), (None, "random"),
+                             ("10.9.0.2" if family == 4 else "fd09::2", "random")):
+            group = [flood_cost(w, wire, family, arguments.count, arguments.rate, port, source)
+                     for w in watchers if not (family == 6 and w is ScanlogdWatcher)]
+            floor = next(r["cpu_s"] for r in group if r["watcher"] == RingWatcher.name)
+            for row in group:
+                row["x_ring"] = round(row["cpu_s"] / floor, 1) if floor else None
+                if row["seen"] is not None and row["watcher"] == RingWatcher.name:
+                    row["lost"] = row["sent"] - row["seen"]
+                else:
+                    row["lost"] = row.get("ring_lost")
+            rows += group
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description="What watching costs.")
+    parser.add_argument("--count", type=int, default=200000, help="SYNs of a flood")
+    parser.add_argument("--rate", type=int, default=100000, help="SYNs a second")
+    parser.add_argument("--memory-count", type=int, default=5000000, help="SYNs before PSS is read")
+    parser.add_argument("--idle-seconds", type=int, default=60)
+    parser.add_argument("--only", choices=("flood", "memory", "idle"))
+    parser.add_argument("--json", metavar="FILE", help="write the numbers there too")
+    arguments = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("network namespaces need root")
+    net.install_cleanup()
+    wire, result = Wire(), {"kernel": os.uname().release, "time": time.strftime("%FT%TZ",
+                                                                              time.gmtime())}
+    watchers = [SensorWatcher, RingWatcher] + ([ScanlogdWatcher] if shutil.which("scanlogd")
+                                               else [])
+    if arguments.only in (None, "flood"):
+        result["flood"] = flood_rows(wire, watchers, arguments)
+        print(f"{arguments.count} SYNs at {arguments.rate}/s (bar: {BARS['cpu_s']} s CPU, "
+              f"{BARS['wakeups']} wakeups, none lost)")
+        table(result["flood"], ("watcher", "family", "source", "port", "sent", "delivered", "seen",
+                                "lost", "cpu_s", "x_ring", "wakeups"))
+    if arguments.only in (None, "memory"):
+        result["memory"] = memory_cost(wire, arguments.memory_count)
+        print(f"\nPSS of all processes (bar: {BARS['pss_kb']} kB, not a byte more after the flood)")
+        table([result["memory"]], ("sent", "pss_kb_before", "pss_kb_after"))
+    if arguments.only in (None, "idle"):
+        result["idle"] = [idle_cost(w, wire, arguments.idle_seconds) for w in watchers]
+        print(f"\nidle (bar: {BARS['idle_wakeups']} wakeups, {BARS['timers_per_s']:g} timer a second)")
+        table(result["idle"], ("watcher", "seconds", "cpu_s", "wakeups", "timers", "timers_per_s",
+                               "pss_kb"))
+    text = json.dumps(result, indent=1)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+    else:
+        print("\n" + text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
