@@ -301,7 +301,7 @@ static int parse_names(const char *value, struct conf_names *out, char *why)
 int conf_value(const struct conf_key *key, const char *value, void *base, char why[CONF_WHY_LEN])
 {
 	void *field = (char *)base + key->offset;
-	uint64_t n;
+	uint64_t n = 0;
 	int err;
 
 	switch (key->type) {

@@ -77,8 +77,8 @@ void conf_defaults(const struct conf_table *t, void *out);
 
 /*
  * Reads a file over what *inout holds. 0, or -EINVAL with one readable sentence in error
- * ("mimamori.conf:12: [scan] treshold: unknown key; did you mean \"threshold\"?"), -ENOENT and other
- * -errno when the file cannot be read. *inout is untouched on failure. A key set twice, an
+ * ("mimamori.conf:12: [scan] treshold: unknown key; did you mean \"threshold\"?"), -ENOENT and
+ * other -errno when the file cannot be read. *inout is untouched on failure. A key set twice, an
  * unknown section or key, a value out of range, a line over-long or not UTF-8 are errors.
  */
 int conf_load(const struct conf_table *t, const char *path, void *inout,

@@ -41,7 +41,7 @@ void event_textn(struct event *ev, const char *key, const char *text, size_t len
 void event_u64(struct event *ev, const char *key, uint64_t value);
 void event_i64(struct event *ev, const char *key, int64_t value);
 void event_bool(struct event *ev, const char *key, bool value);
-/* With at most `decimals` (0..6) digits after the point, trailing zeros dropped. Not finite: null. */
+/* At most `decimals` (0..6) digits after the point, trailing zeros dropped. Not finite: null. */
 void event_number(struct event *ev, const char *key, double value, unsigned int decimals);
 
 #endif

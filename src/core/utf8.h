@@ -10,13 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define UTF8_REPLACEMENT 0xfffd
-#define UTF8_MAX_BYTES 4
-
 /*
  * The next code point, or -1 for bytes that are no UTF-8 or when none are left. Of an ill-formed
- * sequence the "maximal subpart" is consumed (Unicode 15, §3.9, table 3-7), so that one U+FFFD each
- * gives the same text that other programs make of these bytes.
+ * sequence the "maximal subpart" is consumed (Unicode 15, §3.9, table 3-7), so that one U+FFFD
+ * each gives the same text that other programs make of these bytes.
  */
 static inline int32_t utf8_next(struct cursor *c)
 {
@@ -55,8 +52,8 @@ static inline int32_t utf8_next(struct cursor *c)
 }
 
 /*
- * Would this code point do something to a terminal or a log instead of being seen: C0 and C1 control
- * characters, line separators, and the marks that turn the direction of text.
+ * Would this code point do something to a terminal or a log instead of being seen: C0 and C1
+ * control characters, line separators, and the marks that turn the direction of text.
  */
 static inline bool utf8_is_control(int32_t code)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The sensor's configuration: one struct, filled by the table in config.c, checked once, then const.
- * mimamori.conf(5) describes every key.
+ * The sensor's configuration: one struct, filled by the table in config.c, checked once, then
+ * const. mimamori.conf(5) describes every key.
  */
 #ifndef MIMAMORI_SENSOR_CONFIG_H
 #define MIMAMORI_SENSOR_CONFIG_H
@@ -47,7 +47,7 @@ struct sensor_config {
 	bool syslog;
 	char syslog_socket[CONF_TEXT_LEN];
 	char on_finding[CONF_TEXT_LEN]; /* an executable and its arguments, split at blanks; no shell */
-	char on_finding_user[CONF_TEXT_LEN];
+	char on_finding_user[CONF_TEXT_LEN]; /* empty: user */
 	uint32_t on_finding_per_minute;
 	uint32_t on_finding_at_once;
 	uint64_t on_finding_timeout_ns;
@@ -57,8 +57,11 @@ extern const struct conf_table sensor_config_table;
 
 #define SENSOR_CONFIG_PATH "/etc/mimamori/mimamori.conf"
 
-/* Checks what one key alone cannot show (quotas against the pool, files' directories, a
- * relative executable path). 0 or -EINVAL with a sentence. */
+/*
+ * Checks what one key alone cannot show: the ring against its blocks and the page, quotas against
+ * the pool, the event file's directory, who may write to the executable, whom it runs as. The
+ * names of `source` and `user` are for those who use them. 0 or -EINVAL with a sentence.
+ */
 int sensor_config_check(const struct sensor_config *c, char error[CONF_ERROR_LEN]);
 
 #endif
