@@ -160,12 +160,13 @@ static int rotate(int dir, const char *base, uint32_t keep, char *error)
 	if (fd < 0)
 		return fd;
 	numbered(first, base, 1);
-	err = make_room(dir, base, keep ? keep : 1);
-	if (err == 0 && renameat(dir, base, dir, first))
+	/* To keep none is to let the new file take the place of the old one. */
+	err = keep ? make_room(dir, base, keep) : 0;
+	if (err == 0 && keep && renameat(dir, base, dir, first))
 		err = -errno;
 	if (err == 0 && renameat(dir, fresh, dir, base)) {
 		err = -errno;
-		if (renameat(dir, first, dir, base))
+		if (keep && renameat(dir, first, dir, base))
 			log_error("event file: %s is now %s and cannot be renamed back: %s", base,
 				  first, strerror(errno));
 	}

@@ -9,7 +9,6 @@
 #include "sensor/output.h"
 
 #include "core/addr.h"
-#include "core/event.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -49,36 +48,35 @@ static unsigned int syslog_severity(const struct output_record *r)
 /* "ADDR:PORT" or "[ADDR]:PORT" into a socket address; its length, or -EINVAL. */
 static int parse_udp(const char *text, struct sockaddr_storage *out)
 {
-	const char *colon = strrchr(text, ':');
-	bool bracket = text[0] == '[';
-	char host[ADDR_STRLEN];
-	size_t len, skip = bracket ? 1 : 0;
-	unsigned long port;
-	char *end;
-
-	if (!colon || (bracket && colon[-1] != ']'))
-		return -EINVAL;
-	len = (size_t)(colon - text) - 2 * skip;
-	port = strtoul(colon + 1, &end, 10);
-	if (len >= sizeof(host) || colon[1] < '0' || colon[1] > '9' || *end || !port ||
-	    port > 65535)
-		return -EINVAL;
-	memcpy(host, text + skip, len);
-	host[len] = '\0';
-	memset(out, 0, sizeof(*out));
-	if (bracket) {
-		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
-
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons((uint16_t)port);
-		return inet_pton(AF_INET6, host, &in6->sin6_addr) == 1 ? (int)sizeof(*in6) :
-									 -EINVAL;
-	}
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
 	struct sockaddr_in *in = (struct sockaddr_in *)out;
+	const char *colon = strrchr(text, ':');
+	size_t bracket = text[0] == '[', len;
+	char host[ADDR_STRLEN], *end;
+	unsigned long port;
+	struct addr addr;
 
-	in->sin_family = AF_INET;
-	in->sin_port = htons((uint16_t)port);
-	return inet_pton(AF_INET, host, &in->sin_addr) == 1 ? (int)sizeof(*in) : -EINVAL;
+	if (!colon || colon[1] < '0' || colon[1] > '9' || (bracket && colon[-1] != ']'))
+		return -EINVAL;
+	len = (size_t)(colon - text) - 2 * bracket;
+	port = strtoul(colon + 1, &end, 10);
+	if (len >= sizeof(host) || *end || port == 0 || port > UINT16_MAX)
+		return -EINVAL;
+	memcpy(host, text + bracket, len);
+	host[len] = '\0';
+	if (addr_parse(host, &addr))
+		return -EINVAL;
+	memset(out, 0, sizeof(*out));
+	if (addr_is_v4(addr)) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons((uint16_t)port);
+		in->sin_addr.s_addr = htonl((uint32_t)addr.lo);
+		return sizeof(*in);
+	}
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons((uint16_t)port);
+	addr_to_bytes16(addr, in6->sin6_addr.s6_addr);
+	return sizeof(*in6);
 }
 
 static int parse_path(const char *path, struct sockaddr_storage *out)

@@ -242,6 +242,21 @@ static void test_rotation_keeps_the_newest(void **state)
 	output_close(&t->out);
 }
 
+static void test_rotation_keeps_none(void **state)
+{
+	struct test *t = *state;
+	unsigned int n, files, last;
+
+	t->fixture.config.file_keep = 0;
+	start_file(t);
+	for (n = 1; n <= 110; n++)
+		put(t, n, 400);
+	assert_int_equal(count_all(&t->fixture, &files, &last), 10);
+	assert_int_equal(files, 1);
+	assert_int_equal(access(fixture_path(&t->fixture, "eve.json.1"), F_OK), -1);
+	output_close(&t->out);
+}
+
 static void test_rotation_fails(void **state)
 {
 	struct test *t = *state;
@@ -641,6 +656,7 @@ static void test_syslog_does_not_read(void **state)
 static void test_syslog_addresses(void **state)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET };
+	struct sockaddr_in6 addr6 = { .sin6_family = AF_INET6 };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(addr);
 	struct test *t = *state;
@@ -663,6 +679,21 @@ static void test_syslog_addresses(void **state)
 	snprintf(path, sizeof(path), "udp:127.0.0.1:%u", ntohs(addr.sin_port));
 	start_syslog(t, path);
 	put(t, 1, 4000);
+	assert_rfc5424(received(fd), 29, "finding", t->json);
+	output_close(&t->out);
+	close(fd);
+
+	addr6.sin6_addr = in6addr_loopback;
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr6, sizeof(addr6))) {
+		print_message("skipped: no IPv6 here\n");
+		skip();
+	}
+	len = sizeof(addr6);
+	assert_return_code(getsockname(fd, (struct sockaddr *)&addr6, &len), errno);
+	snprintf(path, sizeof(path), "udp:[::1]:%u", ntohs(addr6.sin6_port));
+	start_syslog(t, path);
+	put(t, 2, 4000);
 	assert_rfc5424(received(fd), 29, "finding", t->json);
 	output_close(&t->out);
 	close(fd);
@@ -725,15 +756,25 @@ static void test_exec_rate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_full_disk),	       CASE(test_emptied_by_others),
-		CASE(test_rotation_conserves), CASE(test_rotation_keeps_the_newest),
-		CASE(test_rotation_fails),     CASE(test_rotation_stuck_loses_nothing),
-		CASE(test_helper_gone),	       CASE(test_reopen),
-		CASE(test_hourly_budget),      CASE(test_readable_lines),
-		CASE(test_stopped_reader),     CASE(test_replay_waits),
-		CASE(test_terminal),	       CASE(test_syslog_grammar),
-		CASE(test_syslog_restarts),    CASE(test_syslog_does_not_read),
-		CASE(test_syslog_addresses),   CASE(test_exec_rate),
+		CASE(test_full_disk),
+		CASE(test_emptied_by_others),
+		CASE(test_rotation_conserves),
+		CASE(test_rotation_keeps_the_newest),
+		CASE(test_rotation_keeps_none),
+		CASE(test_rotation_fails),
+		CASE(test_rotation_stuck_loses_nothing),
+		CASE(test_helper_gone),
+		CASE(test_reopen),
+		CASE(test_hourly_budget),
+		CASE(test_readable_lines),
+		CASE(test_stopped_reader),
+		CASE(test_replay_waits),
+		CASE(test_terminal),
+		CASE(test_syslog_grammar),
+		CASE(test_syslog_restarts),
+		CASE(test_syslog_does_not_read),
+		CASE(test_syslog_addresses),
+		CASE(test_exec_rate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
