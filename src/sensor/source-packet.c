@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The packet source: one AF_PACKET socket over all interfaces, read through a ring (packet(7),
- * linux/Documentation/networking/packet_mmap.rst).
+ * The packet source: one AF_PACKET socket over all interfaces (packet(7)), read through a ring.
  *
  * Theory of operation
  * -------------------
@@ -10,9 +9,6 @@
  * none of which needs privilege: no unfiltered packet ever enters.
  *
  * SOCK_DGRAM cuts the link header off, so that Ethernet, PPP, WWAN and TUN look the same.
- *
- * The kernel hands over a block when it is full or when block_retire_ns has passed with a packet in
- * it; it never wakes us for an empty one.
  *
  * Why nothing is counted twice, although every layer of stacked interfaces shows a packet:
  *   - member of a bridge, bond, team: left out, its packets are seen again on the master;
@@ -33,6 +29,7 @@
 #include "sensor/filter.h"
 #include "sensor/host.h"
 #include "sensor/listeners.h"
+#include "sensor/packet-ring.h"
 #include "sensor/packet.h"
 
 #include <arpa/inet.h>
@@ -42,20 +39,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FRAME_BYTES 256 /* in TPACKET_V3 a unit of account only: frames are packed */
-#define MIN_BLOCKS 2 /* one to fill while one is read */
-#define FRAME_ALIGN 8
-#define SLL_OFFSET TPACKET_ALIGN(sizeof(struct tpacket3_hdr))
-
 struct packet_source {
 	struct source_env env;
-	uint8_t *ring;
-	size_t block_bytes;
-	unsigned int n_blocks, next_block;
+	struct engine *engine; /* of the read that is under way */
+	struct packet_ring ring;
 	struct filter_params filter;
 	bool closed; /* interfaces are named, and none of them exists: nothing may pass */
 	unsigned int n_dropped; /* links to leave out that found no room in the filter */
@@ -64,32 +54,22 @@ struct packet_source {
 	int lower[HOST_MAX_LINKS];
 	int loopback;
 	struct packet_parser parser;
-	uint64_t packets, ignored, malformed, seen_above, lost;
+	uint64_t ignored, seen_above, lost;
 };
 
-static void ring_layout(const struct sensor_config *config, struct tpacket_req3 *req)
+static struct packet_ring_params ring_params(const struct sensor_config *config)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t block = (config->block_bytes + page - 1) / page * page;
-	uint64_t retire_ms = config->block_retire_ns / NS_PER_MS;
-
-	if (block < page)
-		block = page;
-	memset(req, 0, sizeof(*req));
-	req->tp_block_size = (unsigned int)block;
-	req->tp_block_nr = (unsigned int)(config->ring_bytes / block);
-	if (req->tp_block_nr < MIN_BLOCKS)
-		req->tp_block_nr = MIN_BLOCKS;
-	req->tp_frame_size = FRAME_BYTES;
-	req->tp_frame_nr = req->tp_block_nr * (req->tp_block_size / FRAME_BYTES);
-	/* 0 would leave the choice to the kernel, whose timer then runs 125 times a second. */
-	req->tp_retire_blk_tov = retire_ms ? (unsigned int)retire_ms : 1;
+	return (struct packet_ring_params){
+		.ring_bytes = config->ring_bytes,
+		.block_bytes = config->block_bytes,
+		.retire_ns = config->block_retire_ns,
+	};
 }
 
 static int packet_open(const struct sensor_config *config, char *error, size_t error_len)
 {
-	int version = TPACKET_V3, fd, err;
-	struct tpacket_req3 req;
+	struct packet_ring_params params = ring_params(config);
+	int fd, err;
 
 	fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
@@ -106,14 +86,13 @@ static int packet_open(const struct sensor_config *config, char *error, size_t e
 			 strerror(-err));
 		goto err_close;
 	}
-	ring_layout(config, &req);
-	if (setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) ||
-	    setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req))) {
-		err = -errno;
+	err = packet_ring_make(fd, &params);
+	if (err) {
 		snprintf(error, error_len,
-			 "cannot make a packet ring of %u blocks of %u bytes: %s; lower ring in "
-			 "section [packet]",
-			 req.tp_block_nr, req.tp_block_size, strerror(-err));
+			 "cannot make a packet ring of %llu bytes in blocks of %llu: %s; make it "
+			 "smaller in section [packet]",
+			 (unsigned long long)params.ring_bytes,
+			 (unsigned long long)params.block_bytes, strerror(-err));
 		goto err_close;
 	}
 	return fd;
@@ -222,36 +201,27 @@ static int bind_all(int fd)
 static int packet_start(struct source *s, const struct source_env *env, char *error,
 			size_t error_len)
 {
+	struct packet_ring_params params = ring_params(env->config);
 	struct packet_source *ps = calloc(1, sizeof(*ps));
-	struct tpacket_req3 req;
 	const char *step;
-	int err = -ENOMEM;
+	int err;
 
 	if (!ps) {
 		snprintf(error, error_len, "out of memory");
-		return err;
+		return -ENOMEM;
 	}
 	ps->env = *env;
 	packet_parser_init(&ps->parser);
-	ring_layout(env->config, &req);
-	ps->block_bytes = req.tp_block_size;
-	ps->n_blocks = req.tp_block_nr;
 
 	step = "attach the filter to";
 	build_filter(ps, &ps->filter);
 	err = attach_filter(ps);
 	if (err)
 		goto err_free;
-
-	/* The kernel maps every page of the ring at once: its memory never grows later. */
 	step = "map the ring of";
-	ps->ring = mmap(NULL, ps->block_bytes * ps->n_blocks, PROT_READ | PROT_WRITE, MAP_SHARED,
-			env->privileged_fd, 0);
-	if (ps->ring == MAP_FAILED) {
-		err = -errno;
+	err = packet_ring_map(&ps->ring, env->privileged_fd, &params);
+	if (err)
 		goto err_free;
-	}
-
 	step = "bind";
 	err = bind_all(env->privileged_fd);
 	if (err)
@@ -262,7 +232,7 @@ static int packet_start(struct source *s, const struct source_env *env, char *er
 	return 0;
 
 err_unmap:
-	munmap(ps->ring, ps->block_bytes * ps->n_blocks);
+	packet_ring_unmap(&ps->ring);
 err_free:
 	free(ps);
 	snprintf(error, error_len, "cannot %s the packet socket: %s", step, strerror(-err));
@@ -320,72 +290,33 @@ static bool wanted(const struct packet_source *ps, const struct sockaddr_ll *sll
 	return *dir == PACKET_DIR_IN || sll->sll_ifindex != ps->loopback;
 }
 
-static void take_frame(struct packet_source *ps, struct engine *engine,
-		       const struct tpacket3_hdr *h)
+static void take_frame(const struct tpacket3_hdr *h, const struct sockaddr_ll *from,
+		       const uint8_t *net, void *arg)
 {
-	const uint8_t *frame = (const uint8_t *)h;
-	const struct sockaddr_ll *sll = (const void *)(frame + SLL_OFFSET);
+	struct packet_source *ps = arg;
 	uint64_t wall_ns = h->tp_sec * NS_PER_S + h->tp_nsec;
 	struct packet p;
 
-	ps->packets++;
-	if (!wanted(ps, sll, &p.dir)) {
+	if (!wanted(ps, from, &p.dir)) {
 		ps->ignored++;
 		return;
 	}
 	p.t_ns = clock_advance(ps->env.clock, clock_from_wall(ps->env.clock, wall_ns));
-	p.ifindex = sll->sll_ifindex;
-	if (packet_parse(&ps->parser, ntohs(sll->sll_protocol), frame + h->tp_net, h->tp_snaplen,
-			 h->tp_len, &p) != PACKET_OK)
+	p.ifindex = from->sll_ifindex;
+	if (packet_parse(&ps->parser, ntohs(from->sll_protocol), net, h->tp_snaplen, h->tp_len,
+			 &p) != PACKET_OK)
 		return;
 	if (p.dir == PACKET_DIR_OUT && contains(ps->lower, ps->n_lowers, p.ifindex) &&
 	    seen_above(ps, &p)) {
 		ps->seen_above++;
 		return;
 	}
-	engine_packet(engine, &p);
+	engine_packet(ps->engine, &p);
 }
 
-/*
- * The frame at `offset`, if all of it lies within the block, or NULL. On a SOCK_DGRAM socket tp_mac
- * and tp_net are the same place: the packet starts at its network header.
- */
-static const struct tpacket3_hdr *frame_at(const struct packet_source *ps, const uint8_t *block,
-					   size_t offset)
+static uint64_t handed_over(const struct packet_source *ps)
 {
-	const struct tpacket3_hdr *h;
-	size_t left;
-
-	if (offset % FRAME_ALIGN || offset > ps->block_bytes)
-		return NULL;
-	left = ps->block_bytes - offset;
-	if (left < SLL_OFFSET + sizeof(struct sockaddr_ll))
-		return NULL;
-	h = (const void *)(block + offset);
-	if (h->tp_mac != h->tp_net || h->tp_net > left || h->tp_snaplen > left - h->tp_net)
-		return NULL;
-	return h;
-}
-
-/* Returns how many frames it took. */
-static unsigned int walk_block(struct packet_source *ps, struct engine *engine,
-			       const uint8_t *block)
-{
-	const struct tpacket_block_desc *desc = (const void *)block;
-	unsigned int i, n = desc->hdr.bh1.num_pkts;
-	size_t offset = desc->hdr.bh1.offset_to_first_pkt;
-
-	for (i = 0; i < n; i++) {
-		const struct tpacket3_hdr *h = frame_at(ps, block, offset);
-
-		if (!h) {
-			ps->malformed += n - i;
-			break;
-		}
-		take_frame(ps, engine, h);
-		offset += h->tp_next_offset;
-	}
-	return i;
+	return ps->parser.counts[PACKET_OK] - ps->seen_above;
 }
 
 /* An interface that went down concerns only sockets bound to it alone. */
@@ -402,23 +333,13 @@ static int socket_error(int fd)
 static int packet_read(struct source *s, struct engine *engine)
 {
 	struct packet_source *ps = s->state;
-	unsigned int blocks, n = 0;
+	uint64_t before = handed_over(ps);
 
-	/* At most the whole ring at a time: a flood must not keep the loop from its other work. */
-	for (blocks = 0; blocks < ps->n_blocks; blocks++) {
-		uint8_t *block = ps->ring + ps->next_block * ps->block_bytes;
-		uint32_t *status =
-			&((struct tpacket_block_desc *)(void *)block)->hdr.bh1.block_status;
-
-		if (!(__atomic_load_n(status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
-			break;
-		if (blocks == 0)
-			clock_sync_live(ps->env.clock);
-		n += walk_block(ps, engine, block);
-		__atomic_store_n(status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-		ps->next_block = (ps->next_block + 1) % ps->n_blocks;
-	}
-	return blocks ? (int)n : socket_error(ps->env.privileged_fd);
+	ps->engine = engine;
+	clock_sync_live(ps->env.clock);
+	if (!packet_ring_read(&ps->ring, take_frame, ps))
+		return socket_error(ps->env.privileged_fd);
+	return (int)(handed_over(ps) - before);
 }
 
 static int packet_fd(const struct source *s)
@@ -438,11 +359,11 @@ static void packet_stats(struct source *s, struct source_stats *out)
 	/* The kernel's counters start anew whenever they are read. */
 	if (!getsockopt(ps->env.privileged_fd, SOL_PACKET, PACKET_STATISTICS, &kernel, &len))
 		ps->lost += kernel.tp_drops;
-	out->packets = ps->packets;
-	out->parsed = counts[PACKET_OK] - ps->seen_above;
+	out->packets = ps->ring.frames;
+	out->parsed = handed_over(ps);
 	out->ignored = ps->ignored + ps->seen_above + counts[PACKET_IGNORED];
 	out->truncated = counts[PACKET_TRUNCATED];
-	out->malformed = ps->malformed + counts[PACKET_MALFORMED];
+	out->malformed = ps->ring.malformed + counts[PACKET_MALFORMED];
 	out->pending = counts[PACKET_PENDING];
 	out->lost = ps->lost;
 }
@@ -453,7 +374,7 @@ static void packet_stop(struct source *s)
 
 	if (!ps)
 		return;
-	munmap(ps->ring, ps->block_bytes * ps->n_blocks);
+	packet_ring_unmap(&ps->ring);
 	close(ps->env.privileged_fd);
 	free(ps);
 	s->state = NULL;

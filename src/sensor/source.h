@@ -32,7 +32,7 @@ struct source_env {
 	struct host *host;
 	struct listeners *listeners;
 	struct clock *clock;
-	int privileged_fd; /* the descriptor the helper opened for this source; now the source's */
+	int privileged_fd; /* the descriptor the helper opened for this source; the source's once started */
 };
 
 struct source {
@@ -46,9 +46,10 @@ struct source_ops {
 	/* Runs in the privileged helper: opens what needs privilege, ring and all, and returns the
 	 * descriptor, or -errno with a sentence in error that says what, why and what to do. */
 	int (*open_privileged)(const struct sensor_config *config, char *error, size_t error_len);
-	/* Runs in the engine's process, unprivileged. 0 or -errno with a sentence in error. */
+	/* Runs in the engine's process, unprivileged. 0 or -errno with a sentence in error: then
+	 * privileged_fd stays the caller's. */
 	int (*start)(struct source *s, const struct source_env *env, char *error, size_t error_len);
-	/* Hands everything that waits to engine_packet(). `hurry`: the descriptor polled readable.
+	/* Hands everything that waits to engine_packet(), when the descriptor polled readable.
 	 * Returns how many packets it handed over, or -errno when the source is dead. */
 	int (*read)(struct source *s, struct engine *engine);
 	/* Links, addresses or listeners changed: adapt the filter. 0 or -errno. */
