@@ -40,8 +40,10 @@ static unsigned int syslog_severity(const struct output_record *r)
 		return CRITICAL;
 	case 2:
 		return WARNING;
-	default:
+	case 3:
 		return NOTICE;
+	default:
+		return INFORMATIONAL;
 	}
 }
 

@@ -587,8 +587,8 @@ static void start_syslog(struct test *t, const char *path)
 static void test_syslog_grammar(void **state)
 {
 	struct test *t = *state;
-	/* facility 3 times 8, and critical, warning, notice (RFC 5424 §6.2.1) */
-	static const unsigned int pri[] = { 26, 28, 29, 29 };
+	/* facility 3 times 8, and critical, warning, notice, informational (RFC 5424 §6.2.1) */
+	static const unsigned int pri[] = { 26, 28, 29, 30 };
 	const char *path = fixture_path(&t->fixture, "log-socket");
 	int fd = receiver(path);
 	unsigned int i;
