@@ -118,45 +118,9 @@ static bool proves_handshake(const struct contact *c, const struct packet *p)
 	       p->tcp_ack - (c->isn + 1) < PROOF_WINDOW;
 }
 
-/* An answer without ACK to something that was not a contact: an ACK came out of nowhere. */
-static void answer_to_ack_probe(struct engine *e, const struct packet *p)
+/* The target refused what the contact asked for. */
+static void refused(struct engine *e, struct contact *c)
 {
-	struct probe probe = {
-		.peer = p->dst,
-		.self = p->src,
-		.peer_port = p->dport,
-		.port = p->sport,
-		.kind = PROBE_ACK,
-		.outcome = PROBE_REFUSED,
-	};
-
-	if (p->dir == PACKET_DIR_IN && e->home.mode == HOME_HOST)
-		return;
-	if (!engine_watches(e, p->dst, p->src) || looks_like_answer(p->dport, p->sport))
-		return;
-	/* At a served port it is the end of a connection that nobody remembers. */
-	if (listed_outcome(e, false, &probe) == PROBE_OPEN)
-		return;
-	e->stats.contacts++;
-	engine_in_vain(e, engine_contact(e, &probe, CONTACT_TCP));
-}
-
-static void on_answering_rst(struct engine *e, const struct packet *p, struct contact *c)
-{
-	switch (c->probe.kind) {
-	case CONTACT_OWN:
-	case CONTACT_BACKSCATTER:
-		return;
-	case PROBE_MAIMON:
-		if (c->probe.outcome != PROBE_UNKNOWN || looks_like_answer(p->dport, p->sport))
-			return;
-		c->probe.outcome = PROBE_REFUSED;
-		e->stats.contacts++;
-		engine_in_vain(e, c);
-		return;
-	default:
-		break;
-	}
 	switch ((enum probe_outcome)c->probe.outcome) {
 	case PROBE_UNKNOWN:
 		c->probe.outcome = PROBE_REFUSED;
@@ -172,21 +136,80 @@ static void on_answering_rst(struct engine *e, const struct packet *p, struct co
 	}
 }
 
+/*
+ * A RST without ACK answers a segment that had ACK set (RFC 9293 §3.10.7.1), so it is never the
+ * refusal of a SYN, FIN, NULL or Xmas probe. What explains it, if it is not an ACK probe?
+ */
+static bool explained(struct engine *e, const struct packet *p)
+{
+	struct contact *c = contacts_find_kind(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport,
+					       PROBE_MAIMON);
+
+	if (c && c->probe.outcome == PROBE_UNKNOWN) {
+		if (!looks_like_answer(p->dport, p->sport)) {
+			c->probe.outcome = PROBE_REFUSED;
+			e->stats.contacts++;
+			engine_in_vain(e, c);
+		}
+		return true;
+	}
+	if (contacts_find_kind(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport,
+			       CONTACT_BACKSCATTER))
+		return true;
+	/* A connection of its own that the sender gives up, or one that it had accepted. */
+	if (contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport))
+		return true;
+	c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
+	return c && c->probe.outcome == PROBE_OPEN;
+}
+
+/* The answer to an ACK out of nowhere. */
+static void answer_to_ack_probe(struct engine *e, const struct packet *p)
+{
+	struct probe probe = {
+		.peer = p->dst,
+		.self = p->src,
+		.peer_port = p->dport,
+		.port = p->sport,
+		.kind = PROBE_ACK,
+		.outcome = PROBE_REFUSED,
+	};
+	struct contact *c;
+
+	if (p->dir == PACKET_DIR_IN && e->home.mode == HOME_HOST)
+		return;
+	if (!engine_watches(e, p->dst, p->src) || looks_like_answer(p->dport, p->sport))
+		return;
+	/* At a served port it is the end of a connection that nobody remembers. */
+	if (listed_outcome(e, false, &probe) == PROBE_OPEN)
+		return;
+	c = contacts_find_kind(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport, PROBE_ACK);
+	if (c) {
+		engine_repeated(e, c);
+		return;
+	}
+	e->stats.contacts++;
+	engine_in_vain(e, engine_contact(e, &probe, CONTACT_TCP));
+}
+
 static void on_rst(struct engine *e, const struct packet *p)
 {
-	struct contact *c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
+	struct contact *c;
 
+	if (!(p->tcp_flags & TCP_ACK)) {
+		if (!explained(e, p))
+			answer_to_ack_probe(e, p);
+		return;
+	}
+	c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
 	if (c) {
-		on_answering_rst(e, p, c);
+		if (c->probe.kind < PROBE_KINDS && c->probe.kind != PROBE_MAIMON)
+			refused(e, c);
 		return;
 	}
 	c = contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport);
-	if (c) {
-		if (c->probe.kind < PROBE_KINDS && proves_handshake(c, p))
-			engine_proven(e, p->src);
-	} else if (!(p->tcp_flags & TCP_ACK)) {
-		answer_to_ack_probe(e, p);
-	}
+	if (c && c->probe.kind < PROBE_KINDS && proves_handshake(c, p))
+		engine_proven(e, p->src);
 }
 
 /* FIN with ACK: the end of a connection, or a Maimon probe. */
@@ -263,7 +286,8 @@ static void on_unreachable(struct engine *e, const struct packet *p)
 	if (p->quoted_proto != PACKET_UDP && p->quoted_proto != PACKET_TCP)
 		return;
 	if (c) {
-		on_answering_rst(e, p, c);
+		if (c->probe.kind < PROBE_KINDS)
+			refused(e, c);
 		return;
 	}
 	/* UDP to the ephemeral range reaches the engine only so. */

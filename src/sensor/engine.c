@@ -58,6 +58,8 @@ static void settle_oldest(struct engine *e)
 
 	if (c->probe.outcome == PROBE_UNKNOWN && c->probe.kind < PROBE_KINDS &&
 	    c->probe.kind != PROBE_MAIMON) {
+		if (contacts_full(e->contacts))
+			e->stats.hurried++;
 		c->probe.outcome = PROBE_UNANSWERED;
 		engine_in_vain(e, c);
 	}
@@ -67,7 +69,6 @@ static void settle_oldest(struct engine *e)
 struct contact *engine_contact(struct engine *e, const struct probe *p, enum contact_proto proto)
 {
 	if (contacts_full(e->contacts)) {
-		e->stats.hurried++;
 		settle_oldest(e);
 	}
 	return contacts_add(e->contacts, p, proto, e->clock->now_ns);
@@ -101,38 +102,60 @@ static struct evidence *contact_evidence(struct engine *e, const struct contact 
 	return evidence_of(n);
 }
 
-/* The peer's finding, if it has one: the slot may have gone to another peer since. */
-static struct finding *finding_of(struct engine *e, const struct evidence *ev, struct addr peer)
+/* The peer's finding of the contact's kind, or NULL. */
+static struct finding *finding_of(struct engine *e, const struct evidence *ev, const struct probe *p)
 {
-	struct finding *f = ev ? findings_at(e->findings, ev->finding) : NULL;
-
-	return f && addr_eq(f->peer.addr, peer) ? f : NULL;
+	if (!ev || !(ev->flags & EVIDENCE_FINDING))
+		return NULL;
+	return findings_of(e->findings, p->peer, p->kind);
 }
 
 void engine_repeated(struct engine *e, struct contact *c)
 {
-	struct finding *f = finding_of(e, contact_evidence(e, c), c->probe.peer);
+	struct finding *f = finding_of(e, contact_evidence(e, c), &c->probe);
 
 	if (f)
 		finding_repeat(f, &c->probe, e->clock->now_ns);
 }
 
-static void conclude(struct engine *e, struct trie_node *n, const struct contact *c)
+/* The finding that a contact belongs to, begun where the verdict asks for one; or NULL. */
+static struct finding *finding_for(struct engine *e, struct evidence *ev, const struct probe *p,
+				   enum scan_verdict verdict)
 {
-	struct evidence *ev = evidence_of(n);
-	struct finding *f = finding_of(e, ev, c->probe.peer);
-	enum scan_verdict verdict;
-	float llr;
+	struct finding *f = finding_of(e, ev, p);
+	enum probe_kind kind = evidence_kind(ev);
 
-	if (f)
-		finding_contact(f, &c->probe, e->clock->now_ns);
-	verdict = scan_judge(&e->policy, ev, &llr);
-	if (!f && verdict != SCAN_NO) {
-		ev->finding = findings_suspect(e->findings, &c->probe, ev, e->clock->now_ns);
-		f = findings_at(e->findings, ev->finding);
+	if (f) {
+		finding_contact(f, p, e->clock->now_ns);
+		return f;
 	}
-	if (f && (verdict == SCAN_YES || f->alerted))
-		findings_tell(e->findings, f, llr);
+	if (verdict == SCAN_NO)
+		return NULL;
+	if (findings_any(e->findings, p->peer, true))
+		return findings_suspect_too(e->findings, p, e->clock->now_ns);
+	/* The first is of the kind that most contacts are of, whatever this one is. */
+	f = findings_of(e->findings, p->peer, kind);
+	if (f)
+		finding_contact(f, p, e->clock->now_ns);
+	else
+		f = findings_suspect(e->findings, p, kind, ev, e->clock->now_ns);
+	ev->flags |= EVIDENCE_FINDING;
+	return f;
+}
+
+static void conclude(struct engine *e, struct evidence *ev, const struct probe *p)
+{
+	float llr;
+	enum scan_verdict verdict = scan_judge(&e->policy, ev, &llr);
+	struct finding *f = finding_for(e, ev, p, verdict);
+
+	if (!f)
+		return;
+	/* A second kind needs as many contacts of its own as the first did. */
+	if (f->secondary ? f->failed < e->policy.failures : verdict != SCAN_YES && !f->alerted)
+		return;
+	if (findings_tell(e->findings, f, llr) && ev->alerts < UINT8_MAX)
+		ev->alerts++;
 }
 
 void engine_in_vain(struct engine *e, struct contact *c)
@@ -143,8 +166,8 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	struct evidence *ev = evidence_of(n);
 	struct finding *f;
 
-	if (created)
-		ev->finding = findings_of(e->findings, p->peer);
+	if (created && findings_any(e->findings, p->peer, false))
+		ev->flags |= EVIDENCE_FINDING;
 	evidence_fade(ev, e->clock->now_ns);
 	if (ev->probes < UINT32_MAX)
 		ev->probes++;
@@ -153,7 +176,7 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	if (p->kind == PROBE_UDP && p->outcome == PROBE_UNANSWERED && evidence_hosts(ev) > 2)
 		return;
 	/* A finding remembers far more contacts than the peer's node does. */
-	f = finding_of(e, ev, p->peer);
+	f = finding_of(e, ev, p);
 	if (evidence_knows(ev, p) && (!f || finding_knows(f, p))) {
 		if (f)
 			finding_repeat(f, p, e->clock->now_ns);
@@ -167,13 +190,13 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	e->stats.failed++;
 	if (n->class == ENGINE_NEW && ev->plain + ev->ambient > 1)
 		trie_reclass(e->trie, n, ENGINE_SUSPECT);
-	conclude(e, n, c);
+	conclude(e, ev, p);
 }
 
 void engine_confirm_refused(struct engine *e, struct contact *c)
 {
 	struct evidence *ev = contact_evidence(e, c);
-	struct finding *f = finding_of(e, ev, c->probe.peer);
+	struct finding *f = finding_of(e, ev, &c->probe);
 
 	c->probe.outcome = PROBE_REFUSED;
 	if (ev && ev->refused < UINT8_MAX)
@@ -208,7 +231,7 @@ void engine_answered(struct engine *e, struct contact *c)
 		ev = evidence_of(n);
 	}
 	evidence_credit(ev);
-	f = finding_of(e, ev, c->probe.peer);
+	f = finding_of(e, ev, &c->probe);
 	if (f)
 		f->open++;
 }
@@ -218,19 +241,18 @@ void engine_proven(struct engine *e, struct addr peer)
 	bool created;
 	struct trie_node *n = trie_insert(e->trie, peer, ENGINE_KNOWN, &created);
 	struct evidence *ev = evidence_of(n);
-	struct finding *f;
 
 	if (created) {
-		ev->finding = findings_of(e->findings, peer);
 		evidence_credit(ev);
+		if (findings_any(e->findings, peer, false))
+			ev->flags |= EVIDENCE_FINDING;
 	}
 	evidence_fade(ev, e->clock->now_ns);
 	ev->flags |= EVIDENCE_VALIDATED;
 	if (n->class != ENGINE_KNOWN)
 		trie_reclass(e->trie, n, ENGINE_KNOWN);
-	f = finding_of(e, ev, peer);
-	if (f)
-		f->spoofable = false;
+	if (ev->flags & EVIDENCE_FINDING)
+		findings_proven(e->findings, peer);
 }
 
 uint64_t engine_tick(struct engine *e)

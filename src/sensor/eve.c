@@ -161,7 +161,7 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx,
 int eve_write(struct event *ev, const struct eve_context *ctx, const struct finding *f,
 	      enum finding_phase phase)
 {
-	enum probe_kind kind = finding_kind(f);
+	enum probe_kind kind = f->kind;
 
 	event_begin(ev);
 	write_time(ev, ctx, "timestamp", ctx->clock->now_ns);
@@ -248,7 +248,7 @@ const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
 	buf[0] = '\0';
 	add(buf, &len, "%.8s  %s  %s  ", stamp + 11, leads[phase], addr_format(f->peer.addr, peer));
 	add(buf, &len, "%s: ", phase == FINDING_NOTICE ? "a few contacts in vain" :
-							 kinds[finding_kind(f)].title);
+							 kinds[f->kind].title);
 	add_targets(buf, &len, f);
 	add(buf, &len, " ");
 	add_duration(buf, &len, f->last_ns - f->first_ns);

@@ -11,6 +11,7 @@ static const uint32_t half_life_s[EVIDENCE_SCALES] = { 10, 120, 3600, 43200 };
 static const uint32_t eighth[8] = { 65536, 60097, 55109, 50535, 46341, 42495, 38968, 35734 };
 
 #define FORGET_S 43200
+#define SKETCH_FULL 32
 
 #define HASH_SEED 0x6d696d616d6f7269ULL /* any constant: these hashes only spread bits */
 
@@ -88,6 +89,10 @@ void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bo
 		ev->port[ev->exact] = p->port;
 		ev->where[ev->exact++] = where_of(p);
 	} else {
+		/* Too full a sketch would know everything. Starting it anew may count a contact
+		 * twice, of a peer that has dozens in vain already. */
+		if (__builtin_popcountll(ev->sketch) >= SKETCH_FULL)
+			ev->sketch = 0;
 		ev->sketch |= contact_bit(p);
 	}
 	ev->hosts |= evidence_host_bit(p->self);

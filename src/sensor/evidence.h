@@ -29,13 +29,12 @@
 
 enum evidence_flag {
 	EVIDENCE_VALIDATED = 1, /* the peer completed a handshake: its address is its own */
-	EVIDENCE_HANDSHAKE_QUOTA = 2, /* lives in the class of validated peers */
+	EVIDENCE_FINDING = 2, /* it may have a finding: worth a search */
 };
 
 struct evidence {
 	uint64_t last_ns; /* clock time of the last touch, 0: never */
 	uint64_t first_ns; /* of the first */
-	uint16_t finding; /* slot number of its finding plus one, 0: none */
 	uint8_t flags; /* enum evidence_flag */
 	uint8_t credit; /* distinct ports that served this peer, at most EVIDENCE_MAX_CREDIT */
 	uint16_t sum[EVIDENCE_SCALES]; /* of weights, in sixteenths of a bit */
@@ -47,6 +46,7 @@ struct evidence {
 	uint8_t exact; /* how many of them are in use */
 	uint8_t plain, ambient; /* contacts in vain: to any port, to ports every PC tries */
 	uint8_t refused;
+	uint8_t alerts; /* scans found so far, saturating */
 	uint8_t kind[PROBE_KINDS]; /* contacts by kind, saturating */
 	uint8_t tool[FINGERPRINT_COUNT]; /* contacts by mark, saturating */
 };
@@ -54,7 +54,8 @@ struct evidence {
 /* The fading of all sums up to now_ns. */
 void evidence_fade(struct evidence *ev, uint64_t now_ns);
 
-/* Has this contact been counted before? (May say yes wrongly, one in eight, past 16 contacts.) */
+/* Has this contact been counted before? Past the exact ones it may say yes wrongly, less than half
+ * of the time. */
 bool evidence_knows(const struct evidence *ev, const struct probe *p);
 
 /* Remembers the contact and adds its weight. Fade first. */

@@ -46,20 +46,21 @@ void findings_free(struct findings *fs)
 	free(fs);
 }
 
-struct finding *findings_at(struct findings *fs, uint16_t n)
+struct finding *findings_of(struct findings *fs, struct addr peer, enum probe_kind kind)
 {
-	if (n == 0 || n > fs->capacity || !fs->slot[n - 1].used)
-		return NULL;
-	return &fs->slot[n - 1];
+	for (unsigned int i = 0; fs->used && i < fs->capacity; i++)
+		if (addr_eq(fs->peer[i], peer) && fs->slot[i].kind == kind)
+			return &fs->slot[i];
+	return NULL;
 }
 
-uint16_t findings_of(struct findings *fs, struct addr peer)
+bool findings_any(const struct findings *fs, struct addr peer, bool alerted)
 {
-	/* Asked for each newcomer of a flood: no slot is touched. */
+	/* Asked for each newcomer of a flood: no slot is touched but the peer's. */
 	for (unsigned int i = 0; fs->used && i < fs->capacity; i++)
-		if (addr_eq(fs->peer[i], peer))
-			return i + 1;
-	return 0;
+		if (addr_eq(fs->peer[i], peer) && (!alerted || fs->slot[i].alerted))
+			return true;
+	return false;
 }
 
 static void tell(struct findings *fs, struct finding *f, enum finding_phase phase)
@@ -73,7 +74,7 @@ static void close_one(struct findings *fs, struct finding *f)
 	if (f->alerted) {
 		fs->stats.closed++;
 		tell(fs, f, FINDING_END);
-	} else {
+	} else if (!f->secondary) {
 		fs->stats.notices++;
 		tell(fs, f, FINDING_NOTICE);
 	}
@@ -107,9 +108,11 @@ static uint64_t finding_due(const struct findings *fs, const struct finding *f)
 
 	if (!f->alerted)
 		quiet_ns = FINDING_SUSPECT_QUIET_NS;
+	else
+		quiet_ns <<= f->quiet_doublings;
 	if (gap_ns * QUIET_GAPS > quiet_ns)
 		quiet_ns = gap_ns * QUIET_GAPS;
-	if (quiet_ns > FINDING_MAX_QUIET_NS && fs->quiet_ns < FINDING_MAX_QUIET_NS)
+	if (quiet_ns > FINDING_MAX_QUIET_NS)
 		quiet_ns = FINDING_MAX_QUIET_NS;
 	return f->last_ns + quiet_ns;
 }
@@ -148,36 +151,61 @@ static void count_port(struct finding *f, uint16_t port)
 		f->sample[f->sampled++] = port;
 }
 
-uint16_t findings_suspect(struct findings *fs, const struct probe *p, const struct evidence *ev,
-			  uint64_t now_ns)
+static struct finding *begin(struct findings *fs, const struct probe *p, enum probe_kind kind,
+			     uint64_t now_ns)
 {
 	struct finding *f = free_slot(fs);
-	uint64_t due_ns;
 
 	memset(f, 0, sizeof(*f));
 	f->used = true;
-	f->spoofable = !(ev->flags & EVIDENCE_VALIDATED);
-	f->id = addr_hash(p->peer, fs->seed ^ ++fs->made) | (uint64_t)addr_hash(p->self, fs->seed + now_ns) << 32;
+	f->spoofable = true;
+	f->kind = kind;
+	f->id = addr_hash(p->peer, fs->seed + ++fs->made) |
+		(uint64_t)addr_hash(p->self, fs->seed ^ now_ns) << 32;
 	f->peer = (struct prefix){ p->peer, ADDR_BITS };
 	f->last = *p;
+	f->first_ns = f->last_ns = now_ns;
+	fs->peer[f - fs->slot] = p->peer;
+	fs->used++;
+	return f;
+}
+
+static void note_due(struct findings *fs, const struct finding *f)
+{
+	uint64_t due_ns = finding_due(fs, f);
+
+	if (fs->due_ns == 0 || due_ns < fs->due_ns)
+		fs->due_ns = due_ns;
+}
+
+struct finding *findings_suspect(struct findings *fs, const struct probe *p, enum probe_kind kind,
+				 const struct evidence *ev, uint64_t now_ns)
+{
+	struct finding *f = begin(fs, p, kind, now_ns);
+
+	f->spoofable = !(ev->flags & EVIDENCE_VALIDATED);
+	f->quiet_doublings = ev->alerts < FINDING_MAX_DOUBLINGS ? ev->alerts : FINDING_MAX_DOUBLINGS;
 	f->first_ns = ev->first_ns;
-	f->last_ns = now_ns;
 	f->probes = ev->probes;
 	f->failed = (uint64_t)ev->plain + ev->ambient;
 	f->refused = ev->refused;
-	for (unsigned int i = 0; i < PROBE_KINDS; i++)
-		f->kind[i] = ev->kind[i];
+	f->hosts_before = ev->hosts;
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
 		f->tool[i] = ev->tool[i];
 	for (unsigned int i = 0; i < ev->exact; i++)
 		count_port(f, ev->port[i]);
-	f->hosts_before = ev->hosts;
-	fs->peer[f - fs->slot] = p->peer;
-	fs->used++;
-	due_ns = finding_due(fs, f);
-	if (fs->due_ns == 0 || due_ns < fs->due_ns)
-		fs->due_ns = due_ns;
-	return (uint16_t)(f - fs->slot) + 1;
+	note_due(fs, f);
+	return f;
+}
+
+struct finding *findings_suspect_too(struct findings *fs, const struct probe *p, uint64_t now_ns)
+{
+	struct finding *f = begin(fs, p, p->kind, now_ns);
+
+	f->secondary = true;
+	finding_contact(f, p, now_ns);
+	note_due(fs, f);
+	return f;
 }
 
 void finding_repeat(struct finding *f, const struct probe *p, uint64_t now_ns)
@@ -195,7 +223,6 @@ void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns)
 	f->last_ns = now_ns;
 	f->last = *p;
 	f->contacts[contact_bit(p) / 64] |= 1ULL << (contact_bit(p) % 64);
-	f->kind[p->kind]++;
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
 		if (p->tools & (1 << i))
 			f->tool[i]++;
@@ -203,7 +230,7 @@ void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns)
 	count_host(f, p->self);
 }
 
-void findings_tell(struct findings *fs, struct finding *f, float llr)
+bool findings_tell(struct findings *fs, struct finding *f, float llr)
 {
 	if (llr > f->llr)
 		f->llr = llr;
@@ -212,10 +239,20 @@ void findings_tell(struct findings *fs, struct finding *f, float llr)
 		f->report_at = f->failed * FINDING_GROWTH;
 		fs->stats.opened++;
 		tell(fs, f, FINDING_START);
-	} else if (f->failed >= f->report_at) {
+		return true;
+	}
+	if (f->failed >= f->report_at) {
 		f->report_at *= FINDING_GROWTH;
 		tell(fs, f, FINDING_UPDATE);
 	}
+	return false;
+}
+
+void findings_proven(struct findings *fs, struct addr peer)
+{
+	for (unsigned int i = 0; i < fs->capacity; i++)
+		if (addr_eq(fs->peer[i], peer))
+			fs->slot[i].spoofable = false;
 }
 
 uint64_t findings_expire(struct findings *fs, uint64_t now_ns)
@@ -296,16 +333,6 @@ unsigned int finding_hosts(const struct finding *f)
 	if (unclear == 64)
 		return unclear;
 	return sketch_count(&f->hosts_before, 64) + after * 64 / (64 - unclear);
-}
-
-enum probe_kind finding_kind(const struct finding *f)
-{
-	unsigned int best = PROBE_SYN;
-
-	for (unsigned int i = 0; i < PROBE_KINDS; i++)
-		if (f->kind[i] > f->kind[best])
-			best = i;
-	return best;
 }
 
 double finding_confidence(const struct finding *f)

@@ -22,13 +22,17 @@
 #define FINDING_SAMPLE 16
 #define FINDING_GROWTH 10 /* a re-alert when the contacts in vain have grown by this factor */
 #define FINDING_SUSPECT_QUIET_NS 10000000000ULL
-#define FINDING_MAX_QUIET_NS (3600ULL * 1000000000ULL)
+#define FINDING_MAX_QUIET_NS (24 * 3600ULL * 1000000000ULL)
+#define FINDING_MAX_DOUBLINGS 10
 
 enum finding_phase { FINDING_NOTICE, FINDING_START, FINDING_UPDATE, FINDING_END };
 
 struct finding {
 	bool used, alerted;
+	bool secondary; /* another kind beside the peer's first: closed without a word if never alerted */
 	bool spoofable; /* nothing has shown yet that the peer's address is its own */
+	uint8_t kind; /* enum probe_kind: a peer's scans of several kinds are findings of their own */
+	uint8_t quiet_doublings; /* a peer that comes back again and again gets more patience */
 	uint32_t sequence; /* events so far */
 	uint64_t id;
 	struct prefix peer;
@@ -38,7 +42,7 @@ struct finding {
 	uint64_t probes; /* packets */
 	uint64_t failed; /* contacts in vain, those that fell together in the sketch left out */
 	uint64_t refused, open; /* contacts by answer */
-	uint32_t kind[PROBE_KINDS], tool[FINGERPRINT_COUNT]; /* contacts */
+	uint32_t tool[FINGERPRINT_COUNT]; /* contacts by mark */
 	uint64_t hosts_before; /* sketch (evidence_host_bit) of the addresses tried before the finding */
 	float llr; /* log2 likelihood ratio, the highest so far */
 	uint8_t sampled;
@@ -62,15 +66,18 @@ struct findings *findings_new(unsigned int capacity, uint64_t quiet_ns, uint64_t
 			      finding_emit_fn *emit, void *arg);
 void findings_free(struct findings *fs);
 
-/* Slot number (1-based) of the peer's finding, or 0. O(capacity), over packed addresses. */
-uint16_t findings_of(struct findings *fs, struct addr peer);
+/* The peer's finding of this kind, or NULL. Borrowed. O(capacity), over packed addresses. */
+struct finding *findings_of(struct findings *fs, struct addr peer, enum probe_kind kind);
 
-/* The finding in slot number n (1-based), or NULL. Borrowed. */
-struct finding *findings_at(struct findings *fs, uint16_t n);
+/* Has the peer a finding of any kind? `alerted`: only those that count. */
+bool findings_any(const struct findings *fs, struct addr peer, bool alerted);
 
-/* Begins a suspicion from what the peer's evidence holds. Returns its slot number. */
-uint16_t findings_suspect(struct findings *fs, const struct probe *p, const struct evidence *ev,
-			  uint64_t now_ns);
+/* Begins a suspicion of a scan of this kind from what the peer's evidence holds. Borrowed. */
+struct finding *findings_suspect(struct findings *fs, const struct probe *p, enum probe_kind kind,
+				 const struct evidence *ev, uint64_t now_ns);
+
+/* Likewise, of another kind beside the peer's findings: it begins with this contact alone. */
+struct finding *findings_suspect_too(struct findings *fs, const struct probe *p, uint64_t now_ns);
 
 /* One more packet of a contact that was counted before, or that the sketch takes for such a one. */
 void finding_repeat(struct finding *f, const struct probe *p, uint64_t now_ns);
@@ -81,8 +88,11 @@ bool finding_knows(const struct finding *f, const struct probe *p);
 /* One more contact in vain. */
 void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns);
 
-/* Alerts, or re-alerts when it has grown enough. */
-void findings_tell(struct findings *fs, struct finding *f, float llr);
+/* Alerts, or re-alerts when it has grown enough. True when it is a new alert. */
+bool findings_tell(struct findings *fs, struct finding *f, float llr);
+
+/* The peer finished a handshake: its address is no forgery. */
+void findings_proven(struct findings *fs, struct addr peer);
 
 /* Closes what has been silent long enough. Returns when to call again (clock time), 0: never. */
 uint64_t findings_expire(struct findings *fs, uint64_t now_ns);
@@ -98,7 +108,6 @@ void findings_stats(const struct findings *fs, struct finding_stats *out);
 uint64_t finding_failed(const struct finding *f);
 unsigned int finding_ports(const struct finding *f);
 unsigned int finding_hosts(const struct finding *f);
-enum probe_kind finding_kind(const struct finding *f);
 
 /* The chance that it is what it says, 0..1, for people: a likelihood ratio against long odds. */
 double finding_confidence(const struct finding *f);
