@@ -26,7 +26,7 @@ static void assert_addr(struct addr a, struct addr b)
 	assert_int_equal(a.lo, b.lo);
 }
 
-/* Text ------------------------------------------------------------------------------------------ */
+/* Text ----------------------------------------------------------------------------------------- */
 
 static void text_of_rfcs(void **state)
 {
@@ -154,7 +154,7 @@ static void text_equals_inet_ntop(void **state)
 	}
 }
 
-/* Prefixes -------------------------------------------------------------------------------------- */
+/* Prefixes ------------------------------------------------------------------------------------- */
 
 static void prefixes_from_text(void **state)
 {
@@ -216,7 +216,7 @@ static void text_that_is_no_prefix(void **state)
 	}
 }
 
-/* Bits, against an oracle that knows them one by one -------------------------------------------- */
+/* Bits, against an oracle that knows them one by one ------------------------------------------- */
 
 static void to_bits(struct addr a, char bits[ADDR_BITS])
 {
@@ -271,7 +271,7 @@ static void common_length_is_the_first_difference(void **state)
 	}
 }
 
-/* Kinds of addresses: first, last, and the neighbours of both ----------------------------------- */
+/* Kinds of addresses: first, last, and the neighbours of both ---------------------------------- */
 
 enum { PRIVATE = 1, LINK_LOCAL = 2, LOOPBACK = 4, MULTICAST = 8, UNSPECIFIED = 16 };
 

@@ -25,7 +25,7 @@ struct oracle_node {
 struct oracle {
 	unsigned int quota[TRIE_CLASSES], aggregates;
 	uint64_t heavy; /* counts from here up keep a branch; 0: none is kept */
-	uint64_t uses, evictions;
+	uint64_t uses, evictions, splices;
 	struct addr evicted; /* the last one */
 	unsigned int n;
 	struct oracle_node node[ORACLE_MAX];
@@ -37,7 +37,7 @@ static inline void oracle_init(struct oracle *o, const struct trie_params *p, ui
 	o->aggregates = p->aggregates;
 	for (unsigned int c = 0; c < TRIE_CLASSES; c++)
 		o->quota[c] = p->quota[c];
-	o->uses = o->evictions = 0;
+	o->uses = o->evictions = o->splices = 0;
 	o->evicted = (struct addr){ 0, 0 };
 	o->n = 1;
 	o->node[0] = (struct oracle_node){ .class = TRIE_BRANCH };
@@ -139,6 +139,7 @@ static inline void oracle_fold(struct oracle *o, unsigned int i)
 				return;
 			i = oracle_longest_unused(o, TRIE_AGGREGATE);
 		}
+		o->splices++;
 		i = oracle_remove(o, i);
 	}
 }

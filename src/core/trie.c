@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The pool ------------------------------------------------------------------------------------ */
+/* The pool ------------------------------------------------------------------------------------- */
 
 static bool params_valid(const struct trie_params *p)
 {
@@ -102,7 +102,7 @@ void trie_free(struct trie *t)
 	free(t);
 }
 
-/* Lists --------------------------------------------------------------------------------------- */
+/* Lists ---------------------------------------------------------------------------------------- */
 
 static void list_add(struct trie *t, struct trie_node *n)
 {
@@ -141,7 +141,7 @@ void trie_touch(struct trie *t, struct trie_node *n)
 	list_add(t, n);
 }
 
-/* Folding ------------------------------------------------------------------------------------- */
+/* Folding -------------------------------------------------------------------------------------- */
 
 /* n, which has one child at most, vanishes: its counts go to its parent, its child takes its
  * place. Returns the parent. Leaves and branches go alike. */
@@ -203,7 +203,7 @@ void trie_fold(struct trie *t, struct trie_node *leaf)
 	settle(t, absorb(t, leaf));
 }
 
-/* Descent ------------------------------------------------------------------------------------- */
+/* Descent -------------------------------------------------------------------------------------- */
 
 static struct trie_node *descend(struct trie *t, struct addr a)
 {
@@ -301,7 +301,7 @@ void trie_reclass(struct trie *t, struct trie_node *leaf, unsigned int class)
 	enforce_quota(t, class);
 }
 
-/* Looking around ------------------------------------------------------------------------------ */
+/* Looking around ------------------------------------------------------------------------------- */
 
 struct trie_node *trie_node_at(struct trie *t, uint16_t index)
 {
