@@ -57,8 +57,11 @@ demo:
 soak: sanitized
 	@tools/soak
 
-bench: deps-check build
-	@bench/run
+bench: deps-check
+	@tools/configure build $(CC) -Dbuildtype=release -Dbench=true
+	@ninja -C build
+	@bench/cost.py
+	@bench/replay.py
 
 coverage: deps-check
 	@tools/coverage
