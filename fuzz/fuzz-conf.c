@@ -31,8 +31,8 @@ static void check_error(const char error[CONF_ERROR_LEN])
 	size_t len = strnlen(error, CONF_ERROR_LEN);
 
 	assert(len > 0 && len < CONF_ERROR_LEN);
-	for (size_t i = 0; i < len; i++) /* it goes to a terminal */
-		assert((unsigned char)error[i] >= 0x20 && error[i] != 0x7f);
+	for (size_t i = 0; i < len; i++) /* it goes to a terminal; a tab is white space in a file */
+		assert(((unsigned char)error[i] >= 0x20 && error[i] != 0x7f) || error[i] == '\t');
 }
 
 /* The first line's "key = value" as a flag would set it. */
