@@ -2,10 +2,11 @@
 /*
  * Events to a terminal, pipe or file that the user gave: readable lines or JSON.
  *
- * The descriptor is shared with whoever started the sensor, so it is never made non-blocking
- * itself: that would change the user's shell. poll() tells before each write whether it would
- * block. A pipe that polls writable takes a whole line (pipe(7): PIPE_BUF); a terminal may take
- * less, so it is opened once more, non-blocking.
+ * The descriptor is shared with whoever started the sensor, so it does not stay non-blocking:
+ * that would change the user's shell. poll() tells before each write whether it would block. A
+ * pipe that polls writable takes a whole line (pipe(7): PIPE_BUF); a terminal may take less, so
+ * it is opened once more, non-blocking. Where that is not allowed, since the engine is another
+ * user by then, the shared one is made so for the time of the write.
  */
 #include "sensor/output.h"
 
@@ -36,41 +37,49 @@ static int stream_fd(const struct output *o)
 	return o->stream.own_fd >= 0 ? o->stream.own_fd : o->stream.fd;
 }
 
+static ssize_t write_some(const struct output *o, const char *bytes, size_t len)
+{
+	int fd = stream_fd(o), flags, err;
+	ssize_t n;
+
+	/* A stream socket polls writable with room for less than a line. */
+	if (o->stream.socket)
+		return send(fd, bytes, len,
+			    MSG_NOSIGNAL | (o->stream.wait_ms < 0 ? 0 : MSG_DONTWAIT));
+	if (!o->stream.terminal || o->stream.own_fd >= 0 || o->stream.wait_ms < 0)
+		return write(fd, bytes, len);
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+		return -1;
+	n = write(fd, bytes, len);
+	err = errno;
+	fcntl(fd, F_SETFL, flags);
+	errno = err;
+	return n;
+}
+
 /* All of it or an error. What was written in part is cut off again, or remembered as torn. */
 static int put(struct output *o, const char *bytes, size_t len)
 {
-	int fd = stream_fd(o);
 	size_t done = 0;
 
 	while (done < len) {
-		struct pollfd p = { .fd = fd, .events = POLLOUT };
+		struct pollfd p = { .fd = stream_fd(o), .events = POLLOUT };
 		int ready = poll(&p, 1, o->stream.wait_ms);
+		ssize_t n = ready > 0 ? write_some(o, bytes + done, len - done) : -1;
 		int64_t start;
-		ssize_t n;
+		int err;
 
-		if (ready == 0)
-			errno = EAGAIN;
-		if (ready <= 0) {
-			n = -1;
-		} else if (o->stream.socket) {
-			/* A stream socket polls writable with room for less than a line. */
-			n = send(fd, bytes + done, len - done,
-				 MSG_NOSIGNAL | (o->stream.wait_ms < 0 ? 0 : MSG_DONTWAIT));
-		} else {
-			n = write(fd, bytes + done, len - done);
-		}
 		if (n > 0) {
 			done += (size_t)n;
 			continue;
 		}
-		if (n < 0 && (errno == EINTR || (errno == EAGAIN && o->stream.wait_ms < 0)))
+		err = ready == 0 ? EAGAIN : n == 0 ? EIO : errno;
+		if (err == EINTR || (err == EAGAIN && o->stream.wait_ms < 0))
 			continue;
-		if (n == 0)
-			errno = EIO;
-		ready = -errno;
 		if (done)
-			o->stream.torn = output_cut_back(fd, done, &start) != 0;
-		return ready;
+			o->stream.torn = output_cut_back(p.fd, done, &start) != 0;
+		return -err;
 	}
 	o->stream.torn = bytes[len - 1] != '\n';
 	return 0;

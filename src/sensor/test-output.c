@@ -529,6 +529,43 @@ static void test_terminal(void **state)
 	close(master);
 }
 
+/* The engine is another user than the terminal's owner, and the terminal's window hangs. */
+static void test_terminal_of_another(void **state)
+{
+	struct test *t = *state;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK), slave;
+	unsigned int lines = 0, n;
+	const char *text;
+
+	if (getuid() != 0 || master < 0 || grantpt(master) || unlockpt(master)) {
+		print_message("skipped: needs root and a pseudo-terminal\n");
+		skip();
+	}
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(slave >= 0);
+	assert_return_code(seteuid(65534), errno);
+	output_stream_init(&t->out, slave, false, false);
+	assert_return_code(seteuid(0), errno);
+	assert_int_equal(t->out.stream.own_fd, -1);
+
+	for (n = 0; n < 100000; n++)
+		output_write(&t->out, &t->record);
+	assert_true(t->out.stats.lost > 0);
+	assert_int_equal(t->out.stats.written + t->out.stats.lost, 100000);
+	assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK, 0);
+	/* Half a line at the end, perhaps; what follows once it is read is on a line of its own. */
+	while (*(text = shown(master)))
+		for (; *text; text++)
+			lines += *text == '\n';
+	assert_int_equal(lines, t->out.stats.written);
+	output_write(&t->out, &t->record);
+	text = shown(master);
+	assert_string_equal(text + (strncmp(text, "\r\n", 2) == 0 ? 2 : 0), "readable\r\n");
+	output_close(&t->out);
+	close(slave);
+	close(master);
+}
+
 /* Syslog -------------------------------------------------------------------------------------- */
 
 static int receiver(const char *path)
@@ -770,6 +807,7 @@ int main(void)
 		CASE(test_stopped_reader),
 		CASE(test_replay_waits),
 		CASE(test_terminal),
+		CASE(test_terminal_of_another),
 		CASE(test_syslog_grammar),
 		CASE(test_syslog_restarts),
 		CASE(test_syslog_does_not_read),
