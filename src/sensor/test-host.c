@@ -107,8 +107,10 @@ static void test_addresses_come_and_go(void **state)
 static void test_bridge_member(void **state)
 {
 	(void)state;
-	if (run("ip link add br0 type bridge"))
+	if (run("ip link add br0 type bridge")) {
+		print_message("this kernel has no bridge\n");
 		skip();
+	}
 	assert_int_equal(run("ip link add va type veth peer name vb"), 0);
 	assert_true(host_update(&host));
 	assert_false(host_link_enslaved(host_link_named(&host, "va")));
@@ -130,8 +132,10 @@ static void test_bridge_member(void **state)
 static void test_vrf_member(void **state)
 {
 	(void)state;
-	if (run("ip link add br0 type vrf table 10"))
+	if (run("ip link add br0 type vrf table 10")) {
+		print_message("this kernel has no VRF\n");
 		skip();
+	}
 	assert_int_equal(run("ip link add va type veth peer name vb"), 0);
 	assert_int_equal(run("ip link set va master br0"), 0);
 	assert_true(host_update(&host));
@@ -144,8 +148,10 @@ static void test_macvlan_lies_on_its_lower(void **state)
 {
 	(void)state;
 	assert_int_equal(run("ip link add va type veth peer name vb"), 0);
-	if (run("ip link add link va name mv0 type macvlan mode bridge"))
+	if (run("ip link add link va name mv0 type macvlan mode bridge")) {
+		print_message("this kernel has no macvlan\n");
 		skip();
+	}
 	assert_true(host_update(&host));
 	assert_int_equal(host_link_named(&host, "mv0")->lower,
 			 host_link_named(&host, "va")->ifindex);
@@ -211,8 +217,10 @@ static void test_ephemeral_range(void **state)
 	(void)state;
 	assert_int_equal(host.ephemeral_first, 32768);
 	assert_int_equal(host.ephemeral_last, 60999);
-	if (!write_file("/proc/sys/net/ipv4/ip_local_port_range", "20000 30000"))
+	if (!write_file("/proc/sys/net/ipv4/ip_local_port_range", "20000 30000")) {
+		print_message("/proc/sys is not writable here\n");
 		skip();
+	}
 	assert_int_equal(host_init(&other), 0);
 	assert_int_equal(other.ephemeral_first, 20000);
 	assert_int_equal(other.ephemeral_last, 30000);
