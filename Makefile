@@ -38,7 +38,7 @@ run: deps build
 
 # The release build as it ships, and one in which Clang's sanitizers and fuzzers look on.
 checked: deps-check
-	@tools/configure build gcc -Dbuildtype=release -Dwerror=true -Dtests=enabled
+	@tools/configure build gcc -Dbuildtype=release -Dwerror=true -Dtests=enabled -Dbench=true
 	@ninja -C build all meson-test-prereq
 
 sanitized: deps-check
