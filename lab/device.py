@@ -24,6 +24,15 @@ def sensor_path():
         os.environ.get("MIMAMORI_BUILD_ROOT") or os.path.join(ROOT, "build"), "mimamori-sensor")
 
 
+def bench_tool(name):
+    """A program of bench/, in the build directory; None when it is not built."""
+    build = os.path.dirname(sensor_path())
+    for directory in os.environ.get("MIMAMORI_BENCH"), os.path.join(build, "bench"), build:
+        if directory and os.access(os.path.join(directory, name), os.X_OK):
+            return os.path.join(directory, name)
+    return None
+
+
 def sockets(namespace, table):
     """The rows of /proc/net/TABLE as seen inside the namespace."""
     return [row.split() for row in namespace.run(["cat", f"/proc/net/{table}"]).splitlines()[1:]]
@@ -224,7 +233,7 @@ class Sensor:
             raise RuntimeError("the sensor did not end on SIGTERM") from None
 
 
-READY = re.compile(r"watch|ready|started|source", re.IGNORECASE)
+READY = re.compile(r"source \w+; it cannot see")
 
 
 class Client:

@@ -32,4 +32,4 @@ def masscan(attacker, family, address, target, router_mac):
     interface = ["--adapter", "eth0", "--adapter-mac", attacker.mac()]
     return ["masscan", *interface, "--adapter-ip", address,
             "--router-mac-ipv6" if family == 6 else "--router-mac", router_mac,
-            "-p", "1-1000", "--rate", "1000", "--wait", "0", target]
+            "-p", "1-1000", "--rate", "1000", "--wait", "0", "--range", target]
