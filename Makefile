@@ -52,7 +52,7 @@ check: checked sanitized
 demo:
 	@tools/install-deps build lab
 	@$(MAKE) build
-	@lab/demo build/mimamori-sensor
+	@lab/demo
 
 soak: sanitized
 	@tools/soak
