@@ -9,6 +9,7 @@ docs/measurements.md says how each number is measured.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -58,6 +59,10 @@ table netdev quiet {
         self.web = self.device.popen([sys.executable, "-B",
                                       os.path.join(ROOT, "lab", "servers.py"), "tcp", "80"])
         net.wait_for(lambda: device.listening(self.device, 6, 80), 5, "the server on port 80")
+
+    def remove(self):
+        self.sender.remove()
+        self.device.remove()
 
     def flood(self, family, count, rate, port, source=None):
         argv = [tool("flood"), "-i", "eth0", "-m", self.device.mac(), "-n", count, "-r", rate,
@@ -211,23 +216,27 @@ def memory_cost(wire, count):
 
 
 class Timers:
-    """Kernel timers of packet rings, by tracefs: those that were not there before."""
+    """
+    Kernel timers of packet rings, by tracefs. A ring's timer belongs to the watcher whose process
+    started it; other rings of the machine are not counted.
+    """
 
     NAMES = re.compile(r"prb_retire|tpacket|packet_")
+    LINE = re.compile(r"-(\d+)\s+\[.*(?:hr)?timer=(\S+) function=(\S+)")
 
     def __init__(self):
         self.root = next((p for p in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
                           if os.path.exists(p + "/events")), None)
         if not self.root:
-            os.makedirs("/sys/kernel/tracing", exist_ok=True)
             net.command(["mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing"])
             self.root = "/sys/kernel/tracing"
         self.instance = f"{self.root}/instances/mimamori-{os.getpid()}"
+        self.own = set()
 
     def __enter__(self):
         os.mkdir(self.instance)
-        for event in "timer_expire_entry", "hrtimer_expire_entry":
-            self._write(f"events/timer/{event}/enable", "1")
+        self._write("buffer_size_kb", "16384")
+        self._enable("start", "1")
         return self
 
     def __exit__(self, *_exc):
@@ -238,54 +247,63 @@ class Timers:
         with open(f"{self.instance}/{name}", "w", encoding="utf-8") as file:
             file.write(text)
 
-    def clear(self):
+    def _enable(self, event, on):
+        for kind in "timer", "hrtimer":
+            self._write(f"events/timer/{kind}_{event}/enable", on)
+
+    def _lines(self):
+        with open(f"{self.instance}/trace", encoding="utf-8") as file:
+            for line in file:
+                match = self.LINE.search(line)
+                if match and self.NAMES.search(match.group(3)):
+                    yield int(match.group(1)), match.group(2)
+
+    def begin(self, pids):
+        """Learns which timers these processes have started; counts from here on."""
+        self.own = {timer for pid, timer in self._lines() if pid in pids}
+        self._enable("start", "0")
+        self._enable("expire_entry", "1")
         self._write("trace", "")
 
     def count(self):
-        """{timer's address: expirations} of the rings' timers since clear()."""
-        found = {}
-        with open(f"{self.instance}/trace", encoding="utf-8") as file:
-            for line in file:
-                match = re.search(r"(?:hr)?timer=(\S+) function=(\S+)", line)
-                if match and self.NAMES.search(match.group(2)):
-                    found[match.group(1)] = found.get(match.group(1), 0) + 1
-        return found
+        return sum(timer in self.own for _pid, timer in self._lines())
 
 
 def idle_cost(watcher_class, wire, seconds):
     """Nothing happens for a while: wakeups of all its processes, and timers in its name."""
-    row = {"watcher": watcher_class.name, "seconds": seconds}
-    try:
-        timers = Timers()
-        timers.__enter__()  # pylint: disable=unnecessary-dunder-call
-    except (OSError, RuntimeError) as error:
-        timers, row["timers_skipped"] = None, str(error)
-    try:
-        if timers:
-            time.sleep(2)
-            others = set(timers.count())
+    with contextlib.ExitStack() as stack:
+        try:
+            timers = stack.enter_context(Timers())
+        except (OSError, RuntimeError) as error:
+            timers = None
+            print(f"timers are not counted: {error}", file=sys.stderr)
         watcher = watcher_class(wire)
-        time.sleep(3)
+        time.sleep(5)
         if timers:
-            timers.clear()
+            timers.begin(set(watcher.pids()))
         cpu0, wake0 = usage(watcher.pids())
         time.sleep(seconds)
         cpu1, wake1 = usage(watcher.pids())
-        row.update(cpu_s=round(cpu1 - cpu0, 6), wakeups=wake1 - wake0)
-        expired = timers.count() if timers else {}
-        row["pss_kb"] = pss_kb(watcher.pids())
+        row = {"watcher": watcher.name, "seconds": seconds, "cpu_s": round(cpu1 - cpu0, 6),
+               "wakeups": wake1 - wake0, "pss_kb": pss_kb(watcher.pids())}
+        if timers:
+            row.update(rings=len(timers.own), timers=timers.count(),
+                       timers_per_s=round(timers.count() / seconds, 3))
         watcher.stop()
-        if timers:
-            # Neither were there before it started nor go on without it.
-            timers.clear()
-            time.sleep(3)
-            others |= set(timers.count())
-            own = sum(n for timer, n in expired.items() if timer not in others)
-            row.update(timers=own, timers_per_s=round(own / seconds, 3))
-    finally:
-        if timers:
-            timers.__exit__()
     return row
+
+
+def idle_rows(wire, watchers, seconds):
+    return [idle_cost(watcher, wire, seconds) for watcher in watchers]
+
+
+def with_wire(measure, *arguments):
+    """A wire of its own: after a flood the kernel repeats its answers for a minute."""
+    wire = Wire()
+    try:
+        return measure(wire, *arguments)
+    finally:
+        wire.remove()
 
 
 def table(rows, columns):
@@ -326,25 +344,24 @@ def main():
     if os.geteuid() != 0:
         sys.exit("network namespaces need root")
     net.install_cleanup()
-    wire, result = Wire(), {"kernel": os.uname().release, "time": time.strftime("%FT%TZ",
-                                                                              time.gmtime())}
+    result = {"kernel": os.uname().release, "time": time.strftime("%FT%TZ", time.gmtime())}
     watchers = [SensorWatcher, RingWatcher] + ([ScanlogdWatcher] if shutil.which("scanlogd")
                                                else [])
     if arguments.only in (None, "flood"):
-        result["flood"] = flood_rows(wire, watchers, arguments)
+        result["flood"] = with_wire(flood_rows, watchers, arguments)
         print(f"{arguments.count} SYNs at {arguments.rate}/s (bar: {BARS['cpu_s']} s CPU, "
               f"{BARS['wakeups']} wakeups, none lost)")
         table(result["flood"], ("watcher", "family", "source", "port", "sent", "delivered", "seen",
                                 "lost", "cpu_s", "x_ring", "wakeups"))
     if arguments.only in (None, "memory"):
-        result["memory"] = memory_cost(wire, arguments.memory_count)
+        result["memory"] = with_wire(memory_cost, arguments.memory_count)
         print(f"\nPSS of all processes (bar: {BARS['pss_kb']} kB, not a byte more after the flood)")
         table([result["memory"]], ("sent", "pss_kb_before", "pss_kb_after"))
     if arguments.only in (None, "idle"):
-        result["idle"] = [idle_cost(w, wire, arguments.idle_seconds) for w in watchers]
+        result["idle"] = with_wire(idle_rows, watchers, arguments.idle_seconds)
         print(f"\nidle (bar: {BARS['idle_wakeups']} wakeups, {BARS['timers_per_s']:g} timer a second)")
-        table(result["idle"], ("watcher", "seconds", "cpu_s", "wakeups", "timers", "timers_per_s",
-                               "pss_kb"))
+        table(result["idle"], ("watcher", "seconds", "cpu_s", "wakeups", "rings", "timers",
+                               "timers_per_s", "pss_kb"))
     text = json.dumps(result, indent=1)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
