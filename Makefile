@@ -2,6 +2,7 @@
 # The short commands; Meson does the work. `make` alone says what there is.
 
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+PROGRAMS := mimamori-sensor
 # make's own -j is for make: ninja and meson choose by themselves.
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
@@ -31,7 +32,7 @@ build/build.ninja:
 	@tools/configure build $(CC) -Dbuildtype=release
 
 build: build/build.ninja
-	@ninja -C build
+	@ninja -C build $(PROGRAMS)
 
 run: deps build
 	@tools/run-here build/mimamori-sensor
@@ -68,7 +69,7 @@ coverage: deps-check
 
 static: deps
 	@tools/configure build-static $(CC) -Dbuildtype=release -Dstatic=true -Dtests=disabled
-	@ninja -C build-static
+	@ninja -C build-static $(PROGRAMS)
 	@echo build-static/mimamori-sensor
 
 style: deps-check build
