@@ -266,6 +266,11 @@ class Network:
         local, public = ([f"{net}::{n}" for n in host] for net in ("fd07", "2001:db8:7"))
         return {"near": local, "far": public, None: local + public}[where]
 
+    def restart_attackers(self, after):
+        """Lets the first address come again after so many; for runs of hours."""
+        if self._attackers >= after:
+            self._attackers = 0
+
     def new_attacker(self, where, family):
         """Gives the near or far attacker an address of its own; (namespace, address, target)."""
         self._attackers += 1
