@@ -277,8 +277,8 @@ static void test_config_mistakes(void **state)
 	assert_non_null(strstr(err, ":3:"));
 	config_file("[scan]\nfailurs = 4\n");
 	assert_config_error(line, "\"failures\"");
-	config_file("[memory]\npeers_new = 16384\npeers_known = 16384\n");
-	assert_config_error(line, "peers_new");
+	config_file("[output]\nevent_file = events.json\n");
+	assert_config_error(line, "event_file");
 	for (int i = 0; i <= CONF_MAX_NAMES; i++)
 		strcat(long_list, " --interface eth0");
 	assert_usage(long_list, "--interface");

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "sensor/config.h"
+#include "sensor/home.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,19 +34,29 @@ static int start(void **state)
 	return 0;
 }
 
+static const struct home home = { .mode = HOME_INFERRED };
+
 static struct probe probe_of(uint16_t port, uint8_t kind, uint8_t outcome)
 {
 	return (struct probe){ .peer = addr_from_v4(0xcb007107),
-			       .self = addr_from_v4(0xc000020a),
+			       .self = addr_from_v4(0xc0a8010a), /* 192.168.1.10 */
 			       .port = port,
 			       .kind = kind,
 			       .outcome = outcome };
 }
 
+/* Whether it is ambient, from a neighbour or from afar. */
+static bool ambient_from(struct probe p, bool on_link)
+{
+	if (on_link)
+		p.peer = addr_from_v4(0xc0a8014d);
+	return scan_ambient(&policy, &p, home_on_link(&home, p.peer, p.self));
+}
+
 static enum scan_verdict one(uint16_t port, uint8_t kind, uint8_t outcome, bool on_link)
 {
 	struct probe p = probe_of(port, kind, outcome);
-	bool ambient = scan_ambient(&policy, &p, on_link);
+	bool ambient = ambient_from(p, on_link);
 
 	evidence_add(&ev, &p, scan_weight(&policy, &p, ambient), ambient);
 	return scan_judge(&policy, &ev, &llr);
@@ -107,11 +118,11 @@ static void test_ambient_ports(void **state)
 		struct probe udp = probe_of(named[i], PROBE_UDP, PROBE_CLOSED);
 		struct probe raw = probe_of(named[i], PROBE_SYN, PROBE_CLOSED);
 
-		assert_true(scan_ambient(&policy, &tcp, true));
-		assert_true(scan_ambient(&policy, &udp, true));
-		assert_false(scan_ambient(&policy, &raw, true));
-		assert_false(scan_ambient(&policy, &tcp, false));
-		assert_false(scan_ambient(&policy, &udp, false));
+		assert_true(ambient_from(tcp, true));
+		assert_true(ambient_from(udp, true));
+		assert_false(ambient_from(raw, true));
+		assert_false(ambient_from(tcp, false));
+		assert_false(ambient_from(udp, false));
 		assert_int_equal(one(named[i], PROBE_CONNECT, PROBE_CLOSED, true), SCAN_NO);
 	}
 	assert_true(llr < 2); /* all of them together: less than one other contact */
@@ -125,7 +136,7 @@ static void test_no_other_port_is_ambient(void **state)
 	for (unsigned int port = 0; port < 65536; port++) {
 		struct probe p = probe_of((uint16_t)port, PROBE_CONNECT, PROBE_CLOSED);
 
-		n += scan_ambient(&policy, &p, true);
+		n += ambient_from(p, true);
 	}
 	assert_int_equal(n, 13);
 }
@@ -205,11 +216,11 @@ static void test_traceroute_ports(void **state)
 	struct probe p = probe_of(33434, PROBE_UDP, PROBE_REFUSED);
 
 	(void)state;
-	assert_true(scan_ambient(&policy, &p, false));
+	assert_true(ambient_from(p, false));
 	p.port = 33433;
-	assert_false(scan_ambient(&policy, &p, false));
+	assert_false(ambient_from(p, false));
 	p = probe_of(33434, PROBE_SYN, PROBE_REFUSED);
-	assert_false(scan_ambient(&policy, &p, false));
+	assert_false(ambient_from(p, false));
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, start)

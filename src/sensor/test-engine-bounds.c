@@ -91,7 +91,7 @@ static void test_slow_scanner_in_a_flood(void **state)
 	assert_false(x.told[0].f.spoofable);
 }
 
-/* The quotas hold, and nothing is forgotten but where it came from. */
+/* The quotas hold, and nobody who forges an address comes to be known. */
 static void test_trie_in_a_flood(void **state)
 {
 	uint64_t seed = 3;
@@ -103,7 +103,6 @@ static void test_trie_in_a_flood(void **state)
 	assert_int_equal(stats.packets, 50000);
 	assert_true(stats.trie.leaves[ENGINE_NEW] <= x.config.peers_new);
 	assert_true(stats.trie.leaves[ENGINE_SUSPECT] <= x.config.peers_suspect);
-	assert_true(stats.trie.folds > 40000);
 	assert_int_equal(stats.trie.leaves[ENGINE_KNOWN], 0);
 }
 

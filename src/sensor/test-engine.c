@@ -287,6 +287,31 @@ static void test_own_contacts(void **state)
 	assert_int_equal(x.n_told, 0);
 }
 
+/* No peer has the address :: or 0.0.0.0, whatever a forged packet says. */
+static void test_unspecified_source(void **state)
+{
+	(void)state;
+	for (uint16_t port = 100; port < 120; port++) {
+		syn_probe(&x, ip("0.0.0.0"), ip(DEVICE), port, false);
+		syn_probe(&x, ip("::"), ip(DEVICE_V6), port, false);
+	}
+	syn_probe(&x, ip("::"), ip(DEVICE_V6), 22, true);
+	engine_finish(x.engine);
+	assert_int_equal(x.n_told, 0);
+}
+
+/* A LAND attack's packets: from the device to itself. */
+static void test_own_address_as_source(void **state)
+{
+	(void)state;
+	for (uint16_t port = 100; port < 120; port++) {
+		syn_probe(&x, ip(DEVICE), ip(DEVICE), port, false);
+		syn_probe(&x, ip("127.0.0.1"), ip(DEVICE), port, false);
+	}
+	engine_finish(x.engine);
+	assert_int_equal(x.n_told, 0);
+}
+
 static void test_ignored_peer(void **state)
 {
 	(void)state;
@@ -327,6 +352,8 @@ int main(void)
 		TEST(test_scan_of_a_host_with_published_ports),
 		TEST(test_traceroute),
 		TEST(test_own_contacts),
+		TEST(test_unspecified_source),
+		TEST(test_own_address_as_source),
 		TEST(test_ignored_peer),
 	};
 

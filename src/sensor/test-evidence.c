@@ -74,7 +74,7 @@ static void test_half_lives(void **state)
 	assert_in_range(half_life_s(0), 5, 30);
 	assert_in_range(half_life_s(1), 60, 600);
 	assert_in_range(half_life_s(2), 1800, 3 * 3600);
-	assert_in_range(half_life_s(3), 10 * 3600, 26 * 3600);
+	assert_in_range(half_life_s(3), 8 * 3600, 26 * 3600);
 }
 
 /* evidence.h: touching often neither speeds fading up nor holds it back. */
