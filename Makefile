@@ -55,7 +55,7 @@ demo:
 	@$(MAKE) build
 	@lab/demo
 
-soak: sanitized
+soak: checked sanitized
 	@tools/soak
 
 bench: deps-check
