@@ -251,9 +251,11 @@ class Network:
                        "route add default via 10.7.0.254", "route add default via fd07::fe")
 
     def replace_device_link(self):
-        """The device's network card is pulled and another one is plugged in."""
+        """The device's network card is pulled and plugged in again: a new interface, the same MAC."""
+        mac = self.device.mac()
         self.device.ip("link del eth0")
         cable(self.device, "eth0", self.switch, "to-device")
+        self.device.ip(f"link set eth0 address {mac}")
         self.switch.ip("link set to-device master br0")
         self.address_device()
 
