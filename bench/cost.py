@@ -165,7 +165,7 @@ class ScanlogdWatcher(Watcher):
 
     def __init__(self, wire):
         super().__init__(wire)
-        os.makedirs("/run/scanlogd/empty", mode=0o755, exist_ok=True)  # its chroot, as its unit makes it
+        os.makedirs("/run/scanlogd/empty", mode=0o755, exist_ok=True)  # its chroot
         before = set(wire.device.pids())
         wire.device.popen(["scanlogd"], stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL).wait(5)
@@ -359,7 +359,7 @@ def main():
         table([result["memory"]], ("sent", "pss_kb_before", "pss_kb_after"))
     if arguments.only in (None, "idle"):
         result["idle"] = with_wire(idle_rows, watchers, arguments.idle_seconds)
-        print(f"\nidle (bar: {BARS['idle_wakeups']} wakeups, {BARS['timers_per_s']:g} timer a second)")
+        print(f"\nidle (bar: {BARS['idle_wakeups']} wakeups, {BARS['timers_per_s']:g} timer/s)")
         table(result["idle"], ("watcher", "seconds", "cpu_s", "wakeups", "rings", "timers",
                                "timers_per_s", "pss_kb"))
     text = json.dumps(result, indent=1)

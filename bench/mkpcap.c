@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writes a capture to replay: of N packets about 70 % are ordinary connections with their data and 30 %
- * are probes from many addresses, each refused. A fifth is IPv6.
+ * Writes a capture to replay: of N packets about 70 % are ordinary connections with their data and
+ * 30 % are probes from many addresses, each refused. A fifth is IPv6.
  *
  * usage: mkpcap FILE PACKETS
  */

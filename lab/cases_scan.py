@@ -108,8 +108,13 @@ def judge(lab, say, event, address, technique, max_failed):
     check(finding.get("technique") == technique,
           f"the technique is {finding.get('technique')}, not {technique}: {found}")
     if len(failed) > max_failed:
-        ports = " ".join(str(port) for _dst, _proto, port in failed)
-        raise Fail(f"more than {max_failed} failed contacts (ports {ports}): {found}")
+        ports = " ".join(str(port) for _dst, _proto, port in failed[:20])
+        named = [p.t for p in packets if p.src == address and p.t <= event.t
+                 and (p.dst, p.sport, p.dport) == (event.data.get("dest_ip"),
+                                                   event.data.get("src_port"),
+                                                   event.data.get("dest_port"))]
+        late = f"; the packet it names came {(event.t - named[0]) / 1000:.1f} ms before" if named else ""
+        raise Fail(f"more than {max_failed} failed contacts (ports {ports}){late}: {found}")
     check(failed, f"found before any contact failed: {found}")
     lab.check_client()
     lab.check_events()

@@ -113,14 +113,14 @@ http {{
 class Tcpdump:
     """The device's own capture."""
 
-    def __init__(self, namespace, directory, interface="eth0", expression=""):
+    def __init__(self, namespace, directory, interface="eth0"):
         path = os.path.join(directory, f"{interface}.pcap")
         self.capture = capture.Capture(path)
         self._log = os.path.join(directory, f"tcpdump-{interface}.log")
         with open(self._log, "wb") as log:
             self.process = namespace.popen(
                 ["tcpdump", "-i", interface, "-n", "-U", "-s", 128, "--immediate-mode",
-                 "-B", 16384, "-Z", "root", "-w", path] + expression.split(), stdout=log, stderr=log)
+                 "-B", 16384, "-Z", "root", "-w", path], stdout=log, stderr=log)
         net.wait_for(lambda: "listening on" in self.log(), 10, "tcpdump to listen")
 
     def log(self):
@@ -170,8 +170,7 @@ def configuration(**sections):
 class Sensor:
     """mimamori-sensor run, in the device's namespace, with its events followed."""
 
-    def __init__(self, namespace, directory, arguments=(), wait=True, event_file=None, sections=None,
-                 **popen):
+    def __init__(self, namespace, directory, arguments=(), event_file=None, sections=None, **popen):
         self.namespace = namespace
         self.event_path = event_file or os.path.join(directory, "events.json")
         self.file = events.EventFile(self.event_path)
@@ -188,8 +187,7 @@ class Sensor:
         with open(self.log_path, "ab") as log:
             self.process = namespace.popen([sensor_path(), "run", "--config", self.config,
                                             "--foreground", *arguments], stderr=log, **popen)
-        if wait:
-            self.wait_ready(before)
+        self.wait_ready(before)
 
     def _packet_sockets(self):
         return {row[0] for row in sockets(self.namespace, "packet")}

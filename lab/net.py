@@ -251,7 +251,7 @@ class Network:
                        "route add default via 10.7.0.254", "route add default via fd07::fe")
 
     def replace_device_link(self):
-        """The device's network card is pulled and plugged in again: a new interface, the same MAC."""
+        """The device's card is pulled and plugged in again: a new interface, the same MAC."""
         mac = self.device.mac()
         self.device.ip("link del eth0")
         cable(self.device, "eth0", self.switch, "to-device")
