@@ -20,11 +20,6 @@ _Static_assert(ADDR_STRLEN >= INET6_ADDRSTRLEN, "an address fits its buffer");
 	}
 #define IN_ANY(table, a) in_any(table, sizeof(table) / sizeof((table)[0]), a)
 
-static const struct prefix loopback[] = {
-	V4(127U, 0U, 0U, 0U, 8), /* RFC 1122 §3.2.1.3 */
-	V6(0, 1, 128), /* RFC 4291 §2.5.3 */
-};
-
 static const struct prefix link_local[] = {
 	V4(169U, 254U, 0U, 0U, 16), /* RFC 3927 */
 	V6(0xfe80ULL << 48, 0, 10), /* RFC 4291 §2.5.6 */
@@ -59,7 +54,9 @@ static bool in_any(const struct prefix *table, size_t count, struct addr a)
 
 bool addr_is_loopback(struct addr a)
 {
-	return IN_ANY(loopback, a);
+	if (addr_is_v4(a))
+		return (a.lo >> 24 & 0xff) == 127; /* RFC 1122 §3.2.1.3 */
+	return a.hi == 0 && a.lo == 1; /* RFC 4291 §2.5.3 */
 }
 
 bool addr_is_link_local(struct addr a)

@@ -3,10 +3,12 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define SECONDS_PER_DAY 86400
+#define MAX_JITTER_NS 1000000 /* what NTP slews in two seconds at its fastest (adjtimex(2)) */
 
 static uint64_t kernel_clock_ns(clockid_t id)
 {
@@ -30,11 +32,18 @@ void clock_init_live(struct clock *c)
 
 void clock_sync_live(struct clock *c)
 {
-	/* The wall clock first, so that no stamp taken before lies after the present. */
-	uint64_t wall_ns = kernel_clock_ns(CLOCK_REALTIME);
+	uint64_t before_ns = kernel_clock_ns(CLOCK_REALTIME);
 	uint64_t boot_ns = kernel_clock_ns(CLOCK_BOOTTIME);
+	uint64_t after_ns = kernel_clock_ns(CLOCK_REALTIME);
+	int64_t offset_ns = (int64_t)(before_ns + (after_ns - before_ns) / 2 - boot_ns);
+	int64_t change_ns = offset_ns - c->wall_offset_ns;
 
-	c->wall_offset_ns = (int64_t)(wall_ns - boot_ns);
+	/*
+	 * The two clocks are read one after the other, and the process may be held up in between. A
+	 * change within what that explains is none: times of packets would jitter by it.
+	 */
+	if (c->read_ns == 0 || llabs(change_ns) > (int64_t)(after_ns - before_ns) + MAX_JITTER_NS)
+		c->wall_offset_ns = offset_ns;
 	c->read_ns = boot_ns;
 }
 

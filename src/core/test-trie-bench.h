@@ -28,7 +28,7 @@ struct bench {
 	uint64_t fed; /* the sum of everything ever counted */
 	struct addr recent[RECENT], base;
 	uint64_t sequence;
-	bool misled; /* fold() was given nodes that are not parent and child */
+	bool misled; /* fold() was given nodes of which one is not within the other */
 };
 
 static inline struct evidence *evidence_of(struct trie_node *n)
@@ -48,7 +48,8 @@ static inline void fold(void *into, const void *from, void *arg)
 	struct evidence *sum = into;
 	const struct evidence *e = from;
 
-	b->misled |= node_of(from)->parent != node_of(into)->index;
+	b->misled |= node_of(from)->len <= node_of(into)->len ||
+		     addr_common_len(node_of(from)->addr, node_of(into)->addr) < node_of(into)->len;
 	sum->count += e->count;
 	sum->negated += e->negated;
 }

@@ -29,6 +29,10 @@ struct trie {
 	uint16_t finger;
 	uint64_t folds, splices;
 	size_t stride; /* bytes from node to node */
+	/* Leaves by hash of their address, so that to learn that one is unknown, the usual answer under
+	 * a flood, costs no descent. Buckets, then one link for each node. */
+	uint32_t bucket_mask;
+	uint16_t *bucket, *link;
 	_Alignas(TRIE_CACHE_LINE) uint8_t nodes[]; /* slot 0 stays empty */
 };
 

@@ -31,6 +31,16 @@ static uint32_t pool_size(const struct trie_params *p)
 	return 2 * (ends + 1);
 }
 
+/* A power of two, so many that most are empty: half of the pool at most are leaves. */
+static uint32_t bucket_count(const struct trie_params *p)
+{
+	uint32_t buckets = 16;
+
+	while (buckets < pool_size(p))
+		buckets *= 2;
+	return buckets;
+}
+
 size_t trie_bytes(const struct trie_params *params)
 {
 	size_t bytes;
@@ -38,7 +48,8 @@ size_t trie_bytes(const struct trie_params *params)
 	if (!params_valid(params))
 		return 0;
 	bytes = sizeof(struct trie) +
-		(pool_size(params) + 1) * (sizeof(struct trie_node) + params->payload_bytes);
+		(pool_size(params) + 1) * (sizeof(struct trie_node) + params->payload_bytes) +
+		(bucket_count(params) + pool_size(params) + 1) * sizeof(uint16_t);
 	return (bytes + TRIE_CACHE_LINE - 1) / TRIE_CACHE_LINE * TRIE_CACHE_LINE;
 }
 
@@ -52,6 +63,7 @@ static struct trie_node *take(struct trie *t, struct addr a, unsigned int len, u
 	n->addr = a;
 	n->len = (uint8_t)len;
 	n->class = (uint8_t) class;
+	n->fed = 0;
 	n->parent = n->child[0] = n->child[1] = n->prev = n->next = TRIE_NONE;
 	memset(n->payload, 0, t->params.payload_bytes);
 	return n;
@@ -81,6 +93,9 @@ struct trie *trie_new(const struct trie_params *params)
 	t->params = *params;
 	t->stride = sizeof(struct trie_node) + params->payload_bytes;
 	t->pool = pool_size(params);
+	t->bucket_mask = bucket_count(params) - 1;
+	t->bucket = (uint16_t *)(t->nodes + (t->pool + 1) * t->stride);
+	t->link = t->bucket + t->bucket_mask + 1;
 	for (unsigned int c = 0; c < TRIE_CLASSES; c++)
 		t->list[c].limit = params->quota[c];
 	t->list[TRIE_AGGREGATE].limit = params->aggregates;
@@ -141,16 +156,58 @@ void trie_touch(struct trie *t, struct trie_node *n)
 	list_add(t, n);
 }
 
+/* Leaves by hash ------------------------------------------------------------------------------- */
+
+static uint16_t *bucket_of(struct trie *t, struct addr a)
+{
+	return &t->bucket[addr_hash(a, t->params.seed) & t->bucket_mask];
+}
+
+static void index_add(struct trie *t, const struct trie_node *leaf)
+{
+	uint16_t *bucket = bucket_of(t, leaf->addr);
+
+	t->link[leaf->index] = *bucket;
+	*bucket = leaf->index;
+}
+
+static void index_del(struct trie *t, const struct trie_node *leaf)
+{
+	uint16_t *at = bucket_of(t, leaf->addr);
+
+	while (*at != leaf->index)
+		at = &t->link[*at];
+	*at = t->link[leaf->index];
+}
+
+struct trie_node *trie_find(struct trie *t, struct addr a)
+{
+	for (uint16_t i = *bucket_of(t, a); i != TRIE_NONE; i = t->link[i]) {
+		struct trie_node *n = trie_slot(t, i);
+
+		if (addr_eq(n->addr, a))
+			return n;
+	}
+	return NULL;
+}
+
 /* Folding -------------------------------------------------------------------------------------- */
 
-/* n, which has one child at most, vanishes: its counts go to its parent, its child takes its
- * place. Returns the parent. Leaves and branches go alike. */
-static struct trie_node *absorb(struct trie *t, struct trie_node *n)
+static void feed(struct trie *t, struct trie_node *into, const void *payload)
+{
+	into->fed = 1;
+	t->params.fold(into->payload, payload, t->params.arg);
+}
+
+/* n, which has one child at most, vanishes: its counts, unless they have been handed on, go to
+ * its parent, its child takes its place. Returns the parent. Leaves and branches go alike. */
+static struct trie_node *absorb(struct trie *t, struct trie_node *n, bool handed_on)
 {
 	struct trie_node *parent = trie_slot(t, n->parent);
 	uint16_t heir = n->child[0] ? n->child[0] : n->child[1];
 
-	t->params.fold(parent->payload, n->payload, t->params.arg);
+	if (!handed_on)
+		feed(t, parent, n->payload);
 	parent->child[trie_side(parent, n->addr)] = heir;
 	if (heir)
 		trie_slot(t, heir)->parent = parent->index;
@@ -190,8 +247,22 @@ static void settle(struct trie *t, struct trie_node *n)
 			n = trie_slot(t, aggregates->last);
 		}
 		t->splices++;
-		n = absorb(t, n);
+		n = absorb(t, n, !n->fed);
 	}
+}
+
+/*
+ * The usual case under a flood: the leaf's parent has no counts of its own and is about to be spliced
+ * out. Then the leaf's counts go straight to the grandparent: one fold instead of two.
+ */
+static bool hand_past_parent(struct trie *t, struct trie_node *leaf)
+{
+	struct trie_node *parent = trie_slot(t, leaf->parent);
+
+	if (parent->index == TRIE_ROOT || parent->fed || is_heavy(t, leaf))
+		return false;
+	feed(t, trie_slot(t, parent->parent), leaf->payload);
+	return true;
 }
 
 void trie_fold(struct trie *t, struct trie_node *leaf)
@@ -199,8 +270,9 @@ void trie_fold(struct trie *t, struct trie_node *leaf)
 	assert(trie_is_leaf(leaf));
 	if (t->params.evict)
 		t->params.evict(leaf, t->params.arg);
+	index_del(t, leaf);
 	t->folds++;
-	settle(t, absorb(t, leaf));
+	settle(t, absorb(t, leaf, hand_past_parent(t, leaf)));
 }
 
 /* Descent -------------------------------------------------------------------------------------- */
@@ -228,11 +300,14 @@ struct trie_node *trie_find_prefix(struct trie *t, struct addr a)
 	return descend(t, a);
 }
 
-struct trie_node *trie_find(struct trie *t, struct addr a)
+struct trie_node *trie_feed(struct trie *t, struct addr a)
 {
 	struct trie_node *n = descend(t, a);
 
-	return trie_is_leaf(n) ? n : NULL;
+	n->fed = 1;
+	if (n->class == TRIE_AGGREGATE)
+		trie_touch(t, n);
+	return n;
 }
 
 static void adopt(struct trie_node *parent, struct trie_node *child)
@@ -274,18 +349,19 @@ static void enforce_quota(struct trie *t, unsigned int class)
 
 struct trie_node *trie_insert(struct trie *t, struct addr a, unsigned int class, bool *created)
 {
-	struct trie_node *n = descend(t, a), *leaf;
-	bool exists = trie_is_leaf(n);
+	struct trie_node *leaf = trie_find(t, a), *n;
 
 	assert(class < TRIE_CLASSES);
 	if (created)
-		*created = !exists;
-	if (exists) {
-		trie_touch(t, n);
-		return n;
+		*created = !leaf;
+	if (leaf) {
+		trie_touch(t, leaf);
+		return leaf;
 	}
+	n = descend(t, a);
 	leaf = take(t, a, ADDR_BITS, class);
 	attach(t, n, leaf);
+	index_add(t, leaf);
 	list_add(t, leaf);
 	t->finger = leaf->index;
 	enforce_quota(t, class);

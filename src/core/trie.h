@@ -59,6 +59,7 @@ struct trie_node {
 	uint16_t prev, next; /* in the class's list, most recently used first; free list */
 	uint8_t len; /* of the prefix, 0..128 */
 	uint8_t class; /* of a leaf: 0 .. TRIE_CLASSES - 1, else one of those above */
+	uint8_t fed; /* of a branch: something has folded into it */
 	_Alignas(8) uint8_t payload[]; /* payload_bytes, zeroed when the node is made */
 };
 
@@ -76,7 +77,7 @@ static inline bool trie_is_leaf(const struct trie_node *n)
 struct trie_params {
 	size_t payload_bytes; /* per node, a multiple of 8, ≤ TRIE_MAX_PAYLOAD */
 	uint16_t quota[TRIE_CLASSES]; /* most leaves per class, each at least 1 */
-	/* Adds from's counts to into's; from is a child of into and is about to vanish. */
+	/* Adds from's counts to into's; from lies within into and is about to vanish. */
 	void (*fold)(void *into, const void *from, void *arg);
 	/* Whether a branch's own counts deserve a node although fewer than two children are left.
 	 * May be NULL: then such a branch is always spliced out. */
@@ -85,6 +86,7 @@ struct trie_params {
 	/* Told just before a leaf folds, so that the owner can drop what points to it. May be NULL. */
 	void (*evict)(struct trie_node *leaf, void *arg);
 	void *arg; /* passed to all three */
+	uint64_t seed; /* random, so that nobody can aim at a hash bucket */
 };
 
 struct trie_stats {
@@ -130,6 +132,12 @@ void trie_touch(struct trie *t, struct trie_node *n);
  * unused leaf folds first. The leaf itself stays valid; other borrowed pointers may be stale.
  */
 void trie_reclass(struct trie *t, struct trie_node *leaf, unsigned int class);
+
+/*
+ * The longest prefix on the path to a, whose payload the caller is about to add to: as if a leaf had
+ * been inserted, filled and folded, but no other leaf has to make room. Borrowed.
+ */
+struct trie_node *trie_feed(struct trie *t, struct addr a);
 
 /* Folds one leaf into its parent at once. evict() is told of it, too. */
 void trie_fold(struct trie *t, struct trie_node *leaf);

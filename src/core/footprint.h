@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Letting go of code that start-up needed and the long wait does not.
+ */
+#ifndef MIMAMORI_CORE_FOOTPRINT_H
+#define MIMAMORI_CORE_FOOTPRINT_H
+
+/*
+ * Unmaps the pages of the program's and its libraries' code and constants. Those still needed come back from the
+ * page cache when they are next run, and only those: of a C library's megabyte that the loader and
+ * start-up touched, a hundred kilobytes or so. Code is never written to, so nothing can be lost.
+ */
+void footprint_drop_code(void);
+
+#endif
