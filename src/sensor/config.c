@@ -44,11 +44,13 @@ static const struct conf_key keys[] = {
 	{ "packet", "block", CONF_SIZE, AT(block_bytes), "128k", 4 * KIB, 4 * MIB, NULL },
 	{ "packet", "block_retire", CONF_DURATION, AT(block_retire_ns), "1s", 0.1, 10, NULL },
 
+	{ "packet", "shed_rate", CONF_UINT, AT(shed_rate), "10000", 0, 1000000, NULL },
 	{ "memory", "peers_new", CONF_UINT, AT(peers_new), "512", 64, 16384, NULL },
+	{ "memory", "peers_near", CONF_UINT, AT(peers_near), "128", 64, 16384, NULL },
 	{ "memory", "peers_suspect", CONF_UINT, AT(peers_suspect), "512", 64, 16384, NULL },
 	{ "memory", "peers_known", CONF_UINT, AT(peers_known), "256", 64, 16384, NULL },
 	{ "memory", "contacts", CONF_UINT, AT(contacts), "1024", 64, 16384, NULL },
-	{ "memory", "findings", CONF_UINT, AT(findings), "64", 8, 1024, NULL },
+	{ "memory", "findings", CONF_UINT, AT(findings), "48", 8, 1024, NULL },
 
 	{ "scan", "failures", CONF_UINT, AT(failures), "4", 3, 20, NULL },
 	{ "scan", "ambient_ports", CONF_PORTS, AT(ambient_ports),
@@ -108,11 +110,11 @@ static int check_ring(const struct sensor_config *c, char *error)
 
 static int check_memory(const struct sensor_config *c, char *error)
 {
-	uint64_t leaves = (uint64_t)c->peers_new + c->peers_suspect + c->peers_known;
+	uint64_t leaves = (uint64_t)c->peers_near + c->peers_suspect + c->peers_known;
 
 	if (leaves > LEAVES_MAX)
 		return refuse(error,
-			      "[memory] peers_new, peers_suspect and peers_known are %" PRIu64
+			      "[memory] peers_near, peers_suspect and peers_known are %" PRIu64
 			      " together, the most is %d",
 			      leaves, LEAVES_MAX);
 	return 0;

@@ -27,9 +27,11 @@ struct sensor_config {
 	/* [packet] */
 	uint64_t ring_bytes, block_bytes;
 	uint64_t block_retire_ns;
+	uint32_t shed_rate; /* packets a second above which refusals are left out; 0: never */
 
 	/* [memory] */
-	uint32_t peers_new, peers_suspect, peers_known; /* quotas of the trie */
+	uint32_t peers_new; /* that wait with the doorkeeper */
+	uint32_t peers_near, peers_suspect, peers_known; /* quotas of the trie */
 	uint32_t contacts; /* answers waited for at a time */
 	uint32_t findings; /* open at a time */
 

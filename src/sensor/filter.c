@@ -171,10 +171,24 @@ static void add_ipv6(struct assembly *a)
 	go(a, UDP_PORT);
 
 	place(a, IPV6_TCP);
-	load(a, BPF_B | BPF_ABS, 53);
-	place(a, TCP_FLAGS); /* A: the flags */
+	add(a, BPF_LDX | BPF_W | BPF_IMM, 40, NEXT, NEXT);
+	load(a, BPF_B | BPF_IND, 13);
+}
+
+static void add_tcp_flags(struct assembly *a, const struct filter_params *params)
+{
+	place(a, TCP_FLAGS); /* A: the flags; X: where the TCP header starts */
 	mask(a, 0x17); /* ACK, RST, SYN, FIN: see packet_is_plain_data() */
-	jump(a, BPF_JEQ, 0x10, DROP, INTERFACE);
+	if (!params->shed_refusals) {
+		jump(a, BPF_JEQ, 0x10, DROP, INTERFACE);
+		return;
+	}
+	jump(a, BPF_JEQ, 0x10, DROP, NEXT);
+	jump(a, BPF_JEQ, 0x14, NEXT, INTERFACE);
+	load(a, BPF_W | BPF_IND, 4); /* sequence number */
+	jump(a, BPF_JEQ, 0, NEXT, INTERFACE);
+	load_ancillary(a, SKF_AD_PKTTYPE);
+	jump(a, BPF_JEQ, PACKET_OUTGOING, DROP, INTERFACE);
 }
 
 static void add_udp_port(struct assembly *a, const struct filter_params *params)
@@ -245,6 +259,7 @@ int filter_build(const struct filter_params *params, struct sock_filter prog[FIL
 	jump(&a, BPF_JEQ, ETH_P_IP, NEXT, DROP);
 	add_ipv4(&a);
 	add_ipv6(&a);
+	add_tcp_flags(&a, params);
 	add_udp_port(&a, params);
 	add_interface(&a, params);
 	place(&a, PASS);

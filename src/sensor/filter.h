@@ -36,6 +36,9 @@ struct filter_params {
 	uint16_t udp_open[FILTER_MAX_UDP_PORTS]; /* ports where this host serves UDP */
 	unsigned int n_udp_open;
 	uint16_t ephemeral_first; /* of net.ipv4.ip_local_port_range: from here up UDP is not passed */
+	/* Leave out this host's refusals of SYNs (RST, ACK, sequence number 0: RFC 9293 §3.10.7.1): half
+	 * of the packets of a flood at closed ports. */
+	bool shed_refusals;
 	uint32_t snaplen; /* bytes kept of what passes */
 };
 

@@ -30,6 +30,7 @@
 #include "sensor/host.h"
 #include "sensor/listeners.h"
 #include "sensor/packet-ring.h"
+#include "sensor/packet-shed.h"
 #include "sensor/packet.h"
 
 #include <arpa/inet.h>
@@ -42,11 +43,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define LAG_MARGIN_NS (200 * NS_PER_MS) /* the retire timer's own slack, and a busy processor */
+
 struct packet_source {
 	struct source_env env;
 	struct engine *engine; /* of the read that is under way */
 	struct packet_ring ring;
 	struct filter_params filter;
+	struct packet_shed shed;
 	bool closed; /* interfaces are named, and none of them exists: nothing may pass */
 	unsigned int n_dropped; /* links to leave out that found no room in the filter */
 	int dropped[HOST_MAX_LINKS];
@@ -165,6 +169,7 @@ static void build_filter(struct packet_source *ps, struct filter_params *f)
 	while (f->n_udp_open && f->udp_open[f->n_udp_open - 1] >= h->ephemeral_first)
 		f->udp_open[--f->n_udp_open] = 0;
 	f->ephemeral_first = h->ephemeral_first;
+	f->shed_refusals = ps->shed.on;
 	f->snaplen = PACKET_SNAPLEN;
 }
 
@@ -212,6 +217,8 @@ static int packet_start(struct source *s, const struct source_env *env, char *er
 	}
 	ps->env = *env;
 	packet_parser_init(&ps->parser);
+	ps->shed.per_second = env->config->shed_rate;
+	ps->shed.since_ns = env->clock->now_ns;
 
 	step = "attach the filter to";
 	build_filter(ps, &ps->filter);
@@ -229,6 +236,7 @@ static int packet_start(struct source *s, const struct source_env *env, char *er
 	if (ps->closed)
 		log_warning("none of the interfaces named exists: waiting for them");
 	s->state = ps;
+	s->lag_ns = env->config->block_retire_ns + LAG_MARGIN_NS;
 	return 0;
 
 err_unmap:
@@ -306,6 +314,7 @@ static void take_frame(const struct tpacket3_hdr *h, const struct sockaddr_ll *f
 	if (packet_parse(&ps->parser, ntohs(from->sll_protocol), net, h->tp_snaplen, h->tp_len,
 			 &p) != PACKET_OK)
 		return;
+	p.refusals_shed = ps->shed.on;
 	if (p.dir == PACKET_DIR_OUT && contains(ps->lower, ps->n_lowers, p.ifindex) &&
 	    seen_above(ps, &p)) {
 		ps->seen_above++;
@@ -339,6 +348,12 @@ static int packet_read(struct source *s, struct engine *engine)
 	clock_sync_live(ps->env.clock);
 	if (!packet_ring_read(&ps->ring, take_frame, ps))
 		return socket_error(ps->env.privileged_fd);
+	if (packet_shed_count(&ps->shed, ps->env.clock->read_ns, handed_over(ps) - before)) {
+		int err = packet_reconfigure(s);
+
+		if (err)
+			return err;
+	}
 	return (int)(handed_over(ps) - before);
 }
 
@@ -366,6 +381,7 @@ static void packet_stats(struct source *s, struct source_stats *out)
 	out->malformed = ps->ring.malformed + counts[PACKET_MALFORMED];
 	out->pending = counts[PACKET_PENDING];
 	out->lost = ps->lost;
+	out->shed = ps->shed.times;
 }
 
 static void packet_stop(struct source *s)

@@ -24,6 +24,7 @@ struct source_stats {
 	uint64_t ignored; /* nothing for detection */
 	uint64_t truncated, malformed, pending; /* see enum packet_result */
 	uint64_t lost; /* the kernel had no room for, by its own count */
+	uint64_t shed; /* times that load had to be shed */
 };
 
 /* What a live source is given. All borrowed for the source's life. */
@@ -38,6 +39,7 @@ struct source_env {
 struct source {
 	const struct source_ops *ops;
 	void *state;
+	uint64_t lag_ns; /* a packet may be this old when it is handed over; set by start() */
 };
 
 struct source_ops {

@@ -171,9 +171,9 @@ static void test_ring(void **state)
 static void test_quotas(void **state)
 {
 	(void)state;
-	refused("[memory]\npeers_new = 16384\npeers_suspect = 16384\n",
-		"[memory] peers_new, peers_suspect and peers_known are 33024 together, the most is ");
-	accepted("[memory]\npeers_new = 16384\npeers_suspect = 4096\n");
+	refused("[memory]\npeers_near = 16384\npeers_suspect = 16384\n",
+		"[memory] peers_near, peers_suspect and peers_known are 33024 together, the most is ");
+	accepted("[memory]\npeers_near = 16384\npeers_suspect = 4096\n");
 }
 
 static void test_outputs(void **state)

@@ -93,6 +93,10 @@ static uint32_t interpret(const struct sock_filter *prog, unsigned int n, const 
 			if (!fetch(bytes, len, f->k, BPF_SIZE(f->code) == BPF_H ? 2 : 1, &a))
 				return 0;
 			continue;
+		case BPF_LD | BPF_W | BPF_IND:
+			if (!fetch(bytes, len, x + f->k, 4, &a))
+				return 0;
+			continue;
 		case BPF_LD | BPF_H | BPF_IND:
 		case BPF_LD | BPF_B | BPF_IND:
 			if (!fetch(bytes, len, x + f->k, BPF_SIZE(f->code) == BPF_H ? 2 : 1, &a))
@@ -102,6 +106,9 @@ static uint32_t interpret(const struct sock_filter *prog, unsigned int n, const 
 			if (!fetch(bytes, len, f->k, 1, &x))
 				return 0;
 			x = (x & 0xf) * 4;
+			continue;
+		case BPF_LDX | BPF_W | BPF_IMM:
+			x = f->k;
 			continue;
 		case BPF_ALU | BPF_AND | BPF_K:
 			a &= f->k;
@@ -427,6 +434,48 @@ static void test_fullest(void **state)
 	}
 }
 
+/* RFC 9293 §3.10.7.1: a SYN without ACK is refused with sequence number 0; a connection that is
+ * broken off goes on from where it was. */
+static void test_shed(void **state)
+{
+	static const struct {
+		struct sample s;
+		bool sheds;
+	} cases[] = {
+		{ { "refusal", .out = true, .proto = 6,
+		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x14 } },
+		  true },
+		{ { "refusal, IPv6", .v6 = true, .out = true, .proto = 6,
+		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x14 } },
+		  true },
+		{ { "refusal behind IP options", .out = true, .proto = 6, .options = 3,
+		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x14 } },
+		  true },
+		{ { "abort", .out = true, .proto = 6, .l4 = { TCP_HEAD, 0x14 } }, false },
+		{ { "refusal that comes in", .proto = 6,
+		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x14 } },
+		  false },
+		{ { "RST without ACK", .out = true, .proto = 6,
+		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x04 } },
+		  false },
+		{ { "SYN ACK", .out = true, .proto = 6, .l4 = { TCP_HEAD, 0x12 } }, false },
+		{ { "SYN", .proto = 6, .l4 = { TCP_HEAD, 0x02 } }, false },
+	};
+	struct filter_params params = plain;
+	uint8_t bytes[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct metadata m = metadata_of(&cases[i].s);
+		size_t len = make(&cases[i].s, bytes);
+
+		params.shed_refusals = false;
+		assert_int_equal(run(&params, &m, bytes, len), SNAPLEN);
+		params.shed_refusals = true;
+		assert_int_equal(run(&params, &m, bytes, len), cases[i].sheds ? 0 : SNAPLEN);
+	}
+}
+
 static void test_bad_params(void **state)
 {
 	struct sock_filter prog[FILTER_MAX_INSNS];
@@ -683,6 +732,7 @@ int main(void)
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_interfaces),
 		cmocka_unit_test(test_fullest),
+		cmocka_unit_test(test_shed),
 		cmocka_unit_test(test_bad_params),
 		cmocka_unit_test(test_agrees_with_parser),
 		cmocka_unit_test(test_kernel_accepts),
