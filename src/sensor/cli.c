@@ -31,8 +31,16 @@ static const char usage[] =
 	"\n"
 	"See mimamori-sensor(8), mimamori.conf(5), mimamori-events(7).\n";
 
-enum { OPT_CONFIG = 256, OPT_SOURCE, OPT_INTERFACE, OPT_SCOPE, OPT_FOREGROUND, OPT_HOME, OPT_QUIET,
-       OPT_HELP };
+enum {
+	OPT_CONFIG = 256,
+	OPT_SOURCE,
+	OPT_INTERFACE,
+	OPT_SCOPE,
+	OPT_FOREGROUND,
+	OPT_HOME,
+	OPT_QUIET,
+	OPT_HELP
+};
 
 static const struct option run_options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
@@ -154,7 +162,8 @@ static int apply_flags(struct cli *cli, const struct flags *flags, char error[CO
 			       &cli->config, error);
 	for (unsigned int i = 0; i < flags->n_interfaces; i++) {
 		if (strlen(flags->interfaces[i]) >= CONF_NAME_LEN) {
-			snprintf(error, CONF_ERROR_LEN, "--interface %.64s: a name is at most %d bytes",
+			snprintf(error, CONF_ERROR_LEN,
+				 "--interface %.64s: a name is at most %d bytes",
 				 flags->interfaces[i], CONF_NAME_LEN - 1);
 			return -EINVAL;
 		}
@@ -220,7 +229,8 @@ int cli_parse(struct cli *cli, int argc, char **argv)
 		if (cli->command != CLI_REPLAY && cli->n_files)
 			return complain("%s: not expected here", cli->files[0]);
 		if (cli->command == CLI_REPLAY && !cli->n_files)
-			return complain("replay: which capture? Name a file, or - for standard input");
+			return complain(
+				"replay: which capture? Name a file, or - for standard input");
 		if (cli->command == CLI_REPLAY) {
 			conf_defaults(&sensor_config_table, &cli->config);
 			return 0;

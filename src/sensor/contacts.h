@@ -17,7 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONTACTS_WAIT_NS 3000000000ULL /* no answer for so long is none: Linux repeats after 1 and 3 s */
+#define CONTACTS_WAIT_NS \
+	3000000000ULL /* no answer for so long is none: Linux repeats after 1 and 3 s */
 
 /* Not kinds of probes, but of contacts: they explain packets that would look like probes. */
 #define CONTACT_OWN (PROBE_KINDS + 0) /* the protected side asked */
@@ -34,6 +35,7 @@ struct contact {
 	uint8_t proto; /* enum contact_proto */
 	uint8_t weight; /* evidence it counted for, in sixteenths: to take back when overturned */
 	bool used;
+	bool answered; /* by a SYN/ACK: counted once */
 };
 
 struct contacts;

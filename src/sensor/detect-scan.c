@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sensor/detect-scan.h"
 
+#include "sensor/home.h"
+
 #include <string.h>
 
 #define FULL (2 * EVIDENCE_BIT) /* log2(.8 / .2): theta of Jung et al. */
 #define AMBIENT (EVIDENCE_BIT / 8)
+#define AMBIENT_MOST 8 /* one bit in all: a PC may look for as many services as it likes */
 #define SILENCE EVIDENCE_BIT
 #define SLACK_BITS 1.37f /* 4 failures of two bits, less this, is log2(99) */
 #define SUSPECT_BITS 5.0f /* three contacts in vain and at most one service used */
@@ -18,8 +21,8 @@
 #define SWEEP_BITS 8.0f
 
 /* What clients contact many hosts for; an unanswered one among them is an everyday thing. */
-static const uint16_t client_ports[] = { 53, 80, 123, 443, 853, 993, 1883, 3478, 5222, 5223,
-					 5228, 8080, 8443, 8883 };
+static const uint16_t client_ports[] = { 53,   80,   123,  443,	 853,  993,  1883,
+					 3478, 5222, 5223, 5228, 8080, 8443, 8883 };
 
 void scan_policy_init(struct scan_policy *policy, uint32_t failures,
 		      const struct conf_ports *ambient, bool homes_inferred)
@@ -31,13 +34,14 @@ void scan_policy_init(struct scan_policy *policy, uint32_t failures,
 		policy->ambient_port[ambient->port[i] / 8] |= 1 << ambient->port[i] % 8;
 }
 
-bool scan_ambient(const struct scan_policy *policy, const struct probe *p, bool on_link)
+bool scan_ambient(const struct scan_policy *policy, const struct probe *p, const struct home *home)
 {
 	if (p->kind == PROBE_UDP && p->port >= TRACEROUTE_FIRST && p->port <= TRACEROUTE_LAST)
 		return true;
-	if (!on_link || (p->kind != PROBE_CONNECT && p->kind != PROBE_UDP))
+	if (p->kind != PROBE_CONNECT && p->kind != PROBE_UDP)
 		return false;
-	return policy->ambient_port[p->port / 8] & (1 << p->port % 8);
+	return policy->ambient_port[p->port / 8] & (1 << p->port % 8) &&
+	       home_on_link(home, p->peer, p->self);
 }
 
 static bool client_port(uint16_t port)
@@ -111,19 +115,22 @@ static float threshold_bits(const struct scan_policy *policy, const struct evide
 	return bits;
 }
 
-enum scan_verdict scan_judge(const struct scan_policy *policy, const struct evidence *ev, float *llr)
+enum scan_verdict scan_judge(const struct scan_policy *policy, const struct evidence *ev,
+			     float *llr)
 {
-	unsigned int sum = 0;
+	unsigned int sum = 0, ambient;
 	float bits;
 
 	for (unsigned int i = 0; i < EVIDENCE_SCALES; i++)
 		if (ev->sum[i] > sum)
 			sum = ev->sum[i];
-	if (ev->plain >= PLAIN_TO_UNMASK)
-		sum += ev->ambient * (FULL - AMBIENT);
+	ambient = ev->ambient < AMBIENT_MOST ? ev->ambient : AMBIENT_MOST;
+	sum += ambient * (ev->plain >= PLAIN_TO_UNMASK ? FULL : AMBIENT);
 	bits = (float)sum / EVIDENCE_BIT - ev->credit;
 	*llr = bits;
+	if (bits < SUSPECT_BITS)
+		return SCAN_NO;
 	if (bits > threshold_bits(policy, ev) - 0.001f)
 		return SCAN_YES;
-	return bits >= SUSPECT_BITS ? SCAN_SUSPECT : SCAN_NO;
+	return SCAN_SUSPECT;
 }

@@ -9,8 +9,8 @@
  * that served the peer takes one bit back, at most three, so that a scanner that meets the open ports
  * first is still found by its fifth contact in vain.
  *
- * Ambient contacts, which every PC on the link makes by itself, weigh an eighth of a bit, until the
- * peer has tried three other closed ports: nothing ambient does that, so then they weigh in full.
+ * Ambient contacts, which every PC on the link makes by itself, weigh an eighth of a bit each and one
+ * bit at most, until the peer has tried three other closed ports: nothing ambient does that, so then they weigh in full.
  *
  * Where only answers tell the outcome (replay, gateway scope), silence weighs one bit, not two: it may
  * be a lost packet or a dead service as well as a filter.
@@ -25,6 +25,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct home;
+
 struct scan_policy {
 	uint32_t failures; /* contacts in vain, each of full weight, that make a scan */
 	uint8_t ambient_port[65536 / 8]; /* bit set of the ambient ports */
@@ -37,12 +39,13 @@ void scan_policy_init(struct scan_policy *policy, uint32_t failures,
 		      const struct conf_ports *ambient, bool homes_inferred);
 
 /* Whether any PC on the link does this by itself, or a traceroute; raw SYNs of tools never are. */
-bool scan_ambient(const struct scan_policy *policy, const struct probe *p, bool on_link);
+bool scan_ambient(const struct scan_policy *policy, const struct probe *p, const struct home *home);
 
 /* The weight of a first contact in vain, in sixteenths of a bit. */
 uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p, bool ambient);
 
 /* Where the walk stands; its value (log2 likelihood ratio) goes to *llr. */
-enum scan_verdict scan_judge(const struct scan_policy *policy, const struct evidence *ev, float *llr);
+enum scan_verdict scan_judge(const struct scan_policy *policy, const struct evidence *ev,
+			     float *llr);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the engine's two files share: engine.c keeps the books, engine-packet.c reads packets.
+ * What the engine's files share: engine.c keeps the books, engine-packet.c reads packets,
+ * engine-judge.c judges contacts.
  */
 #ifndef MIMAMORI_SENSOR_ENGINE_INTERNAL_H
 #define MIMAMORI_SENSOR_ENGINE_INTERNAL_H
@@ -8,6 +9,7 @@
 #include "sensor/contacts.h"
 #include "sensor/detect-scan.h"
 #include "sensor/engine.h"
+#include "sensor/newcomers.h"
 
 struct engine {
 	struct clock *clock;
@@ -15,12 +17,16 @@ struct engine {
 	struct home home;
 	struct conf_prefixes ignore;
 	struct scan_policy policy;
+	struct newcomers *newcomers;
 	struct trie *trie;
 	struct contacts *contacts;
 	struct findings *findings;
 	struct engine_stats stats;
 	uint64_t due_ns; /* when engine_tick() has to run at the latest, 0: open */
 };
+
+/* Is this peer configured never to be judged? */
+bool engine_ignores(const struct engine *e, struct addr peer);
 
 /* Is a contact from peer to self to be judged? */
 bool engine_watches(const struct engine *e, struct addr peer, struct addr self);
@@ -36,6 +42,10 @@ void engine_confirm_refused(struct engine *e, struct contact *c);
 
 /* The contact was served: takes back what was counted against the peer for it. */
 void engine_answered(struct engine *e, struct contact *c);
+
+/* A port of this host answered a contact that is not in the table. */
+void engine_answered_unremembered(struct engine *e, struct addr self, uint16_t port,
+				  struct addr peer);
 
 /* The peer finished a handshake: its address is its own. */
 void engine_proven(struct engine *e, struct addr peer);

@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "sensor/fingerprint.h"
+#include "sensor/host.h"
 #include "sensor/listeners.h"
 #include "sensor/packet.h"
 
@@ -58,6 +59,7 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		.port = p->dport,
 		.kind = kind,
 		.tools = proto == CONTACT_TCP ? fingerprint_tcp(p) : 0,
+		.answer_unseen = proto == CONTACT_TCP && p->refusals_shed,
 	};
 	struct contact *c;
 
@@ -68,21 +70,30 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		probe.kind = CONTACT_OWN;
 		break;
 	case HOME_INBOUND:
-		if (!engine_watches(e, p->src, p->dst))
+		if (engine_ignores(e, p->src))
 			return;
 		break;
+	}
+	if (probe.kind != CONTACT_OWN) {
+		/* No TCP ever opens with such flags, whether anything listens or not. */
+		probe.outcome = stealth ? PROBE_CLOSED :
+					  listed_outcome(e, proto == CONTACT_UDP, &probe);
+		/* Under a flood no refusal will come by to be matched: the table is left to what
+		 * may, and what is a repeat shows in the evidence. */
+		if (probe.outcome == PROBE_CLOSED && probe.answer_unseen) {
+			struct contact passing = { .probe = probe, .proto = proto };
+
+			e->stats.contacts++;
+			engine_in_vain(e, &passing);
+			return;
+		}
 	}
 	c = contacts_find_kind(e->contacts, p->src, p->dst, proto, p->dport, probe.kind);
 	if (c) {
 		engine_repeated(e, c);
 		return;
 	}
-	if (probe.kind != CONTACT_OWN) {
-		e->stats.contacts++;
-		/* No TCP ever opens with such flags, whether anything listens or not. */
-		probe.outcome = stealth ? PROBE_CLOSED :
-					  listed_outcome(e, proto == CONTACT_UDP, &probe);
-	}
+	e->stats.contacts += probe.kind != CONTACT_OWN;
 	c = engine_contact(e, &probe, proto);
 	if (c->probe.outcome == PROBE_CLOSED)
 		engine_in_vain(e, c);
@@ -93,11 +104,16 @@ static void on_syn_ack(struct engine *e, const struct packet *p)
 	struct contact *c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
 
 	if (c) {
+		bool again = c->answered;
+
 		c->isn = p->tcp_seq;
-		if (c->probe.kind == CONTACT_OWN || c->probe.outcome == PROBE_OPEN)
+		c->answered = true;
+		if (c->probe.kind == CONTACT_OWN)
 			c->probe.outcome = PROBE_OPEN;
-		else if (c->probe.kind == PROBE_SYN || c->probe.kind == PROBE_CONNECT)
+		else if (!again && (c->probe.kind == PROBE_SYN || c->probe.kind == PROBE_CONNECT))
 			engine_answered(e, c);
+	} else if (p->dir == PACKET_DIR_OUT) {
+		engine_answered_unremembered(e, p->src, p->sport, p->dst);
 	} else if (engine_watches(e, p->src, p->dst) &&
 		   !contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport)) {
 		/* Somebody's flood with a forged source, or an answer to a forgotten SYN. The RST that
@@ -137,6 +153,19 @@ static void refused(struct engine *e, struct contact *c)
 }
 
 /*
+ * Is it, from an ephemeral port of this host to one that is not, rather the end of a connection of
+ * its own that it has forgotten: given up, or older than the sensor?
+ */
+static bool own_and_forgotten(const struct engine *e, const struct packet *p)
+{
+	const struct host *h = e->home.host;
+
+	return home_is_self(&e->home, p->src) && p->sport >= h->ephemeral_first &&
+	       p->sport <= h->ephemeral_last &&
+	       (p->dport < h->ephemeral_first || p->dport > h->ephemeral_last);
+}
+
+/*
  * A RST without ACK answers a segment that had ACK set (RFC 9293 §3.10.7.1), so it is never the
  * refusal of a SYN, FIN, NULL or Xmas probe. What explains it, if it is not an ACK probe?
  */
@@ -146,7 +175,7 @@ static bool explained(struct engine *e, const struct packet *p)
 					       PROBE_MAIMON);
 
 	if (c && c->probe.outcome == PROBE_UNKNOWN) {
-		if (!looks_like_answer(p->dport, p->sport)) {
+		if (!looks_like_answer(p->dport, p->sport) && !own_and_forgotten(e, p)) {
 			c->probe.outcome = PROBE_REFUSED;
 			e->stats.contacts++;
 			engine_in_vain(e, c);
@@ -178,7 +207,8 @@ static void answer_to_ack_probe(struct engine *e, const struct packet *p)
 
 	if (p->dir == PACKET_DIR_IN && e->home.mode == HOME_HOST)
 		return;
-	if (!engine_watches(e, p->dst, p->src) || looks_like_answer(p->dport, p->sport))
+	if (!engine_watches(e, p->dst, p->src) || looks_like_answer(p->dport, p->sport) ||
+	    own_and_forgotten(e, p))
 		return;
 	/* At a served port it is the end of a connection that nobody remembers. */
 	if (listed_outcome(e, false, &probe) == PROBE_OPEN)

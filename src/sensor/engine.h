@@ -10,9 +10,9 @@
  * DNAT), a RST confirms it. Elsewhere the answers tell, or their absence after CONTACTS_WAIT_NS.
  * Each first contact in vain is evidence against the initiator; detect-scan.h weighs it.
  *
- * A leaf of the trie is made only for evidence, or for a peer that proved its address by a finished
- * handshake. Leaves are in three classes with quotas of their own: peers with one contact in vain,
- * those with more, and those proven, so that spoofed newcomers push out none but each other.
+ * A peer with one contact in vain waits with the doorkeeper (newcomers.h); the trie holds those that
+ * came again, their neighbours, and those that proved their address by a finished handshake. They are
+ * three classes with quotas of their own, so that spoofed newcomers push out none but each other.
  */
 #ifndef MIMAMORI_SENSOR_ENGINE_H
 #define MIMAMORI_SENSOR_ENGINE_H
@@ -50,6 +50,7 @@ struct engine_stats {
 	uint64_t contacts; /* first contacts with what is watched */
 	uint64_t failed; /* of them in vain */
 	uint64_t overturned; /* said closed by the listing, then answered */
+	uint64_t forgotten; /* peers with one contact that gave way: counted in their prefix since */
 	uint64_t hurried; /* contacts settled early because the table was full */
 	struct trie_stats trie;
 	struct finding_stats findings;

@@ -3,7 +3,6 @@
 
 #include "core/clock.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -116,8 +115,24 @@ static void write_time(struct event *ev, const struct eve_context *ctx, const ch
 	event_text(ev, key, clock_format(clock_to_wall(ctx->clock, t_ns), text));
 }
 
-static void write_mimamori(struct event *ev, const struct eve_context *ctx,
-			   const struct finding *f, enum finding_phase phase, enum probe_kind kind)
+static void write_outcomes(struct event *ev, const struct finding *f)
+{
+	uint64_t failed = finding_failed(f);
+	/* Repeats are refused as well, and contacts estimated: never more than all of them. */
+	uint64_t refused = f->refused < failed ? f->refused : failed;
+	uint64_t told = refused + f->unseen;
+
+	event_object(ev, "outcomes");
+	event_u64(ev, "open", f->open);
+	event_u64(ev, "refused", refused);
+	event_u64(ev, "unanswered", failed > told ? failed - told : 0);
+	if (f->unseen)
+		event_u64(ev, "closed", f->unseen);
+	event_close(ev);
+}
+
+static void write_mimamori(struct event *ev, const struct eve_context *ctx, const struct finding *f,
+			   enum finding_phase phase, enum probe_kind kind)
 {
 	char text[PREFIX_STRLEN];
 
@@ -138,12 +153,7 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx,
 	for (unsigned int i = 0; i < f->sampled; i++)
 		event_u64(ev, NULL, f->sample[i]);
 	event_close(ev);
-	event_object(ev, "outcomes");
-	event_u64(ev, "open", f->open);
-	event_u64(ev, "refused", f->refused);
-	event_u64(ev, "unanswered",
-		  finding_failed(f) > f->refused ? finding_failed(f) - f->refused : 0);
-	event_close(ev);
+	write_outcomes(ev, f);
 	write_time(ev, ctx, "first", f->first_ns);
 	write_time(ev, ctx, "last", f->last_ns);
 	event_number(ev, "confidence", finding_confidence(f), 2);
@@ -232,8 +242,8 @@ static void add_sample(char buf[EVE_TEXT_LEN], size_t *len, const struct finding
 	add(buf, len, "%s)", finding_ports(f) > shown ? " ..." : "");
 }
 
-const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
-		     const struct finding *f, enum finding_phase phase)
+const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx, const struct finding *f,
+		     enum finding_phase phase)
 {
 	static const char *const leads[] = {
 		[FINDING_NOTICE] = "notice",
@@ -247,8 +257,8 @@ const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
 	clock_format(clock_to_wall(ctx->clock, ctx->clock->now_ns), stamp);
 	buf[0] = '\0';
 	add(buf, &len, "%.8s  %s  %s  ", stamp + 11, leads[phase], addr_format(f->peer.addr, peer));
-	add(buf, &len, "%s: ", phase == FINDING_NOTICE ? "a few contacts in vain" :
-							 kinds[f->kind].title);
+	add(buf, &len,
+	    "%s: ", phase == FINDING_NOTICE ? "a few contacts in vain" : kinds[f->kind].title);
 	add_targets(buf, &len, f);
 	add(buf, &len, " ");
 	add_duration(buf, &len, f->last_ns - f->first_ns);
@@ -260,7 +270,7 @@ const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
 		if (tool_named(f, i))
 			add(buf, &len, ", looks like %s", fingerprint_names[i]);
 	if (phase == FINDING_START)
-		add(buf, &len, ", %.0f %% sure%s", floor(finding_confidence(f) * 100),
+		add(buf, &len, ", %d %% sure%s", (int)(finding_confidence(f) * 100),
 		    f->spoofable ? ", address unproven" : "");
 	return buf;
 }

@@ -27,8 +27,8 @@ int eve_write(struct event *ev, const struct eve_context *ctx, const struct find
 	      enum finding_phase phase);
 
 /* One sentence, safe to show on a terminal. Returns buf. */
-const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
-		     const struct finding *f, enum finding_phase phase);
+const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx, const struct finding *f,
+		     enum finding_phase phase);
 
 /* 1 worst .. 4, as in EVE. */
 unsigned int eve_severity(enum finding_phase phase);

@@ -2,10 +2,14 @@
 #include "sensor/evidence.h"
 
 #include "core/clock.h"
+#include "core/sketch.h"
+#include "sensor/newcomers.h"
 
-#include <math.h>
+#include <string.h>
 
-static const uint32_t half_life_s[EVIDENCE_SCALES] = { 10, 120, 3600, 43200 };
+/* An eighth of each half-life, as a power of two nanoseconds, so that no packet costs a division:
+ * half-lives of 8.6 s, 137 s, 73 min and 9.8 h. */
+static const uint8_t step_shift[EVIDENCE_SCALES] = { 30, 34, 39, 42 };
 
 /* 2^(-i/8) in 1/65536. */
 static const uint32_t eighth[8] = { 65536, 60097, 55109, 50535, 46341, 42495, 38968, 35734 };
@@ -24,18 +28,22 @@ static uint16_t faded(uint16_t sum, uint64_t steps)
 	return (uint16_t)(((uint64_t)(sum >> halvings) * eighth[steps % 8] + 32768) >> 16);
 }
 
+static void fade_sums(uint16_t sum[EVIDENCE_SCALES], uint64_t from_ns, uint64_t to_ns)
+{
+	for (unsigned int i = 0; i < EVIDENCE_SCALES; i++) {
+		uint64_t steps = (to_ns >> step_shift[i]) - (from_ns >> step_shift[i]);
+
+		if (steps && sum[i])
+			sum[i] = faded(sum[i], steps);
+	}
+}
+
 void evidence_fade(struct evidence *ev, uint64_t now_ns)
 {
 	if (ev->last_ns == 0) {
 		ev->first_ns = now_ns;
 	} else {
-		for (unsigned int i = 0; i < EVIDENCE_SCALES; i++) {
-			uint64_t step_ns = half_life_s[i] * NS_PER_S / 8;
-			uint64_t steps = now_ns / step_ns - ev->last_ns / step_ns;
-
-			if (steps && ev->sum[i])
-				ev->sum[i] = faded(ev->sum[i], steps);
-		}
+		fade_sums(ev->sum, ev->last_ns, now_ns);
 		/* What a peer used an hour ago no longer speaks for it; what it tried is forgotten only
 		 * after half a day of silence, so that a client that retries one dead service all day stays
 		 * one contact. */
@@ -52,7 +60,7 @@ void evidence_fade(struct evidence *ev, uint64_t now_ns)
 	ev->last_ns = now_ns;
 }
 
-static uint8_t where_of(const struct probe *p)
+uint8_t evidence_where(const struct probe *p)
 {
 	return (uint8_t)addr_hash(p->self, HASH_SEED + p->kind);
 }
@@ -67,14 +75,20 @@ uint64_t evidence_host_bit(struct addr a)
 	return 1ULL << (addr_hash(a, HASH_SEED) & 63);
 }
 
-bool evidence_knows(const struct evidence *ev, const struct probe *p)
+bool evidence_knows_exactly(const struct evidence *ev, const struct probe *p)
 {
-	uint8_t where = where_of(p);
+	uint8_t where = evidence_where(p);
 
 	for (unsigned int i = 0; i < ev->exact; i++)
 		if (ev->port[i] == p->port && ev->where[i] == where)
 			return true;
-	return ev->exact == EVIDENCE_EXACT && (ev->sketch & contact_bit(p));
+	return false;
+}
+
+bool evidence_knows(const struct evidence *ev, const struct probe *p)
+{
+	return evidence_knows_exactly(ev, p) ||
+	       (ev->exact == EVIDENCE_EXACT && (ev->sketch & contact_bit(p)));
 }
 
 static void bump(uint8_t *counter)
@@ -87,7 +101,7 @@ void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bo
 {
 	if (ev->exact < EVIDENCE_EXACT) {
 		ev->port[ev->exact] = p->port;
-		ev->where[ev->exact++] = where_of(p);
+		ev->where[ev->exact++] = evidence_where(p);
 	} else {
 		/* Too full a sketch would know everything. Starting it anew may count a contact
 		 * twice, of a peer that has dozens in vain already. */
@@ -100,12 +114,57 @@ void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bo
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
 		if (p->tools & (1 << i))
 			bump(&ev->tool[i]);
+	/* Ambient contacts are counted apart: scan_judge() says what they amount to. */
 	bump(ambient ? &ev->ambient : &ev->plain);
-	for (unsigned int i = 0; i < EVIDENCE_SCALES; i++) {
+	for (unsigned int i = 0; !ambient && i < EVIDENCE_SCALES; i++) {
 		uint32_t sum = (uint32_t)ev->sum[i] + weight;
 
 		ev->sum[i] = sum < UINT16_MAX ? sum : UINT16_MAX;
 	}
+}
+
+void evidence_begin(struct evidence *ev, const struct newcomer *n)
+{
+	memset(ev, 0, sizeof(*ev));
+	ev->first_ns = ev->last_ns = n->t_ns;
+	ev->probes = 1;
+	ev->exact = 1;
+	ev->port[0] = n->port;
+	ev->where[0] = n->where;
+	ev->hosts = 1ULL << n->host;
+	ev->kind[n->kind] = 1;
+	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
+		ev->tool[i] = n->tools >> i & 1;
+	ev->plain = !n->ambient;
+	ev->ambient = n->ambient;
+	ev->refused = n->refused;
+	for (unsigned int i = 0; !n->ambient && i < EVIDENCE_SCALES; i++)
+		ev->sum[i] = n->weight;
+}
+
+void evidence_absorb(struct evidence *prefix, const struct newcomer *n)
+{
+	if (prefix->last_ns == 0) {
+		evidence_begin(prefix, n);
+		return;
+	}
+	/* One newcomer is as old as the next: the difference of their ages fades nothing. */
+	if (n->t_ns > prefix->last_ns) {
+		fade_sums(prefix->sum, prefix->last_ns, n->t_ns);
+		prefix->last_ns = n->t_ns;
+	}
+	for (unsigned int i = 0; !n->ambient && i < EVIDENCE_SCALES; i++) {
+		uint32_t sum = (uint32_t)prefix->sum[i] + n->weight;
+
+		prefix->sum[i] = sum < UINT16_MAX ? sum : UINT16_MAX;
+	}
+	if (prefix->probes < UINT32_MAX)
+		prefix->probes++;
+	prefix->hosts |= 1ULL << n->host;
+	bump(&prefix->kind[n->kind]);
+	for (unsigned int i = 0; n->tools >> i; i++)
+		if (n->tools & (1 << i))
+			bump(&prefix->tool[i]);
 }
 
 void evidence_undo(struct evidence *ev, const struct probe *p, uint8_t weight, bool ambient)
@@ -116,7 +175,7 @@ void evidence_undo(struct evidence *ev, const struct probe *p, uint8_t weight, b
 		--*contacts;
 	if (ev->kind[p->kind])
 		ev->kind[p->kind]--;
-	for (unsigned int i = 0; i < EVIDENCE_SCALES; i++)
+	for (unsigned int i = 0; !ambient && i < EVIDENCE_SCALES; i++)
 		ev->sum[i] -= ev->sum[i] < weight ? ev->sum[i] : weight;
 }
 
@@ -126,14 +185,9 @@ void evidence_credit(struct evidence *ev)
 		ev->credit++;
 }
 
-/* Linear counting (Whang, Vander-Zanden, Taylor 1990) over 64 bits. */
 unsigned int evidence_hosts(const struct evidence *ev)
 {
-	unsigned int zero = 64 - (unsigned int)__builtin_popcountll(ev->hosts);
-
-	if (zero == 64)
-		return 0;
-	return (unsigned int)lround(64 * log(64.0 / (zero ? zero : 1)));
+	return sketch_linear(&ev->hosts, 1);
 }
 
 enum probe_kind evidence_kind(const struct evidence *ev)
@@ -146,37 +200,45 @@ enum probe_kind evidence_kind(const struct evidence *ev)
 	return best;
 }
 
+static void add_counts(uint8_t *into, const uint8_t *from, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		unsigned int sum = (unsigned int)into[i] + from[i];
+
+		into[i] = sum < UINT8_MAX ? (uint8_t)sum : UINT8_MAX;
+	}
+}
+
 void evidence_fold(void *into, const void *from, void *arg)
 {
 	struct evidence *parent = into;
-	struct evidence faded_child = *(const struct evidence *)from;
-	const struct evidence *child = &faded_child;
+	const struct evidence *child = from;
+	uint16_t child_sum[EVIDENCE_SCALES];
 	uint32_t probes = parent->probes + child->probes;
 
 	(void)arg;
 	if (child->last_ns == 0)
 		return;
-	/* Both at the later of the two times. */
 	if (parent->last_ns == 0 || child->first_ns < parent->first_ns)
 		parent->first_ns = child->first_ns;
-	if (parent->last_ns == 0)
+	/* Both at the later of the two times. */
+	memcpy(child_sum, child->sum, sizeof(child_sum));
+	if (parent->last_ns == 0) {
 		parent->last_ns = child->last_ns;
-	else if (child->last_ns > parent->last_ns)
-		evidence_fade(parent, child->last_ns);
-	else
-		evidence_fade(&faded_child, parent->last_ns);
+	} else if (child->last_ns > parent->last_ns) {
+		fade_sums(parent->sum, parent->last_ns, child->last_ns);
+		parent->last_ns = child->last_ns;
+	} else {
+		fade_sums(child_sum, child->last_ns, parent->last_ns);
+	}
 	for (unsigned int i = 0; i < EVIDENCE_SCALES; i++) {
-		uint32_t sum = (uint32_t)parent->sum[i] + child->sum[i];
+		uint32_t sum = (uint32_t)parent->sum[i] + child_sum[i];
 
 		parent->sum[i] = sum < UINT16_MAX ? sum : UINT16_MAX;
 	}
 	parent->probes = probes < parent->probes ? UINT32_MAX : probes;
 	parent->hosts |= child->hosts;
 	parent->sketch |= child->sketch;
-	for (unsigned int i = 0; i < PROBE_KINDS; i++)
-		for (unsigned int n = child->kind[i]; n && parent->kind[i] < UINT8_MAX; n--)
-			parent->kind[i]++;
-	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
-		for (unsigned int n = child->tool[i]; n && parent->tool[i] < UINT8_MAX; n--)
-			parent->tool[i]++;
+	add_counts(parent->kind, child->kind, PROBE_KINDS);
+	add_counts(parent->tool, child->tool, FINGERPRINT_COUNT);
 }

@@ -58,6 +58,9 @@ void evidence_fade(struct evidence *ev, uint64_t now_ns);
  * of the time. */
 bool evidence_knows(const struct evidence *ev, const struct probe *p);
 
+/* Is it one of the exact ones? Never wrongly. */
+bool evidence_knows_exactly(const struct evidence *ev, const struct probe *p);
+
 /* Remembers the contact and adds its weight. Fade first. */
 void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bool ambient);
 
@@ -78,5 +81,16 @@ void evidence_fold(void *into, const void *from, void *arg);
 
 /* A bit for an address in a sketch of 64. */
 uint64_t evidence_host_bit(struct addr a);
+
+/* The hash by which exact contacts tell apart addresses and kinds. */
+uint8_t evidence_where(const struct probe *p);
+
+struct newcomer;
+
+/* The evidence that a newcomer's one contact makes. */
+void evidence_begin(struct evidence *ev, const struct newcomer *n);
+
+/* Adds a newcomer that is forgotten to its prefix's: as evidence_fold() would, only faster. */
+void evidence_absorb(struct evidence *prefix, const struct newcomer *n);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sensor/finding.h"
 
+#include "core/approx.h"
 #include "core/clock.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +26,8 @@ struct findings {
 struct findings *findings_new(unsigned int capacity, uint64_t quiet_ns, uint64_t seed,
 			      finding_emit_fn *emit, void *arg)
 {
-	size_t bytes = sizeof(struct findings) +
-		       capacity * (sizeof(struct finding) + sizeof(struct addr));
+	size_t bytes =
+		sizeof(struct findings) + capacity * (sizeof(struct finding) + sizeof(struct addr));
 	struct findings *fs = malloc(bytes);
 
 	if (!fs)
@@ -96,6 +97,7 @@ static struct finding *free_slot(struct findings *fs)
 		    (f->alerted == longest->alerted && f->last_ns < longest->last_ns))
 			longest = f;
 	}
+	assert(longest); /* there is at least one slot */
 	fs->stats.evicted++;
 	close_one(fs, longest);
 	return longest;
@@ -117,34 +119,29 @@ static uint64_t finding_due(const struct findings *fs, const struct finding *f)
 	return f->last_ns + quiet_ns;
 }
 
-static uint32_t contact_bit(const struct probe *p)
+static uint32_t contact_hash(const struct probe *p)
 {
-	return addr_hash(p->self, (uint64_t)p->port << 8 | p->kind) % FINDING_CONTACT_BITS;
+	return addr_hash(p->self, (uint64_t)p->port << 8 | p->kind);
 }
 
 bool finding_knows(const struct finding *f, const struct probe *p)
 {
-	uint32_t bit = contact_bit(p);
-
-	return f->contacts[bit / 64] >> (bit % 64) & 1;
+	return sketch_has(&f->contacts, contact_hash(p));
 }
 
 static void count_host(struct finding *f, struct addr self)
 {
-	uint32_t bit = addr_hash(self, 0) % FINDING_HOST_BITS;
-
 	if (!(f->hosts_before & evidence_host_bit(self)))
-		f->hosts[bit / 64] |= 1ULL << (bit % 64);
+		sketch_add(&f->hosts, addr_hash(self, 0));
 }
 
 static void count_port(struct finding *f, uint16_t port)
 {
-	uint32_t bit = addr_hash(addr_from_v4(port), 0) % FINDING_PORT_BITS;
 	bool sampled = false;
 
 	if (port == 0) /* sweeps have none */
 		return;
-	f->ports[bit / 64] |= 1ULL << (bit % 64);
+	sketch_add(&f->ports, addr_hash(addr_from_v4(port), 0));
 	for (unsigned int i = 0; i < f->sampled; i++)
 		sampled |= f->sample[i] == port;
 	if (!sampled && f->sampled < FINDING_SAMPLE)
@@ -184,7 +181,8 @@ struct finding *findings_suspect(struct findings *fs, const struct probe *p, enu
 	struct finding *f = begin(fs, p, kind, now_ns);
 
 	f->spoofable = !(ev->flags & EVIDENCE_VALIDATED);
-	f->quiet_doublings = ev->alerts < FINDING_MAX_DOUBLINGS ? ev->alerts : FINDING_MAX_DOUBLINGS;
+	f->quiet_doublings = ev->alerts < FINDING_MAX_DOUBLINGS ? ev->alerts :
+								  FINDING_MAX_DOUBLINGS;
 	f->first_ns = ev->first_ns;
 	f->probes = ev->probes;
 	f->failed = (uint64_t)ev->plain + ev->ambient;
@@ -220,9 +218,11 @@ void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns)
 {
 	f->probes++;
 	f->failed++;
+	f->refused += p->outcome == PROBE_REFUSED;
+	f->unseen += p->answer_unseen;
 	f->last_ns = now_ns;
 	f->last = *p;
-	f->contacts[contact_bit(p) / 64] |= 1ULL << (contact_bit(p) % 64);
+	sketch_add(&f->contacts, contact_hash(p));
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
 		if (p->tools & (1 << i))
 			f->tool[i]++;
@@ -241,7 +241,9 @@ bool findings_tell(struct findings *fs, struct finding *f, float llr)
 		tell(fs, f, FINDING_START);
 		return true;
 	}
-	if (f->failed >= f->report_at) {
+	/* The estimate costs a hundred nanoseconds: not for every packet of a fast scan. */
+	if (f->failed >= f->report_at ||
+	    (f->probes % 64 == 0 && finding_failed(f) >= f->report_at)) {
 		f->report_at *= FINDING_GROWTH;
 		tell(fs, f, FINDING_UPDATE);
 	}
@@ -299,43 +301,38 @@ void findings_stats(const struct findings *fs, struct finding_stats *out)
 	*out = fs->stats;
 }
 
-/* Linear counting (Whang, Vander-Zanden, Taylor 1990). */
-static unsigned int sketch_count(const uint64_t *words, unsigned int bits)
-{
-	unsigned int zero = bits;
-
-	for (unsigned int i = 0; i < bits / 64; i++)
-		zero -= (unsigned int)__builtin_popcountll(words[i]);
-	return (unsigned int)lround(bits * log((double)bits / (zero ? zero : 0.5)));
-}
-
 uint64_t finding_failed(const struct finding *f)
 {
-	/* The first few were counted before the finding, and are not in its sketch. */
-	uint64_t estimate = sketch_count(f->contacts, FINDING_CONTACT_BITS);
+	/* The first few were counted before the finding, and are not in its sketch; later ones may
+	 * have been taken for repeats. */
+	uint64_t estimate = sketch_count(&f->contacts);
 
-	return estimate > f->failed ? estimate : f->failed;
+	if (estimate < f->failed)
+		estimate = f->failed;
+	return estimate < f->probes ? estimate : f->probes;
 }
 
 unsigned int finding_ports(const struct finding *f)
 {
+	unsigned int ports = sketch_count(&f->ports);
+
 	if (f->sampled < FINDING_SAMPLE)
 		return f->sampled;
-	return sketch_count(f->ports, FINDING_PORT_BITS);
+	return ports < UINT16_MAX ? ports : UINT16_MAX;
 }
 
 unsigned int finding_hosts(const struct finding *f)
 {
 	unsigned int unclear = (unsigned int)__builtin_popcountll(f->hosts_before);
-	unsigned int after = sketch_count(f->hosts, FINDING_HOST_BITS);
+	unsigned int after = sketch_count(&f->hosts);
 
 	/* Of later addresses, the share that looked like one of the first was left out. */
 	if (unclear == 64)
 		return unclear;
-	return sketch_count(&f->hosts_before, 64) + after * 64 / (64 - unclear);
+	return sketch_linear(&f->hosts_before, 1) + after * 64 / (64 - unclear);
 }
 
 double finding_confidence(const struct finding *f)
 {
-	return 1 / (1 + exp2(PRIOR_BITS - (double)f->llr));
+	return 1 / (1 + approx_exp2(PRIOR_BITS - (double)f->llr));
 }

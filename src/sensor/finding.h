@@ -10,15 +10,13 @@
 #ifndef MIMAMORI_SENSOR_FINDING_H
 #define MIMAMORI_SENSOR_FINDING_H
 
+#include "core/sketch.h"
 #include "sensor/evidence.h"
 #include "sensor/probe.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FINDING_CONTACT_BITS 4096 /* of the sketch that knows the contacts */
-#define FINDING_PORT_BITS 4096
-#define FINDING_HOST_BITS 2048
 #define FINDING_SAMPLE 16
 #define FINDING_GROWTH 10 /* a re-alert when the contacts in vain have grown by this factor */
 #define FINDING_SUSPECT_QUIET_NS 10000000000ULL
@@ -42,14 +40,14 @@ struct finding {
 	uint64_t probes; /* packets */
 	uint64_t failed; /* contacts in vain, those that fell together in the sketch left out */
 	uint64_t refused, open; /* contacts by answer */
+	uint64_t unseen; /* closed ports whose answers were not looked at */
 	uint32_t tool[FINGERPRINT_COUNT]; /* contacts by mark */
 	uint64_t hosts_before; /* sketch (evidence_host_bit) of the addresses tried before the finding */
 	float llr; /* log2 likelihood ratio, the highest so far */
 	uint8_t sampled;
 	uint16_t sample[FINDING_SAMPLE]; /* the first distinct ports */
 	/* Sketches: the contacts (address, port, kind), the ports, the addresses not in hosts_before. */
-	uint64_t contacts[FINDING_CONTACT_BITS / 64];
-	uint64_t ports[FINDING_PORT_BITS / 64], hosts[FINDING_HOST_BITS / 64];
+	struct sketch contacts, ports, hosts;
 };
 
 struct findings;
@@ -104,7 +102,7 @@ void findings_close_all(struct findings *fs);
 unsigned int findings_open(const struct findings *fs);
 void findings_stats(const struct findings *fs, struct finding_stats *out);
 
-/* Estimates from the sketches: exact while few, within a few percent up to some 20,000. */
+/* From the sketches: see sketch.h for how exact they are. */
 uint64_t finding_failed(const struct finding *f);
 unsigned int finding_ports(const struct finding *f);
 unsigned int finding_hosts(const struct finding *f);

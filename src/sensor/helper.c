@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/event.h"
+#include "core/footprint.h"
 #include "core/isolate.h"
 #include "core/log.h"
 #include "sensor/config.h"
@@ -337,8 +338,10 @@ int helper_run(struct helper *h)
 			kill_engine(h, "the helper cannot wait for anything");
 			break;
 		}
-		if (p[1].revents)
+		if (p[1].revents) {
 			serve_message(h);
+			footprint_drop_code(); /* the next request may be a day away */
+		}
 		if (p[0].revents)
 			take_signal(h);
 		end_what_is_due(h);

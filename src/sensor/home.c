@@ -37,6 +37,11 @@ enum home_side home_side(const struct home *h, struct addr initiator, struct add
 {
 	bool own;
 
+	/* The common case first: no address of one's own is multicast. */
+	if (h->mode == HOME_HOST && host_owns(h->host, target))
+		return host_owns(h->host, initiator) || addr_is_unspecified(initiator) ?
+			       HOME_ELSEWHERE :
+			       HOME_INBOUND;
 	if (addr_is_multicast(target) || addr_is_unspecified(target) ||
 	    addr_is_unspecified(initiator) || addr_eq(initiator, target))
 		return HOME_ELSEWHERE;
@@ -45,7 +50,7 @@ enum home_side home_side(const struct home *h, struct addr initiator, struct add
 		return addr_is_private(initiator) && !addr_is_private(target) ? HOME_OUTBOUND :
 										HOME_INBOUND;
 	own = is_home(h, initiator);
-	if (is_home(h, target) && !(own && h->mode == HOME_HOST))
+	if (h->mode != HOME_HOST && is_home(h, target))
 		return HOME_INBOUND;
 	return own ? HOME_OUTBOUND : HOME_ELSEWHERE;
 }
@@ -62,5 +67,6 @@ bool home_on_link(const struct home *h, struct addr peer, struct addr self)
 	if (addr_is_link_local(peer))
 		return true;
 	return addr_is_private(peer) &&
-	       addr_common_len(peer, self) >= (addr_is_v4(peer) ? ON_LINK_V4_BITS : ON_LINK_V6_BITS);
+	       addr_common_len(peer, self) >=
+		       (addr_is_v4(peer) ? ON_LINK_V4_BITS : ON_LINK_V6_BITS);
 }

@@ -39,6 +39,7 @@ struct probe {
 	uint8_t kind; /* enum probe_kind */
 	uint8_t outcome; /* enum probe_outcome */
 	uint8_t tools; /* FINGERPRINT_* bits of the packet */
+	uint8_t answer_unseen; /* refusals are not looked at just now: no silence can be told from one */
 };
 
 #endif

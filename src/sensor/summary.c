@@ -14,10 +14,9 @@ static void line_if(FILE *to, uint64_t n, const char *what)
 void summary_print(FILE *to, const struct source_stats *source, const struct engine_stats *engine,
 		   const struct sink *sink, uint64_t watched_ns)
 {
-	uint64_t written = 0, lost = sink->overflowed, over_budget = 0;
+	uint64_t lost = sink->overflowed, over_budget = 0;
 
 	for (unsigned int i = 0; i < sink->n_outputs; i++) {
-		written += sink->output[i].stats.written;
 		lost += sink->output[i].stats.lost;
 		over_budget += sink->output[i].stats.over_budget;
 	}
@@ -29,10 +28,12 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	fprintf(to, "  %12" PRIu64 " scans found, %" PRIu64 " notices\n", engine->findings.opened,
 		engine->findings.notices);
 	fprintf(to, "  %12" PRIu64 " packets lost for want of room\n", source->lost);
+	line_if(to, source->shed, "times refusals were left out to shed load");
 	line_if(to, source->truncated, "packets cut short");
 	line_if(to, source->malformed, "malformed packets");
 	line_if(to, engine->overturned, "ports served without a listener of their own");
-	line_if(to, engine->trie.folds, "peers folded into their prefix for want of room");
+	line_if(to, engine->forgotten + engine->trie.folds,
+		"peers folded into their prefix for want of room");
 	line_if(to, engine->hurried, "contacts settled early for want of room");
 	line_if(to, engine->findings.evicted, "findings closed early for want of room");
 	line_if(to, lost, "events lost");

@@ -50,7 +50,7 @@ static bool ambient_from(struct probe p, bool on_link)
 {
 	if (on_link)
 		p.peer = addr_from_v4(0xc0a8014d);
-	return scan_ambient(&policy, &p, home_on_link(&home, p.peer, p.self));
+	return scan_ambient(&policy, &p, &home);
 }
 
 static enum scan_verdict one(uint16_t port, uint8_t kind, uint8_t outcome, bool on_link)

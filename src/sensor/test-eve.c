@@ -236,9 +236,9 @@ static void test_extremes(void **state)
 		f.sample[i] = (uint16_t)(65535 - i);
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
 		f.tool[i] = UINT32_MAX;
-	memset(f.ports, 0xff, sizeof(f.ports));
-	memset(f.hosts, 0xff, sizeof(f.hosts));
-	memset(f.contacts, 0xff, sizeof(f.contacts));
+	memset(&f.ports, 0xff, sizeof(f.ports));
+	memset(&f.hosts, 0xff, sizeof(f.hosts));
+	memset(&f.contacts, 0xff, sizeof(f.contacts));
 	f.hosts_before = UINT64_MAX;
 	write_line(FINDING_START);
 	f.failed = f.refused = f.probes = f.open = 0;

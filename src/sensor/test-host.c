@@ -61,6 +61,18 @@ static void test_loopback(void **state)
 	assert_false(host_update(&host));
 }
 
+/* The kernel tells of an IPv6 address only when a work queue has found it to be no duplicate. */
+static bool owns_soon(const char *address)
+{
+	for (int tries = 0; tries < 200; tries++) {
+		if (host_owns(&host, a(address)))
+			return true;
+		usleep(10000);
+		host_update(&host);
+	}
+	return false;
+}
+
 static void test_addresses_come_and_go(void **state)
 {
 	(void)state;
@@ -78,7 +90,7 @@ static void test_addresses_come_and_go(void **state)
 	assert_true(host_link_named(&host, "va")->up);
 
 	assert_true(host_owns(&host, a("192.0.2.1")));
-	assert_true(host_owns(&host, a("2001:db8:1::1")));
+	assert_true(owns_soon("2001:db8:1::1"));
 	assert_true(host_owns(&host, a("10.9.0.1")));
 	assert_false(host_owns(&host, a("10.9.0.2")));
 	assert_false(host_owns(&host, a("192.0.2.2")));

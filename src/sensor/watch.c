@@ -2,6 +2,7 @@
 #include "sensor/watch.h"
 
 #include "core/clock.h"
+#include "core/footprint.h"
 #include "core/log.h"
 #include "core/loop.h"
 #include "sensor/config.h"
@@ -60,10 +61,12 @@ static void show_status(struct watch *w, bool force)
 			     status_line(text, &source, &engine, engine_open_findings(w->engine)));
 }
 
-/* The timer follows what the engine waits for. */
+/* The timer follows what the engine waits for, and gives waiting packets the time to arrive. */
 static void tick(struct watch *w)
 {
-	loop_arm(&w->loop, engine_tick(w->engine));
+	uint64_t due_ns = engine_tick(w->engine);
+
+	loop_arm(&w->loop, due_ns ? due_ns + w->source.lag_ns : 0);
 }
 
 static void on_timer(uint32_t events, void *arg)
@@ -71,7 +74,10 @@ static void on_timer(uint32_t events, void *arg)
 	struct watch *w = arg;
 
 	(void)events;
-	clock_catch_up(&w->clock);
+	/* Packets that wait in the source are older than the present: the clock must not pass them. */
+	clock_sync_live(&w->clock);
+	if (w->clock.read_ns > w->clock.now_ns + w->source.lag_ns)
+		clock_advance(&w->clock, w->clock.read_ns - w->source.lag_ns);
 	tick(w);
 	show_status(w, true);
 }
@@ -240,7 +246,8 @@ static int start_engine(struct watch *w)
 		.config = w->config,
 		.clock = &w->clock,
 		.listeners = &w->listeners,
-		.home = { .mode = w->config->scope == CONFIG_SCOPE_GATEWAY ? HOME_GATEWAY : HOME_HOST,
+		.home = { .mode = w->config->scope == CONFIG_SCOPE_GATEWAY ? HOME_GATEWAY :
+									     HOME_HOST,
 			  .host = &w->host,
 			  .prefixes = w->config->home },
 		.emit = sink_emit,
@@ -334,8 +341,7 @@ static void finish(struct watch *w)
 	w->source.ops->stats(&w->source, &source);
 	engine_stats(w->engine, &engine);
 	if (w->foreground)
-		summary_print(stderr, &source, &engine, &w->sink,
-			      w->clock.now_ns - w->started_ns);
+		summary_print(stderr, &source, &engine, &w->sink, w->clock.now_ns - w->started_ns);
 	sink_close(&w->sink);
 	w->source.ops->stop(&w->source);
 }
@@ -351,6 +357,7 @@ int watch_main(const struct sensor_config *config, bool foreground, int helper_f
 	if (start(w) < 0)
 		return EXIT_FAILURE;
 	show_status(w, true);
+	footprint_drop_code();
 	status = loop_run(&w->loop);
 	if (status < 0) {
 		log_error("the event loop failed: %s", strerror(-status));

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Judging: what a contact in vain, a refusal, an answer or a proof does to the evidence.
+ */
+#include "sensor/engine-internal.h"
+
+#include "core/clock.h"
+#include "sensor/listeners.h"
+
+static struct evidence *evidence_of(struct trie_node *n)
+{
+	return (struct evidence *)n->payload;
+}
+
+/* The leaf that a contact was judged at, if it is still the peer's. */
+static struct evidence *contact_evidence(struct engine *e, const struct contact *c)
+{
+	struct trie_node *n = trie_node_at(e->trie, c->node);
+
+	if (!n || n->len != ADDR_BITS || !addr_eq(n->addr, c->probe.peer))
+		return NULL;
+	return evidence_of(n);
+}
+
+/* The peer's finding of the contact's kind, or NULL. */
+static struct finding *finding_of(struct engine *e, const struct evidence *ev,
+				  const struct probe *p)
+{
+	if (!ev || !(ev->flags & EVIDENCE_FINDING))
+		return NULL;
+	return findings_of(e->findings, p->peer, p->kind);
+}
+
+void engine_repeated(struct engine *e, struct contact *c)
+{
+	struct evidence *ev = contact_evidence(e, c);
+	struct finding *f = finding_of(e, ev, &c->probe);
+
+	if (f)
+		finding_repeat(f, &c->probe, e->clock->now_ns);
+	else if (ev && ev->probes < UINT32_MAX)
+		ev->probes++;
+}
+
+/* The finding that a contact belongs to, begun where the verdict asks for one; or NULL. */
+static struct finding *finding_for(struct engine *e, struct evidence *ev, const struct probe *p,
+				   enum scan_verdict verdict)
+{
+	struct finding *f = finding_of(e, ev, p);
+	enum probe_kind kind;
+
+	if (f) {
+		finding_contact(f, p, e->clock->now_ns);
+		return f;
+	}
+	if (verdict == SCAN_NO)
+		return NULL;
+	if (findings_any(e->findings, p->peer, true))
+		return findings_suspect_too(e->findings, p, e->clock->now_ns);
+	/* The first is of the kind that most contacts are of, whatever this one is. */
+	kind = evidence_kind(ev);
+	f = findings_of(e->findings, p->peer, kind);
+	if (f)
+		finding_contact(f, p, e->clock->now_ns);
+	else
+		f = findings_suspect(e->findings, p, kind, ev, e->clock->now_ns);
+	ev->flags |= EVIDENCE_FINDING;
+	return f;
+}
+
+static void conclude(struct engine *e, struct evidence *ev, const struct probe *p)
+{
+	float llr;
+	enum scan_verdict verdict = scan_judge(&e->policy, ev, &llr);
+	struct finding *f = finding_for(e, ev, p, verdict);
+
+	if (!f)
+		return;
+	/* A second kind needs as many contacts of its own as the first did. */
+	if (f->secondary ? f->failed < e->policy.failures : verdict != SCAN_YES && !f->alerted)
+		return;
+	if (findings_tell(e->findings, f, llr) && ev->alerts < UINT8_MAX)
+		ev->alerts++;
+}
+
+/* The peer's leaf, with all that is known of it already. */
+static struct trie_node *leaf_of(struct engine *e, struct addr peer, enum engine_class class)
+{
+	bool created;
+	struct trie_node *n = trie_insert(e->trie, peer, class, &created);
+	struct newcomer *newcomer;
+
+	if (!created)
+		return n;
+	newcomer = newcomers_find(e->newcomers, peer);
+	if (newcomer) {
+		evidence_begin(evidence_of(n), newcomer);
+		newcomer_clear(newcomer);
+	}
+	if (findings_any(e->findings, peer, false))
+		evidence_of(n)->flags |= EVIDENCE_FINDING;
+	return n;
+}
+
+static void admit(struct engine *e, struct newcomer *place, const struct contact *c, bool ambient)
+{
+	const struct probe *p = &c->probe;
+
+	if (newcomer_used(place)) {
+		evidence_absorb(evidence_of(trie_feed(e->trie, place->peer)), place);
+		e->stats.forgotten++;
+	}
+	*place = (struct newcomer){
+		.peer = p->peer,
+		.t_ns = e->clock->now_ns,
+		.port = p->port,
+		.where = evidence_where(p),
+		.host = (uint8_t)__builtin_ctzll(evidence_host_bit(p->self)),
+		.kind = p->kind,
+		.tools = p->tools,
+		.weight = c->weight,
+		.ambient = ambient,
+		.refused = p->outcome == PROBE_REFUSED,
+	};
+}
+
+/*
+ * The first contact in vain of a peer that the trie does not know. True when the doorkeeper keeps it;
+ * false when it belongs into the trie: the peer came a second time, or a neighbour is here.
+ */
+static bool kept_at_door(struct engine *e, struct contact *c)
+{
+	const struct probe *p = &c->probe;
+	struct newcomers_view view = newcomers_look(e->newcomers, p->peer);
+	bool ambient;
+
+	if (view.self)
+		return view.self->port == p->port && view.self->where == evidence_where(p);
+	if (findings_any(e->findings, p->peer, false))
+		return false;
+	if (view.neighbour) {
+		leaf_of(e, view.neighbour->peer, ENGINE_NEW);
+		return false;
+	}
+	ambient = scan_ambient(&e->policy, p, &e->home);
+	c->weight = scan_weight(&e->policy, p, ambient);
+	e->stats.failed++;
+	admit(e, view.place, c, ambient);
+	return true;
+}
+
+void engine_in_vain(struct engine *e, struct contact *c)
+{
+	const struct probe *p = &c->probe;
+	struct trie_node *n = trie_find(e->trie, p->peer);
+	struct evidence *ev;
+	struct finding *f;
+	bool ambient;
+
+	if (!n && kept_at_door(e, c))
+		return;
+	n = leaf_of(e, p->peer, ENGINE_NEW);
+	ev = evidence_of(n);
+	evidence_fade(ev, e->clock->now_ns);
+	if (ev->probes < UINT32_MAX)
+		ev->probes++;
+	c->node = n->index;
+	/* Of much UDP nobody awaits an answer: its silence tells only of one host asked on many ports. */
+	if (p->kind == PROBE_UDP && p->outcome == PROBE_UNANSWERED && evidence_hosts(ev) > 2)
+		return;
+	/* A finding remembers far more contacts than the peer's node does. */
+	f = finding_of(e, ev, p);
+	if (f ? finding_knows(f, p) || evidence_knows_exactly(ev, p) : evidence_knows(ev, p)) {
+		if (f) {
+			finding_repeat(f, p, e->clock->now_ns);
+			f->refused += p->outcome == PROBE_REFUSED;
+		}
+		return;
+	}
+	ambient = scan_ambient(&e->policy, p, &e->home);
+	c->weight = scan_weight(&e->policy, p, ambient);
+	evidence_add(ev, p, c->weight, ambient);
+	if (p->outcome == PROBE_REFUSED && ev->refused < UINT8_MAX)
+		ev->refused++;
+	e->stats.failed++;
+	if (n->class == ENGINE_NEW && ev->plain + ev->ambient > 1)
+		trie_reclass(e->trie, n, ENGINE_SUSPECT);
+	conclude(e, ev, p);
+}
+
+void engine_confirm_refused(struct engine *e, struct contact *c)
+{
+	struct evidence *ev = contact_evidence(e, c);
+	struct finding *f = finding_of(e, ev, &c->probe);
+
+	c->probe.outcome = PROBE_REFUSED;
+	if (!ev) {
+		struct newcomer *newcomer = newcomers_find(e->newcomers, c->probe.peer);
+
+		if (newcomer)
+			newcomer->refused = 1;
+		return;
+	}
+	if (ev->refused < UINT8_MAX)
+		ev->refused++;
+	if (f)
+		f->refused++;
+}
+
+static void forget_newcomer(struct engine *e, struct addr peer, uint16_t port)
+{
+	struct newcomer *newcomer = newcomers_find(e->newcomers, peer);
+
+	if (newcomer && newcomer->port == port)
+		newcomer_clear(newcomer);
+}
+
+/* What was counted against the peer for a contact that is now answered is taken back. */
+static void take_back(struct engine *e, struct contact *c, struct evidence *ev)
+{
+	if (e->listeners)
+		listeners_publish(e->listeners, c->probe.self, c->probe.port);
+	e->stats.overturned++;
+	if (ev) {
+		evidence_undo(ev, &c->probe, c->weight,
+			      scan_ambient(&e->policy, &c->probe, &e->home));
+		return;
+	}
+	forget_newcomer(e, c->probe.peer, c->probe.port);
+}
+
+void engine_answered_unremembered(struct engine *e, struct addr self, uint16_t port,
+				  struct addr peer)
+{
+	if (!e->listeners || !home_is_self(&e->home, self) ||
+	    listeners_lookup(e->listeners, false, self, port, e->clock->now_ns) == LISTENERS_OPEN)
+		return;
+	listeners_publish(e->listeners, self, port);
+	e->stats.overturned++;
+	forget_newcomer(e, peer, port);
+}
+
+void engine_answered(struct engine *e, struct contact *c)
+{
+	struct evidence *ev = contact_evidence(e, c);
+	struct trie_node *n;
+	struct finding *f;
+
+	if (c->probe.outcome == PROBE_CLOSED && c->weight)
+		take_back(e, c, ev);
+	c->probe.outcome = PROBE_OPEN;
+	c->weight = 0;
+	n = trie_find(e->trie, c->probe.peer);
+	if (!n)
+		return;
+	c->node = n->index;
+	ev = evidence_of(n);
+	evidence_credit(ev);
+	f = finding_of(e, ev, &c->probe);
+	if (f)
+		f->open++;
+}
+
+void engine_proven(struct engine *e, struct addr peer)
+{
+	struct trie_node *n = leaf_of(e, peer, ENGINE_KNOWN);
+	struct evidence *ev = evidence_of(n);
+
+	if (n->class != ENGINE_KNOWN) {
+		trie_reclass(e->trie, n, ENGINE_KNOWN);
+		evidence_credit(ev);
+	}
+	evidence_fade(ev, e->clock->now_ns);
+	ev->flags |= EVIDENCE_VALIDATED;
+	if (ev->flags & EVIDENCE_FINDING)
+		findings_proven(e->findings, peer);
+}
