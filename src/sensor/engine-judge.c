@@ -31,6 +31,12 @@ static struct finding *finding_of(struct engine *e, const struct evidence *ev,
 	return findings_of(e->findings, p->peer, p->kind);
 }
 
+static void repeated_at_door(struct newcomer *n)
+{
+	if (n && n->repeats < NEWCOMER_MAX_REPEATS)
+		n->repeats++;
+}
+
 void engine_repeated(struct engine *e, struct contact *c)
 {
 	struct evidence *ev = contact_evidence(e, c);
@@ -40,6 +46,8 @@ void engine_repeated(struct engine *e, struct contact *c)
 		finding_repeat(f, &c->probe, e->clock->now_ns);
 	else if (ev && ev->probes < UINT32_MAX)
 		ev->probes++;
+	else if (!ev)
+		repeated_at_door(newcomers_find(e->newcomers, c->probe.peer));
 }
 
 /* The finding that a contact belongs to, begun where the verdict asks for one; or NULL. */
@@ -134,8 +142,12 @@ static bool kept_at_door(struct engine *e, struct contact *c)
 	struct newcomers_view view = newcomers_look(e->newcomers, p->peer);
 	bool ambient;
 
-	if (view.self)
-		return view.self->port == p->port && view.self->where == evidence_where(p);
+	if (view.self) {
+		if (view.self->port != p->port || view.self->where != evidence_where(p))
+			return false;
+		repeated_at_door(view.self);
+		return true;
+	}
 	if (findings_any(e->findings, p->peer, false))
 		return false;
 	if (view.neighbour) {

@@ -127,7 +127,7 @@ void evidence_begin(struct evidence *ev, const struct newcomer *n)
 {
 	memset(ev, 0, sizeof(*ev));
 	ev->first_ns = ev->last_ns = n->t_ns;
-	ev->probes = 1;
+	ev->probes = 1 + n->repeats;
 	ev->exact = 1;
 	ev->port[0] = n->port;
 	ev->where[0] = n->where;
@@ -158,8 +158,8 @@ void evidence_absorb(struct evidence *prefix, const struct newcomer *n)
 
 		prefix->sum[i] = sum < UINT16_MAX ? sum : UINT16_MAX;
 	}
-	if (prefix->probes < UINT32_MAX)
-		prefix->probes++;
+	if (prefix->probes < UINT32_MAX - 64)
+		prefix->probes += 1 + n->repeats;
 	prefix->hosts |= 1ULL << n->host;
 	bump(&prefix->kind[n->kind]);
 	for (unsigned int i = 0; n->tools >> i; i++)

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #define NEWCOMERS_WAYS 4
+#define NEWCOMER_MAX_REPEATS 63
 
 struct newcomer {
 	struct addr peer; /* ::, which no peer has: free */
@@ -33,6 +34,7 @@ struct newcomer {
 	uint8_t kind, tools; /* as in struct probe */
 	uint8_t weight;
 	uint8_t ambient : 1, refused : 1;
+	uint8_t repeats : 6; /* of the contact, saturating */
 };
 
 struct newcomers;
