@@ -162,7 +162,7 @@ void evidence_absorb(struct evidence *prefix, const struct newcomer *n)
 		prefix->probes += 1 + n->repeats;
 	prefix->hosts |= 1ULL << n->host;
 	bump(&prefix->kind[n->kind]);
-	for (unsigned int i = 0; n->tools >> i; i++)
+	for (unsigned int i = 0; n->tools && i < FINGERPRINT_COUNT; i++)
 		if (n->tools & (1 << i))
 			bump(&prefix->tool[i]);
 }

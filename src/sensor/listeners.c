@@ -28,6 +28,8 @@ struct listing {
 	struct listener entry[LISTENERS_MAX];
 };
 
+#define CLIENT_PORTS 32768 /* from here up Linux takes the ports of clients, unless told otherwise */
+
 /* Where the entry of a socket came from: SO_REUSEPORT makes many equal ones. */
 static bool same(const struct listener *a, const struct listener *b)
 {
@@ -76,9 +78,10 @@ static void take_socket(const struct nlmsghdr *header, struct cursor payload, vo
 	if (!p)
 		return;
 	memcpy(&msg, p, sizeof(msg));
-	if (msg.id.idiag_sport == 0 || msg.id.idiag_dport != 0)
-		return;
 	e.port = ntohs(msg.id.idiag_sport);
+	/* A UDP client that keeps to a port of its own (NTP's 123, say) is at home there as well. */
+	if (e.port == 0 || (msg.id.idiag_dport != 0 && e.port >= CLIENT_PORTS))
+		return;
 	e.udp = to->request->diag.sdiag_protocol == IPPROTO_UDP;
 	if (msg.idiag_family == AF_INET)
 		e.addr = addr_from_bytes4((const uint8_t *)msg.id.idiag_src);
@@ -103,12 +106,14 @@ static void take_socket(const struct nlmsghdr *header, struct cursor payload, vo
 static int list(struct listeners *l, struct listing *to, uint8_t family, uint8_t protocol)
 {
 	/* An unconnected UDP socket is in TCP_CLOSE; one with a peer in TCP_ESTABLISHED. */
+	uint32_t states = protocol == IPPROTO_TCP ? 1U << TCP_LISTEN :
+						    1U << TCP_CLOSE | 1U << TCP_ESTABLISHED;
 	struct dump_request request = {
 		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = SOCK_DIAG_BY_FAMILY },
 		.diag = {
 			.sdiag_family = family,
 			.sdiag_protocol = protocol,
-			.idiag_states = 1U << (protocol == IPPROTO_TCP ? TCP_LISTEN : TCP_CLOSE),
+			.idiag_states = states,
 		},
 	};
 	unsigned int tries = DUMP_TRIES;
