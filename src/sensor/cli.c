@@ -143,7 +143,8 @@ static int parse_options(struct cli *cli, struct flags *flags, const struct opti
 			return complain("%s: a value is missing", argv[optind - 1]);
 		default:
 			if (optopt > 0 && optopt < OPT_CONFIG)
-				return complain("-%c: no such option; options have two dashes", optopt);
+				return complain("-%c: no such option; options have two dashes",
+						optopt);
 			return complain("%s: no such option here", argv[optind - 1]);
 		}
 	}

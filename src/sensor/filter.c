@@ -171,7 +171,7 @@ static void add_ipv6(struct assembly *a)
 	go(a, UDP_PORT);
 
 	place(a, IPV6_TCP);
-	add(a, BPF_LDX | BPF_W | BPF_IMM, 40, NEXT, NEXT);
+	add(a, BPF_LDX | BPF_IMM, 40, NEXT, NEXT);
 	load(a, BPF_B | BPF_IND, 13);
 }
 

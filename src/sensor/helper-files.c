@@ -102,8 +102,8 @@ static int open_file(int dir, const char *base, int flags, struct stat *st, char
 
 int helper_open_events(const struct sensor_config *config, char error[HELPER_ERROR_LEN])
 {
-	const char *base;
-	struct stat st;
+	const char *base = "";
+	struct stat st = { 0 };
 	int dir, fd;
 
 	dir = open_directory(config, &base, error);
@@ -181,8 +181,8 @@ static int rotate(int dir, const char *base, uint32_t keep, char *error)
 int helper_rotate_events(const struct sensor_config *config, char error[HELPER_ERROR_LEN])
 {
 	uint64_t limit = config->file_max_bytes;
-	const char *base;
-	struct stat st;
+	const char *base = "";
+	struct stat st = { 0 };
 	int dir, fd, fresh;
 
 	dir = open_directory(config, &base, error);

@@ -28,7 +28,8 @@ struct listing {
 	struct listener entry[LISTENERS_MAX];
 };
 
-#define CLIENT_PORTS 32768 /* from here up Linux takes the ports of clients, unless told otherwise */
+#define CLIENT_PORTS \
+	32768 /* from here up Linux takes the ports of clients, unless told otherwise */
 
 /* Where the entry of a socket came from: SO_REUSEPORT makes many equal ones. */
 static bool same(const struct listener *a, const struct listener *b)
