@@ -48,6 +48,16 @@ static enum probe_outcome listed_outcome(struct engine *e, bool udp, const struc
 		       PROBE_CLOSED;
 }
 
+/* Judged at once and not remembered. */
+static void passing(struct engine *e, const struct probe *p, enum contact_proto proto)
+{
+	struct contact c = { .probe = *p, .proto = proto };
+
+	e->stats.contacts++;
+	if (p->outcome == PROBE_CLOSED)
+		engine_in_vain(e, &c);
+}
+
 /* A packet that opens something: the first contact, or a repeat of it. */
 static void opening(struct engine *e, const struct packet *p, enum contact_proto proto,
 		    uint8_t kind, bool stealth)
@@ -59,7 +69,7 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		.port = p->dport,
 		.kind = kind,
 		.tools = proto == CONTACT_TCP ? fingerprint_tcp(p) : 0,
-		.answer_unseen = proto == CONTACT_TCP && p->refusals_shed,
+		.answer_unseen = proto == CONTACT_TCP && p->answers_shed,
 	};
 	struct contact *c;
 
@@ -78,13 +88,10 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		/* No TCP ever opens with such flags, whether anything listens or not. */
 		probe.outcome = stealth ? PROBE_CLOSED :
 					  listed_outcome(e, proto == CONTACT_UDP, &probe);
-		/* Under a flood no refusal will come by to be matched: the table is left to what
-		 * may, and what is a repeat shows in the evidence. */
-		if (probe.outcome == PROBE_CLOSED && probe.answer_unseen) {
-			struct contact passing = { .probe = probe, .proto = proto };
-
-			e->stats.contacts++;
-			engine_in_vain(e, &passing);
+		/* Under a flood the table would forget a contact before its answer came. What is a
+		 * repeat shows in the evidence. */
+		if (probe.outcome != PROBE_UNKNOWN && probe.answer_unseen) {
+			passing(e, &probe, proto);
 			return;
 		}
 	}

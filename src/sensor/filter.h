@@ -21,6 +21,7 @@
 
 #define FILTER_MAX_INSNS 256 /* so every jump fits eight bits; all lists full, 192 are used */
 #define FILTER_MAX_UDP_PORTS 64 /* more listeners: the highest are left to user space to ignore */
+#define FILTER_MAX_TCP_PORTS 24 /* more listeners: the answers of the highest are not shed */
 #define FILTER_MAX_INTERFACES 32
 
 struct filter_params {
@@ -36,9 +37,11 @@ struct filter_params {
 	uint16_t udp_open[FILTER_MAX_UDP_PORTS]; /* ports where this host serves UDP */
 	unsigned int n_udp_open;
 	uint16_t ephemeral_first; /* of net.ipv4.ip_local_port_range: from here up UDP is not passed */
-	/* Leave out this host's refusals of SYNs (RST, ACK, sequence number 0: RFC 9293 §3.10.7.1): half
-	 * of the packets of a flood at closed ports. */
-	bool shed_refusals;
+	/* Leave out this host's answers to SYNs that tell nothing new, half of the packets of a flood:
+	 * refusals (RST, ACK, sequence number 0: RFC 9293 §3.10.7.1), and SYN/ACKs from these ports. */
+	bool shed_answers;
+	uint16_t tcp_open[FILTER_MAX_TCP_PORTS];
+	unsigned int n_tcp_open;
 	uint32_t snaplen; /* bytes kept of what passes */
 };
 

@@ -247,14 +247,14 @@ void listeners_publish(struct listeners *l, struct addr self, uint16_t port)
 		l->n_published++;
 }
 
-unsigned int listeners_udp_ports(const struct listeners *l, uint16_t *ports, unsigned int max)
+static unsigned int ports_of(const struct listeners *l, bool udp, uint16_t *ports, unsigned int max)
 {
 	unsigned int count = 0, i, at;
 
 	for (i = 0; i < l->count; i++) {
 		uint16_t port = l->entry[i].port;
 
-		if (!l->entry[i].udp)
+		if (l->entry[i].udp != udp)
 			continue;
 		for (at = 0; at < count && ports[at] < port; at++)
 			;
@@ -267,4 +267,14 @@ unsigned int listeners_udp_ports(const struct listeners *l, uint16_t *ports, uns
 		ports[at] = port;
 	}
 	return count;
+}
+
+unsigned int listeners_udp_ports(const struct listeners *l, uint16_t *ports, unsigned int max)
+{
+	return ports_of(l, true, ports, max);
+}
+
+unsigned int listeners_tcp_ports(const struct listeners *l, uint16_t *ports, unsigned int max)
+{
+	return ports_of(l, false, ports, max);
 }

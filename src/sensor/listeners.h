@@ -64,5 +64,7 @@ void listeners_publish(struct listeners *l, struct addr self, uint16_t port);
 
 /* The distinct UDP ports served, ascending, for the filter. Returns how many were written. */
 unsigned int listeners_udp_ports(const struct listeners *l, uint16_t *ports, unsigned int max);
+/* Likewise the TCP ports. */
+unsigned int listeners_tcp_ports(const struct listeners *l, uint16_t *ports, unsigned int max);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * When to shed load: under a flood the host's own refusals are half of all packets, and tell nothing
+ * When to shed load: under a flood the host's own answers are half of all packets, and tell nothing
  * that its listing of listeners does not tell. They are left out above a rate, and seen again
  * once it has fallen to a quarter. Rates are taken on packets, not by a timer.
  */

@@ -71,7 +71,7 @@ struct packet {
 	uint8_t fragmented; /* its TCP header came in pieces */
 	uint8_t tcp_options; /* PACKET_OPT_* bits */
 	uint8_t unreachable_port; /* PACKET_UNREACHABLE: it is the port that is closed */
-	uint8_t refusals_shed; /* set by the source: the host's refusals are not delivered just now */
+	uint8_t answers_shed; /* set by the source: not all answers of the host are delivered just now */
 	uint16_t tcp_window;
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
 	uint32_t tcp_seq, tcp_ack;

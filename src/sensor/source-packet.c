@@ -169,7 +169,10 @@ static void build_filter(struct packet_source *ps, struct filter_params *f)
 	while (f->n_udp_open && f->udp_open[f->n_udp_open - 1] >= h->ephemeral_first)
 		f->udp_open[--f->n_udp_open] = 0;
 	f->ephemeral_first = h->ephemeral_first;
-	f->shed_refusals = ps->shed.on;
+	f->shed_answers = ps->shed.on;
+	if (f->shed_answers)
+		f->n_tcp_open =
+			listeners_tcp_ports(ps->env.listeners, f->tcp_open, FILTER_MAX_TCP_PORTS);
 	f->snaplen = PACKET_SNAPLEN;
 }
 
@@ -314,7 +317,7 @@ static void take_frame(const struct tpacket3_hdr *h, const struct sockaddr_ll *f
 	if (packet_parse(&ps->parser, ntohs(from->sll_protocol), net, h->tp_snaplen, h->tp_len,
 			 &p) != PACKET_OK)
 		return;
-	p.refusals_shed = ps->shed.on;
+	p.answers_shed = ps->shed.on;
 	if (p.dir == PACKET_DIR_OUT && contains(ps->lower, ps->n_lowers, p.ifindex) &&
 	    seen_above(ps, &p)) {
 		ps->seen_above++;

@@ -28,7 +28,7 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	fprintf(to, "  %12" PRIu64 " scans found, %" PRIu64 " notices\n", engine->findings.opened,
 		engine->findings.notices);
 	fprintf(to, "  %12" PRIu64 " packets lost for want of room\n", source->lost);
-	line_if(to, source->shed, "times refusals were left out to shed load");
+	line_if(to, source->shed, "times the host's answers were left out to shed load");
 	line_if(to, source->truncated, "packets cut short");
 	line_if(to, source->malformed, "malformed packets");
 	line_if(to, engine->overturned, "ports served without a listener of their own");

@@ -403,6 +403,8 @@ static struct filter_params fullest(void)
 	params.n_only = FILTER_MAX_INTERFACES;
 	params.n_skip = FILTER_MAX_INTERFACES;
 	params.n_udp_open = FILTER_MAX_UDP_PORTS;
+	params.n_tcp_open = FILTER_MAX_TCP_PORTS;
+	params.shed_answers = true;
 	for (int i = 0; i < FILTER_MAX_INTERFACES; i++) {
 		params.skip[i] = 1000 + i;
 		params.only[i] = 2000 + i;
@@ -459,19 +461,28 @@ static void test_shed(void **state)
 		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x04 } },
 		  false },
 		{ { "SYN ACK", .out = true, .proto = 6, .l4 = { TCP_HEAD, 0x12 } }, false },
+		{ { "SYN ACK of a listener", .out = true, .proto = 6,
+		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x12 } },
+		  true },
+		{ { "SYN ACK that comes in from such a port", .proto = 6,
+		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x12 } },
+		  false },
 		{ { "SYN", .proto = 6, .l4 = { TCP_HEAD, 0x02 } }, false },
 	};
 	struct filter_params params = plain;
 	uint8_t bytes[128];
 
 	(void)state;
+	params.tcp_open[0] = 22;
+	params.tcp_open[1] = 23;
+	params.n_tcp_open = 2;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct metadata m = metadata_of(&cases[i].s);
 		size_t len = make(&cases[i].s, bytes);
 
-		params.shed_refusals = false;
+		params.shed_answers = false;
 		assert_int_equal(run(&params, &m, bytes, len), SNAPLEN);
-		params.shed_refusals = true;
+		params.shed_answers = true;
 		assert_int_equal(run(&params, &m, bytes, len), cases[i].sheds ? 0 : SNAPLEN);
 	}
 }
@@ -490,6 +501,9 @@ static void test_bad_params(void **state)
 	assert_int_equal(filter_build(&params, prog), -EINVAL);
 	params = plain;
 	params.n_udp_open = FILTER_MAX_UDP_PORTS + 1;
+	assert_int_equal(filter_build(&params, prog), -EINVAL);
+	params = plain;
+	params.n_tcp_open = FILTER_MAX_TCP_PORTS + 1;
 	assert_int_equal(filter_build(&params, prog), -EINVAL);
 	params = plain;
 	params.snaplen = 0;
