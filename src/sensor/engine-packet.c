@@ -346,6 +346,10 @@ static void on_sweep(struct engine *e, const struct packet *p, enum contact_prot
 
 void engine_packet(struct engine *e, const struct packet *p)
 {
+	/* A gateway shows what it forwards twice: as it comes and as it goes. */
+	if (p->dir == PACKET_DIR_OUT && e->home.mode == HOME_GATEWAY &&
+	    !host_owns(e->home.host, p->src))
+		return;
 	if (e->stats.packets++ == 0)
 		e->stats.first_ns = e->clock->now_ns;
 	if (e->due_ns == 0 || e->clock->now_ns >= e->due_ns)
