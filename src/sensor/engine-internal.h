@@ -44,7 +44,7 @@ void engine_confirm_refused(struct engine *e, struct contact *c);
 void engine_answered(struct engine *e, struct contact *c);
 
 /* A port of this host answered a contact that is not in the table. */
-void engine_answered_unremembered(struct engine *e, struct addr self, uint16_t port,
+void engine_answered_unremembered(struct engine *e, bool udp, struct addr self, uint16_t port,
 				  struct addr peer);
 
 /* The peer finished a handshake: its address is its own. */

@@ -231,7 +231,8 @@ static void forget_newcomer(struct engine *e, struct addr peer, uint16_t port)
 static void take_back(struct engine *e, struct contact *c, struct evidence *ev)
 {
 	if (e->listeners)
-		listeners_publish(e->listeners, c->probe.self, c->probe.port);
+		listeners_publish(e->listeners, c->proto == CONTACT_UDP, c->probe.self,
+				  c->probe.port);
 	e->stats.overturned++;
 	if (ev) {
 		evidence_undo(ev, &c->probe, c->weight,
@@ -241,13 +242,13 @@ static void take_back(struct engine *e, struct contact *c, struct evidence *ev)
 	forget_newcomer(e, c->probe.peer, c->probe.port);
 }
 
-void engine_answered_unremembered(struct engine *e, struct addr self, uint16_t port,
+void engine_answered_unremembered(struct engine *e, bool udp, struct addr self, uint16_t port,
 				  struct addr peer)
 {
 	if (!e->listeners || !home_is_self(&e->home, self) ||
-	    listeners_lookup(e->listeners, false, self, port, e->clock->now_ns) == LISTENERS_OPEN)
+	    listeners_lookup(e->listeners, udp, self, port, e->clock->now_ns) == LISTENERS_OPEN)
 		return;
-	listeners_publish(e->listeners, self, port);
+	listeners_publish(e->listeners, udp, self, port);
 	e->stats.overturned++;
 	forget_newcomer(e, peer, port);
 }

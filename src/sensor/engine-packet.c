@@ -31,10 +31,20 @@ static enum probe_kind opening_kind(const struct packet *p)
 	}
 }
 
-/* Is it, by its ports, rather the answer of a service to a client's port? */
-static bool looks_like_answer(uint16_t from_port, uint16_t to_port)
+/*
+ * Is it, by the ports, rather something of a connection that self had opened to peer, and has
+ * forgotten: given up, or older than the sensor? This host's own clients have ephemeral ports;
+ * elsewhere the best guess is that a well-known port serves one that is not.
+ */
+static bool own_and_forgotten(const struct engine *e, struct addr self, uint16_t port,
+			      uint16_t peer_port)
 {
-	return from_port < SERVICE_PORTS && to_port >= SERVICE_PORTS;
+	const struct host *h = e->home.host;
+
+	if (!home_is_self(&e->home, self))
+		return peer_port < SERVICE_PORTS && port >= SERVICE_PORTS;
+	return port >= h->ephemeral_first && port <= h->ephemeral_last &&
+	       (peer_port < h->ephemeral_first || peer_port > h->ephemeral_last);
 }
 
 /* What the host's listing says, where it can speak of the target. */
@@ -120,7 +130,7 @@ static void on_syn_ack(struct engine *e, const struct packet *p)
 		else if (!again && (c->probe.kind == PROBE_SYN || c->probe.kind == PROBE_CONNECT))
 			engine_answered(e, c);
 	} else if (p->dir == PACKET_DIR_OUT) {
-		engine_answered_unremembered(e, p->src, p->sport, p->dst);
+		engine_answered_unremembered(e, false, p->src, p->sport, p->dst);
 	} else if (engine_watches(e, p->src, p->dst) &&
 		   !contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport)) {
 		/* Somebody's flood with a forged source, or an answer to a forgotten SYN. The RST that
@@ -160,19 +170,6 @@ static void refused(struct engine *e, struct contact *c)
 }
 
 /*
- * Is it, from an ephemeral port of this host to one that is not, rather the end of a connection of
- * its own that it has forgotten: given up, or older than the sensor?
- */
-static bool own_and_forgotten(const struct engine *e, const struct packet *p)
-{
-	const struct host *h = e->home.host;
-
-	return home_is_self(&e->home, p->src) && p->sport >= h->ephemeral_first &&
-	       p->sport <= h->ephemeral_last &&
-	       (p->dport < h->ephemeral_first || p->dport > h->ephemeral_last);
-}
-
-/*
  * A RST without ACK answers a segment that had ACK set (RFC 9293 §3.10.7.1), so it is never the
  * refusal of a SYN, FIN, NULL or Xmas probe. What explains it, if it is not an ACK probe?
  */
@@ -182,7 +179,7 @@ static bool explained(struct engine *e, const struct packet *p)
 					       PROBE_MAIMON);
 
 	if (c && c->probe.outcome == PROBE_UNKNOWN) {
-		if (!looks_like_answer(p->dport, p->sport) && !own_and_forgotten(e, p)) {
+		if (!own_and_forgotten(e, p->src, p->sport, p->dport)) {
 			c->probe.outcome = PROBE_REFUSED;
 			e->stats.contacts++;
 			engine_in_vain(e, c);
@@ -214,8 +211,7 @@ static void answer_to_ack_probe(struct engine *e, const struct packet *p)
 
 	if (p->dir == PACKET_DIR_IN && e->home.mode == HOME_HOST)
 		return;
-	if (!engine_watches(e, p->dst, p->src) || looks_like_answer(p->dport, p->sport) ||
-	    own_and_forgotten(e, p))
+	if (!engine_watches(e, p->dst, p->src) || own_and_forgotten(e, p->src, p->sport, p->dport))
 		return;
 	/* At a served port it is the end of a connection that nobody remembers. */
 	if (listed_outcome(e, false, &probe) == PROBE_OPEN)
@@ -303,7 +299,9 @@ static void on_udp(struct engine *e, const struct packet *p)
 			engine_answered(e, c);
 		return;
 	}
-	if (!looks_like_answer(p->sport, p->dport))
+	if (p->dir == PACKET_DIR_OUT)
+		engine_answered_unremembered(e, true, p->src, p->sport, p->dst);
+	else if (!own_and_forgotten(e, p->dst, p->dport, p->sport))
 		opening(e, p, CONTACT_UDP, PROBE_UDP, false);
 }
 
@@ -330,7 +328,7 @@ static void on_unreachable(struct engine *e, const struct packet *p)
 	/* UDP to the ephemeral range reaches the engine only so. */
 	if (proto != CONTACT_UDP || !p->unreachable_port ||
 	    contacts_find(e->contacts, p->src, p->dst, CONTACT_UDP, p->dport) ||
-	    !engine_watches(e, p->dst, p->src) || looks_like_answer(p->dport, p->sport))
+	    !engine_watches(e, p->dst, p->src) || own_and_forgotten(e, p->src, p->sport, p->dport))
 		return;
 	e->stats.contacts++;
 	engine_in_vain(e, engine_contact(e, &probe, CONTACT_UDP));

@@ -33,6 +33,8 @@ enum label {
 	SYN_ACK,
 	SHED_IF_SENT,
 	UDP_PORT,
+	UDP_SENT,
+	UDP_KNOWN,
 	INTERFACE,
 	TAG,
 	PASS,
@@ -128,11 +130,9 @@ static void add_ipv4(struct assembly *a)
 	jump(a, BPF_JGT, 3, DROP, INTERFACE);
 
 	place(a, IPV4_UDP);
-	require_direction(a, PACKET_HOST);
 	load(a, BPF_H | BPF_ABS, 6);
 	jump(a, BPF_JSET, 0x1fff, DROP, NEXT);
 	add(a, BPF_LDX | BPF_B | BPF_MSH, 0, NEXT, NEXT);
-	load(a, BPF_H | BPF_IND, 2);
 	go(a, UDP_PORT);
 
 	place(a, IPV4_ICMP);
@@ -168,8 +168,7 @@ static void add_ipv6(struct assembly *a)
 	jump(a, BPF_JEQ, 1, INTERFACE, DROP); /* destination unreachable, RFC 4443 §3.1 */
 
 	place(a, IPV6_UDP);
-	require_direction(a, PACKET_HOST);
-	load(a, BPF_H | BPF_ABS, 42);
+	add(a, BPF_LDX | BPF_IMM, 40, NEXT, NEXT);
 	go(a, UDP_PORT);
 
 	place(a, IPV6_TCP);
@@ -202,7 +201,16 @@ static void add_tcp_flags(struct assembly *a, const struct filter_params *params
 
 static void add_udp_port(struct assembly *a, const struct filter_params *params)
 {
-	place(a, UDP_PORT); /* A: the destination port */
+	/* X: where the UDP header starts. The port on this side: the one asked, or the one that answers
+	 * without a socket of its own, published by DNAT. */
+	place(a, UDP_PORT);
+	load_ancillary(a, SKF_AD_PKTTYPE);
+	jump(a, BPF_JEQ, PACKET_OUTGOING, UDP_SENT, NEXT);
+	load(a, BPF_H | BPF_IND, 2);
+	go(a, UDP_KNOWN);
+	place(a, UDP_SENT);
+	load(a, BPF_H | BPF_IND, 0);
+	place(a, UDP_KNOWN);
 	jump(a, BPF_JGE, params->ephemeral_first, DROP, NEXT);
 	for (unsigned int i = 0; i < params->n_udp_open; i++)
 		jump(a, BPF_JEQ, params->udp_open[i], DROP, NEXT);

@@ -6,8 +6,8 @@
  * What passes, of packets to this host or sent by it (not broadcast, multicast, other hosts'):
  *   - TCP but plain data (ACK without SYN, FIN, RST): first packets, ends, refusals, both ways;
  *   - the first fragments of a TCP segment, and later ones that can still hold its header;
- *   - UDP coming in to a port below the ephemeral range where nothing listens (the list is part
- *     of the program, which is rebuilt when it changes);
+ *   - UDP to, and from, a port below the ephemeral range of this host where nothing listens (the
+ *     list is part of the program, which is rebuilt when it changes);
  *   - ICMP and ICMPv6 destination unreachable that this host sends;
  *   - IPv6 with extension headers coming in, for user space to follow the chain.
  * Everything else costs no wakeup. See linux/Documentation/networking/filter.rst.

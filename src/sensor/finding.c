@@ -314,11 +314,13 @@ uint64_t finding_failed(const struct finding *f)
 
 unsigned int finding_ports(const struct finding *f)
 {
-	unsigned int ports = sketch_count(&f->ports);
+	uint64_t ports = sketch_count(&f->ports), contacts = finding_failed(f);
 
 	if (f->sampled < FINDING_SAMPLE)
 		return f->sampled;
-	return ports < UINT16_MAX ? ports : UINT16_MAX;
+	if (ports > contacts)
+		ports = contacts;
+	return ports < UINT16_MAX ? (unsigned int)ports : UINT16_MAX;
 }
 
 unsigned int finding_hosts(const struct finding *f)

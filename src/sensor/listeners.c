@@ -200,12 +200,13 @@ static bool listed(const struct listeners *l, bool udp, struct addr self, uint16
 	return false;
 }
 
-static bool published(const struct listeners *l, struct addr self, uint16_t port)
+static bool published(const struct listeners *l, bool udp, struct addr self, uint16_t port)
 {
 	unsigned int i;
 
 	for (i = 0; i < l->n_published; i++) {
-		if (l->published[i].port == port && addr_eq(l->published[i].addr, self))
+		if (l->published[i].port == port && l->published[i].udp == udp &&
+		    addr_eq(l->published[i].addr, self))
 			return true;
 	}
 	return false;
@@ -218,7 +219,7 @@ enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct add
 
 	if (l->fd < 0)
 		return LISTENERS_CLOSED;
-	if (listed(l, udp, self, port) || (!udp && published(l, self, port)))
+	if (listed(l, udp, self, port) || published(l, udp, self, port))
 		return LISTENERS_OPEN;
 	if (listeners_refresh(l, now_ns) || l->listings == before)
 		return LISTENERS_CLOSED;
@@ -234,37 +235,49 @@ int listeners_refresh(struct listeners *l, uint64_t now_ns)
 	return read_listing(l, now_ns);
 }
 
-void listeners_publish(struct listeners *l, struct addr self, uint16_t port)
+void listeners_publish(struct listeners *l, bool udp, struct addr self, uint16_t port)
 {
 	unsigned int i = l->published_next;
 
-	if (listed(l, false, self, port) || published(l, self, port))
+	if (listed(l, udp, self, port) || published(l, udp, self, port))
 		return;
 	l->published[i].addr = self;
 	l->published[i].port = port;
+	l->published[i].udp = udp;
 	l->published_next = (i + 1) % LISTENERS_PUBLISHED_MAX;
 	if (l->n_published < LISTENERS_PUBLISHED_MAX)
 		l->n_published++;
+	l->generation++;
+}
+
+/* Inserts in order, once; when full the highest gives way. Returns the new count. */
+static unsigned int insert_port(uint16_t *ports, unsigned int count, unsigned int max,
+				uint16_t port)
+{
+	unsigned int at;
+
+	for (at = 0; at < count && ports[at] < port; at++)
+		;
+	if (at == max || (at < count && ports[at] == port))
+		return count;
+	if (count < max)
+		count++;
+	memmove(&ports[at + 1], &ports[at], (count - 1 - at) * sizeof(*ports));
+	ports[at] = port;
+	return count;
 }
 
 static unsigned int ports_of(const struct listeners *l, bool udp, uint16_t *ports, unsigned int max)
 {
-	unsigned int count = 0, i, at;
+	unsigned int count = 0, i;
 
 	for (i = 0; i < l->count; i++) {
-		uint16_t port = l->entry[i].port;
-
-		if (l->entry[i].udp != udp)
-			continue;
-		for (at = 0; at < count && ports[at] < port; at++)
-			;
-		if (at == max || (at < count && ports[at] == port))
-			continue;
-		/* Insert in order; when full the highest gives way. */
-		if (count < max)
-			count++;
-		memmove(&ports[at + 1], &ports[at], (count - 1 - at) * sizeof(*ports));
-		ports[at] = port;
+		if (l->entry[i].udp == udp)
+			count = insert_port(ports, count, max, l->entry[i].port);
+	}
+	for (i = 0; i < l->n_published; i++) {
+		if (l->published[i].udp == udp)
+			count = insert_port(ports, count, max, l->published[i].port);
 	}
 	return count;
 }

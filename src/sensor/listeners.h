@@ -35,11 +35,12 @@ struct listeners {
 	int fd; /* sock_diag socket; -1: no ground truth (replay, tests) */
 	unsigned int count;
 	struct listener entry[LISTENERS_MAX];
-	/* Ports that answered SYN/ACK without a local listener: published by DNAT or a container. */
+	/* Ports that answered without a local listener: published by DNAT or a container. */
 	unsigned int n_published, published_next;
 	struct {
 		struct addr addr;
 		uint16_t port;
+		uint8_t udp;
 	} published[LISTENERS_PUBLISHED_MAX];
 	uint64_t read_ns; /* clock time of the last listing */
 	uint64_t digest; /* of the last listing, whatever its order */
@@ -59,10 +60,10 @@ enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct add
 /* Reads the listing now unless it is younger than LISTENERS_MIN_AGE_MS. 0 or -errno. */
 int listeners_refresh(struct listeners *l, uint64_t now_ns);
 
-/* The host answered SYN/ACK from addr:port: remember it as open. */
-void listeners_publish(struct listeners *l, struct addr self, uint16_t port);
+/* The host answered from addr:port: remember it as open. */
+void listeners_publish(struct listeners *l, bool udp, struct addr self, uint16_t port);
 
-/* The distinct UDP ports served, ascending, for the filter. Returns how many were written. */
+/* The distinct UDP ports served, published ones included, ascending, for the filter. Returns how many were written. */
 unsigned int listeners_udp_ports(const struct listeners *l, uint16_t *ports, unsigned int max);
 /* Likewise the TCP ports. */
 unsigned int listeners_tcp_ports(const struct listeners *l, uint16_t *ports, unsigned int max);

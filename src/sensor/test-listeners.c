@@ -214,14 +214,14 @@ static void test_a_service_that_ends_is_forgotten(void **state)
 static void test_published_ports(void **state)
 {
 	(void)state;
-	listeners_publish(&l, a("192.0.2.1"), 8080);
-	listeners_publish(&l, a("192.0.2.1"), 8080);
+	listeners_publish(&l, false, a("192.0.2.1"), 8080);
+	listeners_publish(&l, false, a("192.0.2.1"), 8080);
 	assert_int_equal(l.n_published, 1);
 	assert_true(open_now(false, "192.0.2.1", 8080));
 	assert_false(open_now(true, "192.0.2.1", 8080));
 	assert_false(open_now(false, "192.0.2.2", 8080));
 	for (uint16_t port = 1; port <= LISTENERS_PUBLISHED_MAX; port++)
-		listeners_publish(&l, a("192.0.2.1"), port);
+		listeners_publish(&l, false, a("192.0.2.1"), port);
 	assert_int_equal(l.n_published, LISTENERS_PUBLISHED_MAX);
 	assert_false(open_now(false, "192.0.2.1", 8080));
 	assert_true(open_now(false, "192.0.2.1", LISTENERS_PUBLISHED_MAX));

@@ -52,7 +52,8 @@ static void show_status(struct watch *w, bool force)
 	struct engine_stats engine;
 	time_t now_s = (time_t)(w->clock.now_ns / NS_PER_S);
 
-	if (!w->sink.terminal || (!force && now_s == w->status_s))
+	if (!w->sink.terminal ||
+	    (!force && now_s == w->status_s && w->sink.terminal->stream.status_shown))
 		return;
 	w->status_s = now_s;
 	w->source.ops->stats(&w->source, &source);
