@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_CANDIDATES 64
@@ -321,11 +322,15 @@ out:
 static ssize_t read_whole(const char *path, char *text)
 {
 	ssize_t n = 1, len = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	int fd = open(path,
+		      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO: refused below */
 
 	if (fd < 0)
 		return -errno;
-	while (n != 0 && len <= CONF_FILE_MAX) {
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+		len = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	while (n != 0 && len >= 0 && len <= CONF_FILE_MAX) {
 		n = read(fd, text + len, (size_t)(CONF_FILE_MAX + 1 - len));
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sensor/config.h"
 
+#include "sensor/output.h"
+#include "sensor/source.h"
+
 #include "core/isolate.h"
 #include "core/trie.h"
 
@@ -144,11 +147,21 @@ static int check_event_file(const struct sensor_config *c, char *error)
 			      "[output] event_file: \"%s\" is a directory; name a file in it",
 			      c->event_file);
 	parent_of(c->event_file, parent);
+	/* The last directory of the path is made when it is missing, those above are not. */
+	if (stat(parent, &st) < 0 && errno == ENOENT) {
+		char above[PATH_MAX];
+
+		parent_of(parent, above);
+		memcpy(parent, above, sizeof(parent));
+		if (stat(parent, &st) == 0 && S_ISDIR(st.st_mode))
+			goto found;
+	}
 	if (stat(parent, &st) < 0)
 		return refuse(error, "[output] event_file: the directory \"%s\": %s", parent,
 			      strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		return refuse(error, "[output] event_file: \"%s\" is no directory", parent);
+found:
 	if (c->file_max_bytes && c->file_max_bytes < FILE_MAX_LEAST)
 		return refuse(error, "[output] file_max: it must be 0 (never rotate) or at least "
 				     "64k");
@@ -157,7 +170,16 @@ static int check_event_file(const struct sensor_config *c, char *error)
 
 static int check_syslog(const struct sensor_config *c, char *error)
 {
-	if (c->syslog && c->syslog_socket[0] != '/' && strncmp(c->syslog_socket, "udp:", 4) != 0)
+	bool known = c->syslog_socket[0] == '/' || !strncmp(c->syslog_socket, "udp:", 4);
+	int fd;
+
+	if (!c->syslog)
+		return 0;
+	fd = known ? output_syslog_open(c->syslog_socket) : -EINVAL;
+	if (fd >= 0)
+		close(fd);
+	/* That nobody listens there now is no mistake of the configuration. */
+	if (fd == -EINVAL)
 		return refuse(error,
 			      "[output] syslog_socket: \"%s\" is neither an absolute path nor "
 			      "udp:ADDRESS:PORT",
@@ -246,6 +268,17 @@ int sensor_config_check(const struct sensor_config *c, char error[CONF_ERROR_LEN
 	if (!c->user[0] || !c->source[0])
 		return refuse(error, "[sensor] %s: it must not be empty",
 			      c->user[0] ? "source" : "user");
+	if (strcmp(c->source, "auto") != 0 && !source_named(c->source))
+		return refuse(error,
+			      "[sensor] source: there is no source \"%s\"; auto takes the "
+			      "best that works",
+			      c->source);
+	if (!strcmp(c->user, "root"))
+		return refuse(error, "[sensor] user: not \"root\": what reads packets has no "
+				     "privilege");
+	if (c->home.count && c->scope != CONFIG_SCOPE_GATEWAY)
+		return refuse(error, "[sensor] home: it is for scope = gateway; in host scope this "
+				     "host's own addresses are watched");
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		int err = checks[i](c, error);
 

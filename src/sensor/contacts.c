@@ -113,11 +113,11 @@ struct contact *contacts_oldest(struct contacts *cs)
 	return cs->used ? &cs->ring[cs->oldest] : NULL;
 }
 
-struct contact *contacts_oldest_due(struct contacts *cs, uint64_t now_ns)
+struct contact *contacts_oldest_due(struct contacts *cs, uint64_t now_ns, uint64_t wait_ns)
 {
 	struct contact *c = contacts_oldest(cs);
 
-	if (!c || (!contacts_full(cs) && c->t_ns + CONTACTS_WAIT_NS > now_ns))
+	if (!c || (!contacts_full(cs) && c->t_ns + wait_ns > now_ns))
 		return NULL;
 	return c;
 }

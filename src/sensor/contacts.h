@@ -19,6 +19,8 @@
 
 #define CONTACTS_WAIT_NS \
 	3000000000ULL /* no answer for so long is none: Linux repeats after 1 and 3 s */
+/* Where only a container of this host may answer late. */
+#define CONTACTS_WAIT_SELF_NS 1000000000ULL
 
 /* Not kinds of probes, but of contacts: they explain packets that would look like probes. */
 #define CONTACT_OWN (PROBE_KINDS + 0) /* the protected side asked */
@@ -36,6 +38,7 @@ struct contact {
 	uint8_t weight; /* evidence it counted for, in sixteenths: to take back when overturned */
 	bool used;
 	bool answered; /* by a SYN/ACK: counted once */
+	bool unlisted; /* this host's listing knows no listener, but another may answer for it */
 };
 
 struct contacts;
@@ -53,10 +56,11 @@ struct contact *contacts_find_kind(struct contacts *cs, struct addr peer, struct
 				   enum contact_proto proto, uint16_t port, uint8_t kind);
 
 /*
- * The oldest contact, when it is so old by now_ns that its answer will not come any more, or when
- * the table is full; else NULL. The owner settles it, then calls contacts_drop_oldest().
+ * The oldest contact, when it is older than wait_ns by now_ns, so that its answer will not come any
+ * more, or when the table is full; else NULL. The owner settles it, then calls
+ * contacts_drop_oldest().
  */
-struct contact *contacts_oldest_due(struct contacts *cs, uint64_t now_ns);
+struct contact *contacts_oldest_due(struct contacts *cs, uint64_t now_ns, uint64_t wait_ns);
 struct contact *contacts_oldest(struct contacts *cs); /* whatever its age; NULL when empty */
 void contacts_drop_oldest(struct contacts *cs);
 

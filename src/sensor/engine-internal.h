@@ -31,6 +31,12 @@ bool engine_ignores(const struct engine *e, struct addr peer);
 /* Is a contact from peer to self to be judged? */
 bool engine_watches(const struct engine *e, struct addr peer, struct addr self);
 
+/*
+ * May somebody answer where this host's own listing knows no listener: containers behind DNAT, or
+ * listeners that found no room in the listing? Then "closed" has to wait for the answer.
+ */
+bool engine_awaits(const struct engine *e);
+
 /* Enters a contact into the table, making room when it is full. Borrowed. */
 struct contact *engine_contact(struct engine *e, const struct probe *p, enum contact_proto proto);
 

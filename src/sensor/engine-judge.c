@@ -17,9 +17,10 @@ static struct evidence *contact_evidence(struct engine *e, const struct contact 
 {
 	struct trie_node *n = trie_node_at(e->trie, c->node);
 
+	/* Judged at the door, the peer may have moved on since. */
 	if (!n || n->len != ADDR_BITS || !addr_eq(n->addr, c->probe.peer))
-		return NULL;
-	return evidence_of(n);
+		n = trie_find(e->trie, c->probe.peer);
+	return n ? evidence_of(n) : NULL;
 }
 
 /* The peer's finding of the contact's kind, or NULL. */
@@ -235,8 +236,13 @@ static void take_back(struct engine *e, struct contact *c, struct evidence *ev)
 				  c->probe.port);
 	e->stats.overturned++;
 	if (ev) {
+		struct finding *f = finding_of(e, ev, &c->probe);
+		float llr;
+
 		evidence_undo(ev, &c->probe, c->weight,
 			      scan_ambient(&e->policy, &c->probe, &e->home));
+		if (f && !f->alerted && scan_judge(&e->policy, ev, &llr) == SCAN_NO)
+			findings_withdraw(e->findings, f);
 		return;
 	}
 	forget_newcomer(e, c->probe.peer, c->probe.port);

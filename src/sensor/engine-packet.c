@@ -82,6 +82,7 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		.answer_unseen = proto == CONTACT_TCP && p->answers_shed,
 	};
 	struct contact *c;
+	bool unlisted;
 
 	switch (home_side(&e->home, p->src, p->dst)) {
 	case HOME_ELSEWHERE:
@@ -111,7 +112,11 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		return;
 	}
 	e->stats.contacts += probe.kind != CONTACT_OWN;
+	unlisted = probe.outcome == PROBE_CLOSED && !stealth && engine_awaits(e);
+	if (unlisted)
+		probe.outcome = PROBE_UNKNOWN;
 	c = engine_contact(e, &probe, proto);
+	c->unlisted = unlisted;
 	if (c->probe.outcome == PROBE_CLOSED)
 		engine_in_vain(e, c);
 }
@@ -225,6 +230,15 @@ static void answer_to_ack_probe(struct engine *e, const struct packet *p)
 	engine_in_vain(e, engine_contact(e, &probe, CONTACT_TCP));
 }
 
+/* A published port that refuses (RFC 9293 §3.10.7.1: sequence number 0) is published no more. */
+static void withdraw(struct engine *e, const struct packet *p, struct contact *c)
+{
+	if (!e->listeners || c->probe.outcome != PROBE_OPEN || c->answered || p->tcp_seq != 0)
+		return;
+	listeners_withdraw(e->listeners, false, p->src, p->sport);
+	c->probe.outcome = PROBE_UNKNOWN;
+}
+
 static void on_rst(struct engine *e, const struct packet *p)
 {
 	struct contact *c;
@@ -236,8 +250,10 @@ static void on_rst(struct engine *e, const struct packet *p)
 	}
 	c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
 	if (c) {
-		if (c->probe.kind < PROBE_KINDS && c->probe.kind != PROBE_MAIMON)
+		if (c->probe.kind < PROBE_KINDS && c->probe.kind != PROBE_MAIMON) {
+			withdraw(e, p, c);
 			refused(e, c);
+		}
 		return;
 	}
 	c = contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport);

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "sensor/config.h"
+#include "sensor/host.h"
 #include "sensor/listeners.h"
 
 #include <errno.h>
@@ -65,7 +66,10 @@ static void settle_oldest(struct engine *e)
 	    c->probe.kind != PROBE_MAIMON) {
 		if (contacts_full(e->contacts))
 			e->stats.hurried++;
-		c->probe.outcome = PROBE_UNANSWERED;
+		/* Nothing listens, says the listing, and nobody else answered for this host. Of UDP that
+		 * proves little: much of it is never answered. */
+		c->probe.outcome = c->unlisted && c->proto == CONTACT_TCP ? PROBE_CLOSED :
+									    PROBE_UNANSWERED;
 		engine_in_vain(e, c);
 	}
 	contacts_drop_oldest(e->contacts);
@@ -91,19 +95,26 @@ bool engine_watches(const struct engine *e, struct addr peer, struct addr self)
 	return home_side(&e->home, peer, self) == HOME_INBOUND && !engine_ignores(e, peer);
 }
 
+bool engine_awaits(const struct engine *e)
+{
+	return e->home.host->forwards || (e->listeners && e->listeners->left_out);
+}
+
 uint64_t engine_tick(struct engine *e)
 {
 	uint64_t now_ns = e->clock->now_ns;
+	bool hosted = e->home.mode == HOME_HOST;
+	uint64_t wait_ns = hosted ? CONTACTS_WAIT_SELF_NS : CONTACTS_WAIT_NS;
 	uint64_t due_ns;
 	struct contact *c;
 
-	while (contacts_oldest_due(e->contacts, now_ns))
+	while (contacts_oldest_due(e->contacts, now_ns, wait_ns))
 		settle_oldest(e);
 	due_ns = findings_expire(e->findings, now_ns);
-	/* In host scope every outcome is known at once: nothing to wait for. */
+	/* A host that does not forward knows every outcome at once: nothing to wait for. */
 	c = contacts_oldest(e->contacts);
-	if (c && e->home.mode != HOME_HOST && (due_ns == 0 || c->t_ns + CONTACTS_WAIT_NS < due_ns))
-		due_ns = c->t_ns + CONTACTS_WAIT_NS;
+	if (c && (!hosted || engine_awaits(e)) && (due_ns == 0 || c->t_ns + wait_ns < due_ns))
+		due_ns = c->t_ns + wait_ns;
 	e->due_ns = due_ns;
 	return due_ns;
 }

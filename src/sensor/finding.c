@@ -70,6 +70,13 @@ static void tell(struct findings *fs, struct finding *f, enum finding_phase phas
 	fs->emit(f, phase, fs->arg);
 }
 
+void findings_withdraw(struct findings *fs, struct finding *f)
+{
+	f->used = false;
+	fs->peer[f - fs->slot] = (struct addr){ 0, 0 };
+	fs->used--;
+}
+
 static void close_one(struct findings *fs, struct finding *f)
 {
 	if (f->alerted) {
@@ -79,9 +86,7 @@ static void close_one(struct findings *fs, struct finding *f)
 		fs->stats.notices++;
 		tell(fs, f, FINDING_NOTICE);
 	}
-	f->used = false;
-	fs->peer[f - fs->slot] = (struct addr){ 0, 0 };
-	fs->used--;
+	findings_withdraw(fs, f);
 }
 
 static struct finding *free_slot(struct findings *fs)

@@ -89,6 +89,9 @@ void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns);
 /* Alerts, or re-alerts when it has grown enough. True when it is a new alert. */
 bool findings_tell(struct findings *fs, struct finding *f, float llr);
 
+/* Ends a suspicion without a word: what it was built on has been taken back. */
+void findings_withdraw(struct findings *fs, struct finding *f);
+
 /* The peer finished a handshake: its address is no forgery. */
 void findings_proven(struct findings *fs, struct addr peer);
 

@@ -99,7 +99,7 @@ static int event_descriptor(const char *event, size_t len)
 	return fd;
 }
 
-/* Only calls that are safe between fork and exec. Standard error stays where a person may read it. */
+/* Only calls that are safe between fork and exec. Nothing of the terminal. */
 static _Noreturn void become(const struct helper_exec *x, uint32_t severity, int event)
 {
 	char severity_env[] = "MIMAMORI_SEVERITY=0", path_env[] = CHILD_PATH;
@@ -114,7 +114,7 @@ static _Noreturn void become(const struct helper_exec *x, uint32_t severity, int
 		signal(signo, SIG_DFL);
 	setsid();
 	if (null < 0 || dup2(event, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-	    (!isatty(STDERR_FILENO) && dup2(null, STDERR_FILENO) < 0))
+	    dup2(null, STDERR_FILENO) < 0)
 		_exit(EXIT_NOT_STARTED);
 	isolate_close_from(STDERR_FILENO + 1, NULL, 0);
 	umask(077);

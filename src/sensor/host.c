@@ -37,6 +37,22 @@ static void read_ephemeral(struct host *h)
 	fclose(f);
 }
 
+static bool read_switch(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	int on = f ? fgetc(f) : '0';
+
+	if (f)
+		fclose(f);
+	return on != '0' && on != EOF;
+}
+
+static void read_forwarding(struct host *h)
+{
+	h->forwards = read_switch("/proc/sys/net/ipv4/ip_forward") ||
+		      read_switch("/proc/sys/net/ipv6/conf/all/forwarding");
+}
+
 static void parse_linkinfo(struct cursor info, struct host_link *link, bool *stacked)
 {
 	struct cursor value;
@@ -300,6 +316,7 @@ int host_init(struct host *h)
 		return err;
 	}
 	read_ephemeral(h);
+	read_forwarding(h);
 	err = read_all(h);
 	if (err)
 		host_done(h);
@@ -322,6 +339,9 @@ bool host_update(struct host *h)
 	/* Notices were lost; or something left, so that what found no room may find it now. */
 	if (err || (h->left_out && h->n_links + h->n_addrs < had))
 		read_all(h);
+	/* Whoever starts to forward makes an interface to forward to. */
+	if (h->generation != before)
+		read_forwarding(h);
 	return h->generation != before;
 }
 

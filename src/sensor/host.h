@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define HOST_MAX_LINKS 64
-#define HOST_MAX_ADDRS 128
+#define HOST_MAX_ADDRS 256
 #define HOST_NAME_LEN 16
 
 struct host_link {
@@ -41,6 +41,7 @@ struct host {
 	uint64_t left_out; /* links or addresses that found no room, since all were read last */
 	uint32_t generation; /* changes whenever links or addresses change */
 	uint16_t ephemeral_first, ephemeral_last; /* net.ipv4.ip_local_port_range, read at open */
+	bool forwards; /* of either family, so that others may answer in its name (DNAT, containers) */
 };
 
 /* Opens the socket and reads everything once. 0 or -errno. Embedded; host_done() closes it. */

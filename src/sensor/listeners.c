@@ -250,6 +250,21 @@ void listeners_publish(struct listeners *l, bool udp, struct addr self, uint16_t
 	l->generation++;
 }
 
+void listeners_withdraw(struct listeners *l, bool udp, struct addr self, uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->n_published; i++) {
+		if (l->published[i].port != port || l->published[i].udp != udp ||
+		    !addr_eq(l->published[i].addr, self))
+			continue;
+		l->published[i] = l->published[--l->n_published];
+		l->published_next = l->n_published;
+		l->generation++;
+		return;
+	}
+}
+
 /* Inserts in order, once; when full the highest gives way. Returns the new count. */
 static unsigned int insert_port(uint16_t *ports, unsigned int count, unsigned int max,
 				uint16_t port)

@@ -57,6 +57,9 @@ void listeners_done(struct listeners *l);
 enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct addr self,
 				       uint16_t port, uint64_t now_ns);
 
+/* The host refused a connection to addr:port: if it was published, it is no more. */
+void listeners_withdraw(struct listeners *l, bool udp, struct addr self, uint16_t port);
+
 /* Reads the listing now unless it is younger than LISTENERS_MIN_AGE_MS. 0 or -errno. */
 int listeners_refresh(struct listeners *l, uint64_t now_ns);
 

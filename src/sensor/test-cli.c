@@ -160,11 +160,11 @@ static void test_flags_override(void **state)
 	char line[512];
 
 	(void)state;
-	config_file("[sensor]\nscope = gateway\nsource = procfs\ninterfaces = eth7 eth8\n");
+	config_file("[sensor]\nscope = gateway\nsource = packet\ninterfaces = eth7 eth8\n");
 	snprintf(line, sizeof(line), "run --config %s", conf_path);
 	assert_int_equal(parse(line), 0);
 	assert_int_equal(cli.config.scope, CONFIG_SCOPE_GATEWAY);
-	assert_string_equal(cli.config.source, "procfs");
+	assert_string_equal(cli.config.source, "packet");
 	assert_int_equal(cli.config.interfaces.count, 2);
 	assert_false(cli.foreground);
 	/* Wherever the file is named. */

@@ -184,8 +184,14 @@ static void test_outputs(void **state)
 	refused("[sensor]\nuser =\n", "[sensor] user: it must not be empty");
 	refused("[output]\nevent_file = eve.json\n",
 		"[output] event_file: \"eve.json\" is no absolute path");
-	refused("[output]\nevent_file = /no-such-directory/eve.json\n",
+	refused("[output]\nevent_file = /no-such-directory/deeper/eve.json\n",
 		"[output] event_file: the directory \"/no-such-directory\": No such file");
+	accepted("[output]\nevent_file = /made-when-missing/eve.json\n");
+	refused("[sensor]\nsource = ebpf\n", "[sensor] source: there is no source \"ebpf\"");
+	refused("[sensor]\nuser = root\n", "[sensor] user: not \"root\"");
+	refused("[sensor]\nhome = 192.0.2.0/24\n", "[sensor] home: it is for scope = gateway");
+	refused("[output]\nsyslog = yes\nsyslog_socket = udp:host:514\n",
+		"[output] syslog_socket: \"udp:host:514\" is ");
 	refused("[output]\nevent_file = /etc/passwd/eve.json\n",
 		"[output] event_file: \"/etc/passwd\" is no directory");
 	snprintf(text, sizeof(text), "[output]\nevent_file = %s\n", directory);

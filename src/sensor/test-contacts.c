@@ -102,22 +102,27 @@ static void test_kinds_side_by_side(void **state)
 	assert_null(contacts_find_kind(cs, syn->probe.peer, self, CONTACT_TCP, 23, CONTACT_OWN));
 }
 
+static struct contact *due(uint64_t now_ns)
+{
+	return contacts_oldest_due(cs, now_ns, CONTACTS_WAIT_NS);
+}
+
 /* Linux repeats a SYN after 1 and 3 s: until then an answer may come. */
 static void test_due(void **state)
 {
 	(void)state;
 	assert_null(contacts_oldest(cs));
-	assert_null(contacts_oldest_due(cs, UINT64_MAX));
+	assert_null(due(UINT64_MAX));
 	add(1, 23, PROBE_SYN, START_NS);
 	add(2, 23, PROBE_SYN, START_NS + NS_PER_S);
-	assert_null(contacts_oldest_due(cs, START_NS));
-	assert_null(contacts_oldest_due(cs, START_NS + CONTACTS_WAIT_NS - 1));
-	assert_ptr_equal(contacts_oldest_due(cs, START_NS + CONTACTS_WAIT_NS), find(1, 23));
+	assert_null(due(START_NS));
+	assert_null(due(START_NS + CONTACTS_WAIT_NS - 1));
+	assert_ptr_equal(due(START_NS + CONTACTS_WAIT_NS), find(1, 23));
 	contacts_drop_oldest(cs);
 	assert_null(find(1, 23));
 	assert_non_null(find(2, 23));
-	assert_null(contacts_oldest_due(cs, START_NS + CONTACTS_WAIT_NS));
-	assert_non_null(contacts_oldest_due(cs, START_NS + CONTACTS_WAIT_NS + NS_PER_S));
+	assert_null(due(START_NS + CONTACTS_WAIT_NS));
+	assert_non_null(due(START_NS + CONTACTS_WAIT_NS + NS_PER_S));
 	contacts_drop_oldest(cs);
 	assert_null(contacts_oldest(cs));
 }
@@ -127,12 +132,12 @@ static void test_full(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < CAPACITY; i++) {
 		assert_false(contacts_full(cs));
-		assert_null(contacts_oldest_due(cs, START_NS));
+		assert_null(due(START_NS));
 		add(i, 80, PROBE_SYN, START_NS);
 	}
 	assert_true(contacts_full(cs));
 	/* However young: the oldest gives way. */
-	assert_ptr_equal(contacts_oldest_due(cs, START_NS), find(0, 80));
+	assert_ptr_equal(due(START_NS), find(0, 80));
 	contacts_drop_oldest(cs);
 	assert_false(contacts_full(cs));
 }

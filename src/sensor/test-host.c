@@ -178,7 +178,8 @@ static void add_addresses(const char *verb, unsigned int from, unsigned int to)
 	char command[64];
 
 	for (unsigned int i = from; i < to; i++) {
-		snprintf(command, sizeof(command), "ip addr %s 10.7.0.%u/32 dev va", verb, i);
+		snprintf(command, sizeof(command), "ip addr %s 10.7.%u.%u/32 dev va", verb, i / 256,
+			 i % 256);
 		assert_int_equal(run(command), 0);
 	}
 }
@@ -216,7 +217,7 @@ static void test_more_than_fits_is_counted(void **state)
 	assert_true(host_update(&host));
 	assert_int_equal(host.left_out, 0);
 	for (i = 1; i < HOST_MAX_ADDRS + 3; i++) {
-		snprintf(text, sizeof(text), "10.7.0.%u", i);
+		snprintf(text, sizeof(text), "10.7.%u.%u", i / 256, i % 256);
 		owned += host_owns(&host, a(text));
 	}
 	assert_int_equal(owned, HOST_MAX_ADDRS + 2 - 10);

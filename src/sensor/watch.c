@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ struct watch {
 	struct sink sink;
 	uint64_t started_ns;
 	uint32_t listeners_seen; /* generation the filter was built for */
+	bool said_host, said_listeners; /* that they hold more than fits */
 	time_t status_s; /* second of the last status line */
 	char device[DEVICE_LEN];
 };
@@ -83,11 +85,27 @@ static void on_timer(uint32_t events, void *arg)
 	show_status(w, true);
 }
 
+/* Tables that are too small for this host: said once, since every change would say it again. */
+static void say_left_out(struct watch *w)
+{
+	if (w->host.left_out && !w->said_host)
+		log_warning("this host has more than %d addresses or %d interfaces: scans of the "
+			    "others are not seen",
+			    HOST_MAX_ADDRS, HOST_MAX_LINKS);
+	if (w->listeners.left_out && !w->said_listeners)
+		log_warning("this host has more than %d listeners: where none is listed, answers "
+			    "are waited for",
+			    LISTENERS_MAX);
+	w->said_host |= w->host.left_out != 0;
+	w->said_listeners |= w->listeners.left_out != 0;
+}
+
 static void reconfigure(struct watch *w)
 {
 	int err = w->source.ops->reconfigure(&w->source);
 
 	w->listeners_seen = w->listeners.generation;
+	say_left_out(w);
 	if (err < 0)
 		log_warning("source %s: cannot follow the change of interfaces or ports: %s",
 			    w->source.ops->name, strerror(-err));
@@ -178,6 +196,14 @@ static int add_syslog(struct watch *w)
 	if (!w->config->syslog)
 		return 0;
 	fd = output_syslog_open(w->config->syslog_socket);
+	if (fd == -ENOENT || fd == -ECONNREFUSED) {
+		log_warning(
+			"nobody listens at %s yet: events for syslog are lost until somebody does",
+			w->config->syslog_socket);
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			fd = -errno;
+	}
 	if (fd < 0) {
 		log_error("syslog %s: %s", w->config->syslog_socket, strerror(-fd));
 		return fd;
@@ -357,6 +383,7 @@ int watch_main(const struct sensor_config *config, bool foreground, int helper_f
 	w->helper.fd = helper_fd;
 	if (start(w) < 0)
 		return EXIT_FAILURE;
+	say_left_out(w);
 	show_status(w, true);
 	footprint_drop_code();
 	status = loop_run(&w->loop);
