@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONTACTS_WAIT_NS \
-	3000000000ULL /* no answer for so long is none: Linux repeats after 1 and 3 s */
+/* No answer for so long is none: Linux repeats after 1 and 3 s. */
+#define CONTACTS_WAIT_NS 3000000000ULL
 /* Where only a container of this host may answer late. */
 #define CONTACTS_WAIT_SELF_NS 1000000000ULL
 

@@ -7,7 +7,9 @@
  * A packet that opens something (SYN, odd flags, UDP, ...) is a contact between an initiator and a
  * target. Where the target is this host, its own listing of listeners tells the outcome at once,
  * provisionally: a SYN/ACK from a port without a listener overturns "closed" (ports published by
- * DNAT), a RST confirms it. Elsewhere the answers tell, or their absence after CONTACTS_WAIT_NS.
+ * DNAT), a RST confirms it. Where somebody else may answer for this host (engine_awaits()), closed is
+ * said only after a RST, or CONTACTS_WAIT_SELF_NS. Elsewhere the answers tell, or their absence
+ * after CONTACTS_WAIT_NS.
  * Each first contact in vain is evidence against the initiator; detect-scan.h weighs it.
  *
  * A peer with one contact in vain waits with the doorkeeper (newcomers.h); the trie holds those that
