@@ -99,11 +99,13 @@ def usage(pids):
     return cpu_ns / 1e9, switches
 
 
-def pss_kb(pids):
+def memory_kb(pids, what="Pss"):
+    """A field of smaps_rollup, summed. Pss also moves with what other programs map of the C library;
+    Pss_Anon is the processes' own."""
     total = 0
     for pid in pids:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
-            total += int(re.search(r"^Pss:\s+(\d+)", file.read(), re.MULTILINE).group(1))
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            total += int(re.search(rf"^{what}:\s+(\d+)", file.read(), re.MULTILINE).group(1))
     return total
 
 
@@ -206,11 +208,14 @@ def memory_cost(wire, count):
     try:
         time.sleep(0.5)
         wire.flood(4, 20000, 20000, "random")  # every page of the ring is touched once
-        before = pss_kb(watcher.pids())
+        before = memory_kb(watcher.pids())
+        own_before = memory_kb(watcher.pids(), "Pss_Anon")
         sent = wire.flood(4, count * 4 // 5, 0, "random")["sent"]
         sent += wire.flood(6, count // 5, 0, "random")["sent"]
         time.sleep(1)
-        return {"sent": sent, "pss_kb_before": before, "pss_kb_after": pss_kb(watcher.pids())}
+        return {"sent": sent, "pss_kb_before": before, "pss_kb_after": memory_kb(watcher.pids()),
+                "own_kb_before": own_before,
+                "own_kb_after": memory_kb(watcher.pids(), "Pss_Anon")}
     finally:
         watcher.stop()
 
@@ -285,7 +290,7 @@ def idle_cost(watcher_class, wire, seconds):
         time.sleep(seconds)
         cpu1, wake1 = usage(watcher.pids())
         row = {"watcher": watcher.name, "seconds": seconds, "cpu_s": round(cpu1 - cpu0, 6),
-               "wakeups": wake1 - wake0, "pss_kb": pss_kb(watcher.pids())}
+               "wakeups": wake1 - wake0, "pss_kb": memory_kb(watcher.pids())}
         if timers:
             row.update(rings=len(timers.own), timers=timers.count(),
                        timers_per_s=round(timers.count() / seconds, 3))
@@ -356,7 +361,7 @@ def main():
     if arguments.only in (None, "memory"):
         result["memory"] = with_wire(memory_cost, arguments.memory_count)
         print(f"\nPSS of all processes (bar: {BARS['pss_kb']} kB, not a byte more after the flood)")
-        table([result["memory"]], ("sent", "pss_kb_before", "pss_kb_after"))
+        table([result["memory"]], ("sent", "pss_kb_before", "pss_kb_after", "own_kb_before", "own_kb_after"))
     if arguments.only in (None, "idle"):
         result["idle"] = with_wire(idle_rows, watchers, arguments.idle_seconds)
         print(f"\nidle (bar: {BARS['idle_wakeups']} wakeups, {BARS['timers_per_s']:g} timer/s)")
