@@ -44,7 +44,7 @@ static bool own_and_forgotten(const struct engine *e, struct addr self, uint16_t
 	if (!home_is_self(&e->home, self))
 		return peer_port < SERVICE_PORTS && port >= SERVICE_PORTS;
 	return port >= h->ephemeral_first && port <= h->ephemeral_last &&
-	       (peer_port < h->ephemeral_first || peer_port > h->ephemeral_last);
+	       peer_port < h->ephemeral_first; /* up to 65535 others' clients may have theirs */
 }
 
 /* What the host's listing says, where it can speak of the target. */
