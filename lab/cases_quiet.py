@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A device that forwards, where closed ports are known late; and scans that hide behind what is
+ordinary: source ports of services, other scanners, late answers."""
+
+import contextlib
+import subprocess
+import sys
+import time
+
+import case
+import cases_scan
+import device
+import net
+import tools
+from case import check
+
+SLOW = tuple(range(8000, 8010))  # of the container, TCP, each accepting late
+SLOW_MS = 80
+CALLS = tuple(range(10000, 10008))  # of the container, UDP
+USERS = device.HERE + "/users.py"
+NO_CONTACTS_BAR = 10000  # found in time is what counts
+
+
+def _forwards(family):
+    """The device forwards to a container whose ports it publishes, without a firewall."""
+    def shared():
+        with net.Network() as network:
+            tcp, udp = (", ".join(map(str, ports)) for ports in (SLOW, CALLS))
+            for key in "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding":
+                network.device.sysctl(key, 1)
+            network.device.nft(f"""
+table inet publish {{
+    chain prerouting {{
+        type nat hook prerouting priority -100;
+        iif eth0 tcp dport {{ {tcp} }} dnat ip to 172.30.0.2
+        iif eth0 tcp dport {{ {tcp} }} dnat ip6 to fd30::2
+        iif eth0 udp dport {{ {udp} }} dnat ip to 172.30.0.2
+        iif eth0 udp dport {{ {udp} }} dnat ip6 to fd30::2
+    }}
+}}
+""")
+            network.container.nft("table inet mute { chain output { type filter hook output "
+                                  "priority 0; tcp flags & rst == rst drop; }; }")
+            servers = [sys.executable, "-B", device.HERE + "/servers.py"]
+            network.container.popen([*servers, "slow", SLOW_MS, *SLOW])
+            network.container.popen([*servers, "udp", *CALLS])
+            for port in CALLS:
+                net.wait_for(lambda port=port: device.listening(network.container, 17, port), 10,
+                             "the container")
+            lab = cases_scan.ScanLab(network, family, sections={"scan": cases_scan.QUIET})
+            lab.published = set(SLOW)
+            yield lab
+    return shared
+
+
+def _unaccused(lab, address, what):
+    """A suspicion becomes a notice only when it ends: waits for that."""
+    time.sleep(8)
+    mine = [str(e) for e in lab.sensor.events() if e.about(address)]
+    check(not mine, f"{what} is accused: {mine}")
+    lab.check_client()
+    return f"no event about {address}"
+
+
+def published_case(verb, ports, where, family):
+    def run(lab, say):
+        user, address, target = lab.network.new_attacker(where, family)
+        done = int(user.run([sys.executable, "-B", USERS, verb, target, *ports]))
+        say(f"{address}: {verb} {len(ports)} published ports of {target}, {done} answered")
+        check(done == len(ports), f"{done} of {len(ports)} published ports answered: a bad lab")
+        return _unaccused(lab, address, "a user of published ports")
+    return run
+
+
+def late_udp_case(where, family):
+    """The device asks a service from sockets that are gone when the answers come."""
+    def run(lab, say):
+        server, address, _target = lab.network.new_attacker(where, family)
+        process = server.popen([sys.executable, "-B", USERS, "late", 12, 3478],
+                               stdout=subprocess.PIPE, text=True)
+        net.wait_for(lambda: device.listening(server, 17, 3478), 5, "the server")
+        lab.network.device.run([sys.executable, "-B", USERS, "forget", address, 3478, 12])
+        answered = process.communicate(timeout=15)[0].strip()
+        say(f"{address}:3478 answered {answered} questions of the device, late")
+        check(answered == "12", f"{answered} answers were sent, not 12: a bad lab")
+        return _unaccused(lab, address, "a server that answers late")
+    return run
+
+
+@contextlib.contextmanager
+def _wall(lab):
+    """Closed ports say nothing."""
+    served = ", ".join(str(port) for proto, port in sorted(device.SERVED) if proto == 6)
+    lab.network.device.nft(f"""
+table inet guard {{
+    chain input {{
+        type filter hook input priority 0; policy drop;
+        iif lo accept
+        ct state established,related accept
+        meta l4proto {{ icmp, ipv6-icmp }} accept
+        tcp dport {{ {served} }} accept
+        udp dport 53 accept
+    }}
+}}
+""")
+    try:
+        yield
+    finally:
+        lab.network.device.run(["nft", "delete", "table", "inet", "guard"])
+
+
+def forward_wall_case(where, family):
+    """Neither listener nor refusal: a container could still answer, so it is waited for that."""
+    def run(lab, say):
+        attacker, address, target = lab.network.new_attacker(where, family)
+        with _wall(lab):
+            return cases_scan.attack(lab, say, attacker, tools.nmap(family, "-sS", target),
+                                     address, "syn", max_failed=NO_CONTACTS_BAR, find_s=3)
+    return run
+
+
+def masked_case(option, technique, port, ports, where, family):
+    """A scan from a service's port looks like that service's answers."""
+    def run(lab, say):
+        attacker, address, target = lab.network.new_attacker(where, family)
+        argv = tools.nmap(family, option, target,
+                          extra=("-g", port, "-p", ports, "--max-retries", "1"))
+        return cases_scan.attack(lab, say, attacker, argv, address, technique)
+    return run
+
+
+def two_scanners_case(family):
+    """Two scans at once beside the benign client: each is found as itself."""
+    def run(lab, say):
+        near, near_address, near_target = lab.network.new_attacker("near", family)
+        far, far_address, far_target = lab.network.new_attacker("far", family)
+        other = far.popen(tools.nmap(family, "-sF", far_target, extra=("-p", "1-200")),
+                          stdout=subprocess.DEVNULL)
+        try:
+            found = cases_scan.attack(lab, say, near, tools.nmap(family, "-sS", near_target),
+                                      near_address, "syn")
+            event = cases_scan.find(lab, other, far_address, cases_scan.FIND_S)
+            return found + "; " + cases_scan.judge(lab, say, event, far_address, "fin",
+                                                   cases_scan.MAX_FAILED)
+        finally:
+            other.terminate()
+            other.wait()
+    return run
+
+
+def declare():
+    for family in cases_scan.FAMILIES:
+        forwards, hidden = f"forwards-{family}", f"hidden-{family}"
+        case.group(forwards)(_forwards(family))
+        case.group(hidden)(cases_scan._scans(family))
+        for where, suffix in ("near", ""), ("far", "-far"):
+            name = f"{suffix}-{family}"
+            case.add("published-slow" + name, forwards,
+                     published_case("connect", SLOW, where, family))
+            case.add("published-udp" + name, forwards, published_case("ask", CALLS, where, family))
+            for kind in "syn", "connect", "fin":
+                case.add(f"forwards-{kind}{name}", forwards,
+                         cases_scan.nmap_case(kind, where, family))
+            case.add("forwards-wall" + name, forwards, forward_wall_case(where, family))
+            case.add("late-udp" + name, hidden, late_udp_case(where, family))
+            case.add("masked-ack" + name, hidden,
+                     masked_case("-sA", "ack", 80, "3000-3040", where, family))
+            case.add("masked-maimon" + name, hidden,
+                     masked_case("-sM", "maimon", 80, "4000-4040", where, family))
+            case.add("masked-udp" + name, hidden,
+                     masked_case("-sU", "udp", 53, "3000-3040", where, family))
+        case.add(f"late-udp-forwards-{family}", forwards, late_udp_case("near", family))
+        case.add(f"two-scanners-{family}", hidden, two_scanners_case(family))
+
+
+declare()
