@@ -12,23 +12,25 @@ import cases_scan
 import device
 import net
 import tools
-from case import check
+from case import Skip, check
 
-SLOW = tuple(range(8000, 8010))  # of the container, TCP, each accepting late
+# Of the container, TCP, each accepting late; and UDP. The sensor learns published ports: each case
+# takes its own.
+SLOW = tuple(range(8000, 8060))
 SLOW_MS = 80
-CALLS = tuple(range(10000, 10008))  # of the container, UDP
+CALLS = tuple(range(10000, 10040))
+AT_ONCE = {"connect": 10, "ask": 8}
+FLOODS = (80, "open"), (81, "closed"), ("random", "random")
 USERS = device.HERE + "/users.py"
 NO_CONTACTS_BAR = 10000  # found in time is what counts
 
 
-def _forwards(family):
-    """The device forwards to a container whose ports it publishes, without a firewall."""
-    def shared():
-        with net.Network() as network:
-            tcp, udp = (", ".join(map(str, ports)) for ports in (SLOW, CALLS))
-            for key in "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding":
-                network.device.sysctl(key, 1)
-            network.device.nft(f"""
+def publish(namespace):
+    """The container's ports by DNAT, as Docker does."""
+    tcp, udp = (", ".join(map(str, ports)) for ports in (SLOW, CALLS))
+    for key in "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding":
+        namespace.sysctl(key, 1)
+    namespace.nft(f"""
 table inet publish {{
     chain prerouting {{
         type nat hook prerouting priority -100;
@@ -39,8 +41,20 @@ table inet publish {{
     }}
 }}
 """)
-            network.container.nft("table inet mute { chain output { type filter hook output "
-                                  "priority 0; tcp flags & rst == rst drop; }; }")
+
+
+def mute(namespace):
+    """No RST of the kernel's where servers.py answers in its place."""
+    namespace.nft("table inet mute { chain output { type filter hook output priority 0; "
+                  "tcp flags & rst == rst drop; }; }")
+
+
+def _forwards(family):
+    """The device forwards to a container whose ports it publishes, without a firewall."""
+    def shared():
+        with net.Network() as network:
+            publish(network.device)
+            mute(network.container)
             servers = [sys.executable, "-B", device.HERE + "/servers.py"]
             network.container.popen([*servers, "slow", SLOW_MS, *SLOW])
             network.container.popen([*servers, "udp", *CALLS])
@@ -62,13 +76,46 @@ def _unaccused(lab, address, what):
     return f"no event about {address}"
 
 
-def published_case(verb, ports, where, family):
+def _slice(verb, number):
+    ports, count = SLOW if verb == "connect" else CALLS, AT_ONCE[verb]
+    return ports[number * count:(number + 1) * count]
+
+
+def published_case(verb, number, where, family):
+    ports = _slice(verb, number)
+
     def run(lab, say):
         user, address, target = lab.network.new_attacker(where, family)
         done = int(user.run([sys.executable, "-B", USERS, verb, target, *ports]))
         say(f"{address}: {verb} {len(ports)} published ports of {target}, {done} answered")
         check(done == len(ports), f"{done} of {len(ports)} published ports answered: a bad lab")
         return _unaccused(lab, address, "a user of published ports")
+    return run
+
+
+def published_flood_case(flooded, verb, number, family):
+    """Spoofed SYNs fill the sensor's tables and have it shed answers: still no user is accused."""
+    ports = _slice(verb, number)
+
+    def run(lab, say):
+        flood = device.bench_tool("flood")
+        if not flood:
+            raise Skip("bench/flood is not built")
+        mac = lab.network.device.mac()
+        user, address, target = lab.network.new_attacker("far", family)
+        process = lab.network.near.popen([flood, "-i", "eth0", "-m", mac, "-d", target,
+                                          "-p", flooded, "-n", 100000, "-r", 20000],
+                                         stdout=subprocess.DEVNULL)
+        try:
+            time.sleep(1)
+            done = int(user.run([sys.executable, "-B", USERS, verb, target, *ports]))
+            flooding = process.poll() is None
+        finally:
+            process.terminate()
+            process.wait()
+        say(f"{address}: {verb} {len(ports)} published ports, {done} answered, in a flood")
+        check(flooding and done == len(ports), f"flooding: {flooding}, {done} answered: a bad lab")
+        return _unaccused(lab, address, "a user of published ports in a flood")
     return run
 
 
@@ -153,14 +200,15 @@ def declare():
         forwards, hidden = f"forwards-{family}", f"hidden-{family}"
         case.group(forwards)(_forwards(family))
         case.group(hidden)(cases_scan._scans(family))
-        for where, suffix in ("near", ""), ("far", "-far"):
+        for number, (where, suffix) in enumerate((("near", ""), ("far", "-far"))):
             name = f"{suffix}-{family}"
             case.add("published-slow" + name, forwards,
-                     published_case("connect", SLOW, where, family))
-            case.add("published-udp" + name, forwards, published_case("ask", CALLS, where, family))
+                     published_case("connect", number, where, family))
+            case.add("published-udp" + name, forwards, published_case("ask", number, where, family))
             for kind in "syn", "connect", "fin":
                 case.add(f"forwards-{kind}{name}", forwards,
                          cases_scan.nmap_case(kind, where, family))
+            case.add(f"forwards-udp{name}", forwards, cases_scan.nmap_case("udp", where, family))
             case.add("forwards-wall" + name, forwards, forward_wall_case(where, family))
             case.add("late-udp" + name, hidden, late_udp_case(where, family))
             case.add("masked-ack" + name, hidden,
@@ -169,6 +217,10 @@ def declare():
                      masked_case("-sM", "maimon", 80, "4000-4040", where, family))
             case.add("masked-udp" + name, hidden,
                      masked_case("-sU", "udp", 53, "3000-3040", where, family))
+        for number, (flooded, suffix) in enumerate(FLOODS, 2):
+            name = f"-in-flood-{suffix}-{family}"
+            case.add("published-udp" + name, forwards,
+                     published_flood_case(flooded, "ask", number, family))
         case.add(f"late-udp-forwards-{family}", forwards, late_udp_case("near", family))
         case.add(f"two-scanners-{family}", hidden, two_scanners_case(family))
 

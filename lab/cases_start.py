@@ -19,8 +19,10 @@ import net
 import tools
 from case import Skip, check
 
-SCANS = 20  # so many malformed requests once made the helper end the sensor
+SCANS = 24  # after 20 malformed requests the helper would end the sensor
 FLOOD_RATE, FLOOD_S = 20000, 20
+FLOOD_KINDS = ("-sS", "syn"), ("-sT", "connect"), ("-sF", "fin"), ("-sA", "ack"), ("-sM", "maimon"), \
+    ("-sU", "udp")
 
 
 @case.case("no-stdio", "life")
@@ -45,7 +47,8 @@ def no_stdio_case(lab, say):
                      or all(any(e.is_peer(a) for e in file.update()) for a in wanted), 5,
                      "the scans")
         missed = [a for a in wanted if not any(e.is_peer(a) for e in file.update())]
-        check(process.poll() is None, f"the sensor ended with {process.returncode}")
+        ended = net.wait_for(lambda: process.poll() is not None or "no", 1, "its end")
+        check(ended == "no", f"the sensor ended with {process.returncode}")
         check(not missed, f"not found: {missed}")
         for pid in device.processes(process.pid):
             ends = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in range(3)]
@@ -147,5 +150,5 @@ def heavy_flood_case(port, kind):
 
 
 for _port, _name in (80, "open"), (81, "closed"), ("random", "random"):
-    for _kind in ("-sS", "syn"), ("-sF", "fin"):
+    for _kind in FLOOD_KINDS:
         case.add(f"heavy-flood-{_name}-{_kind[1]}", "life", heavy_flood_case(_port, _kind))
