@@ -199,7 +199,7 @@ def declare():
     for family in cases_scan.FAMILIES:
         forwards, hidden = f"forwards-{family}", f"hidden-{family}"
         case.group(forwards)(_forwards(family))
-        case.group(hidden)(cases_scan._scans(family))
+        case.group(hidden)(cases_scan.shared_scans(family))
         for number, (where, suffix) in enumerate((("near", ""), ("far", "-far"))):
             name = f"{suffix}-{family}"
             case.add("published-slow" + name, forwards,

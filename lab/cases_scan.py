@@ -194,7 +194,7 @@ def shutdown_case(_family):
     return run
 
 
-def _scans(family):
+def shared_scans(family):
     def shared():
         with net.Network() as network:
             yield ScanLab(network, family, sections={"scan": QUIET})
@@ -295,7 +295,7 @@ FAMILIES = (4, 6)
 def declare():
     for family in FAMILIES:
         scans, wall, published = (f"{name}-{family}" for name in ("scans", "firewall", "published"))
-        case.group(scans)(_scans(family))
+        case.group(scans)(shared_scans(family))
         case.group(wall)(_firewall(family))
         case.group(published)(_published(family))
         for where, suffix in ("near", ""), ("far", "-far"):

@@ -21,8 +21,8 @@ from case import Skip, check
 
 SCANS = 24  # after 20 malformed requests the helper would end the sensor
 FLOOD_RATE, FLOOD_S = 20000, 20
-FLOOD_KINDS = ("-sS", "syn"), ("-sT", "connect"), ("-sF", "fin"), ("-sA", "ack"), ("-sM", "maimon"), \
-    ("-sU", "udp")
+FLOOD_KINDS = (("-sS", "syn"), ("-sT", "connect"), ("-sF", "fin"), ("-sA", "ack"),
+               ("-sM", "maimon"), ("-sU", "udp"))
 
 
 @case.case("no-stdio", "life")
@@ -128,7 +128,8 @@ def heavy_flood_case(port, kind):
             scan = attacker.popen(tools.nmap(cases_life.FAMILY, kind[0], target, extra=("-F",)),
                                   stdout=subprocess.DEVNULL)
             try:
-                event = sensor.wait_event(lambda e: e.is_peer(address), 15, f"the scan by {address}")
+                event = sensor.wait_event(lambda e: e.is_peer(address), 15,
+                                          f"the scan by {address}")
             finally:
                 scan.terminate()
                 scan.wait()
