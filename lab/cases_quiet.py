@@ -93,6 +93,24 @@ def published_case(verb, number, where, family):
     return run
 
 
+def waking_case(family):
+    """The container wakes after the first SYNs: it answers those that are repeated a second on."""
+    def run(lab, say):
+        here, ports = lab.network.device, _slice("connect", 2 + len(FLOODS))
+        user, address, target = lab.network.new_attacker("near", family)
+        here.nft("table inet asleep { chain forward { type filter hook forward priority 0; "
+                 "tcp flags & (syn | ack) == syn drop; }; }")
+        process = user.popen([sys.executable, "-B", USERS, "connect", target, *ports],
+                             stdout=subprocess.PIPE, text=True)
+        time.sleep(0.6)
+        here.run(["nft", "delete", "table", "inet", "asleep"])
+        done = int(process.communicate(timeout=10)[0])
+        say(f"{address}: {done} published ports answered the second SYN")
+        check(done == len(ports), f"{done} of {len(ports)} published ports answered: a bad lab")
+        return _unaccused(lab, address, "a user of a waking container")
+    return run
+
+
 def published_flood_case(flooded, verb, number, family):
     """Spoofed SYNs fill the sensor's tables and have it shed answers: still no user is accused."""
     ports = _slice(verb, number)
@@ -117,6 +135,33 @@ def published_flood_case(flooded, verb, number, family):
         check(flooding and done == len(ports), f"flooding: {flooding}, {done} answered: a bad lab")
         return _unaccused(lab, address, "a user of published ports in a flood")
     return run
+
+
+@case.case("published-later", "life")
+def published_later_case(lab, say):
+    """The sensor runs already when the first container's ports are published."""
+    here, container = lab.network.device, lab.network.container
+    lab.start(sections={"scan": cases_scan.QUIET})
+    mute(container)
+    slow = container.popen([sys.executable, "-B", device.HERE + "/servers.py", "slow", SLOW_MS,
+                            *_slice("connect", 0)])
+    publish(here)
+    user, address, target = lab.network.new_attacker("near", 4)
+    try:
+        done = int(user.run([sys.executable, "-B", USERS, "connect", target,
+                             *_slice("connect", 0)]))
+    finally:
+        slow.terminate()
+        for namespace, table in (here, "publish"), (container, "mute"):
+            namespace.run(["nft", "delete", "table", "inet", table])
+        here.sysctl("net.ipv4.ip_forward", 0)
+        here.sysctl("net.ipv6.conf.all.forwarding", 0)
+    say(f"{address}: {done} published ports answered")
+    check(done == AT_ONCE["connect"], f"{done} published ports answered: a bad lab")
+    time.sleep(8)
+    mine = [str(e) for e in lab.sensor.events() if e.about(address)]
+    check(not mine, f"a user of published ports is accused: {mine}")
+    return f"no event about {address}"
 
 
 def late_udp_case(where, family):
@@ -219,8 +264,11 @@ def declare():
                      masked_case("-sU", "udp", 53, "3000-3040", where, family))
         for number, (flooded, suffix) in enumerate(FLOODS, 2):
             name = f"-in-flood-{suffix}-{family}"
+            case.add("published-slow" + name, forwards,
+                     published_flood_case(flooded, "connect", number, family))
             case.add("published-udp" + name, forwards,
                      published_flood_case(flooded, "ask", number, family))
+        case.add(f"published-waking-{family}", forwards, waking_case(family))
         case.add(f"late-udp-forwards-{family}", forwards, late_udp_case("near", family))
         case.add(f"two-scanners-{family}", hidden, two_scanners_case(family))
 

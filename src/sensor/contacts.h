@@ -19,8 +19,8 @@
 
 /* No answer for so long is none: Linux repeats after 1 and 3 s. */
 #define CONTACTS_WAIT_NS 3000000000ULL
-/* Where only a container of this host may answer late. */
-#define CONTACTS_WAIT_SELF_NS 1000000000ULL
+/* Where only a container of this host may answer late: perhaps to the SYN's first repeat, after 1 s. */
+#define CONTACTS_WAIT_SELF_NS 1500000000ULL
 
 /* Not kinds of probes, but of contacts: they explain packets that would look like probes. */
 #define CONTACT_OWN (PROBE_KINDS + 0) /* the protected side asked */

@@ -88,8 +88,11 @@ static void conclude(struct engine *e, struct evidence *ev, const struct probe *
 	/* A second kind needs as many contacts of its own as the first did. */
 	if (f->secondary ? f->failed < e->policy.failures : verdict != SCAN_YES && !f->alerted)
 		return;
-	if (findings_tell(e->findings, f, llr) && ev->alerts < UINT8_MAX)
-		ev->alerts++;
+	if (findings_tell(e->findings, f, llr)) {
+		ev->flags |= EVIDENCE_ALERTED;
+		if (ev->alerts < UINT8_MAX)
+			ev->alerts++;
+	}
 }
 
 /* The peer's leaf, with all that is known of it already. */
@@ -174,6 +177,8 @@ void engine_in_vain(struct engine *e, struct contact *c)
 		return;
 	n = leaf_of(e, p->peer, ENGINE_NEW);
 	ev = evidence_of(n);
+	if ((ev->flags & EVIDENCE_ALERTED) && !findings_any(e->findings, p->peer, true))
+		evidence_restart(ev, e->clock->now_ns);
 	evidence_fade(ev, e->clock->now_ns);
 	if (ev->probes < UINT32_MAX)
 		ev->probes++;

@@ -82,7 +82,7 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		.answer_unseen = proto == CONTACT_TCP && p->answers_shed,
 	};
 	struct contact *c;
-	bool unlisted;
+	bool unlisted = false;
 
 	switch (home_side(&e->home, p->src, p->dst)) {
 	case HOME_ELSEWHERE:
@@ -101,7 +101,8 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 					  listed_outcome(e, proto == CONTACT_UDP, &probe);
 		/* Under a flood the table would forget a contact before its answer came. What is a
 		 * repeat shows in the evidence. */
-		if (probe.outcome != PROBE_UNKNOWN && probe.answer_unseen) {
+		unlisted = probe.outcome == PROBE_CLOSED && !stealth && engine_awaits(e);
+		if (probe.outcome != PROBE_UNKNOWN && probe.answer_unseen && !unlisted) {
 			passing(e, &probe, proto);
 			return;
 		}
@@ -112,7 +113,6 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		return;
 	}
 	e->stats.contacts += probe.kind != CONTACT_OWN;
-	unlisted = probe.outcome == PROBE_CLOSED && !stealth && engine_awaits(e);
 	if (unlisted)
 		probe.outcome = PROBE_UNKNOWN;
 	c = engine_contact(e, &probe, proto);

@@ -66,6 +66,11 @@ static void settle_oldest(struct engine *e)
 	    c->probe.kind != PROBE_MAIMON) {
 		if (contacts_full(e->contacts))
 			e->stats.hurried++;
+		/* Under a flood a container has had no time to answer; a refusal would have come. */
+		if (contacts_full(e->contacts) && c->unlisted) {
+			contacts_drop_oldest(e->contacts);
+			return;
+		}
 		/* Nothing listens, says the listing, and nobody else answered for this host. Of UDP that
 		 * proves little: much of it is never answered. */
 		c->probe.outcome = c->unlisted && c->proto == CONTACT_TCP ? PROBE_CLOSED :

@@ -179,6 +179,17 @@ void evidence_undo(struct evidence *ev, const struct probe *p, uint8_t weight, b
 		ev->sum[i] -= ev->sum[i] < weight ? ev->sum[i] : weight;
 }
 
+void evidence_restart(struct evidence *ev, uint64_t now_ns)
+{
+	*ev = (struct evidence){
+		.first_ns = now_ns,
+		.last_ns = now_ns,
+		.flags = ev->flags & EVIDENCE_VALIDATED,
+		.credit = ev->credit,
+		.alerts = ev->alerts,
+	};
+}
+
 void evidence_credit(struct evidence *ev)
 {
 	if (ev->credit < EVIDENCE_MAX_CREDIT)

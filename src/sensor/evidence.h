@@ -30,6 +30,7 @@
 enum evidence_flag {
 	EVIDENCE_VALIDATED = 1, /* the peer completed a handshake: its address is its own */
 	EVIDENCE_FINDING = 2, /* it may have a finding: worth a search */
+	EVIDENCE_ALERTED = 4, /* and has been alerted */
 };
 
 struct evidence {
@@ -66,6 +67,9 @@ void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bo
 
 /* Takes a weight back: the host answered after all. */
 void evidence_undo(struct evidence *ev, const struct probe *p, uint8_t weight, bool ambient);
+
+/* The peer's scan has ended, and it is back: what it does now is judged and counted anew. */
+void evidence_restart(struct evidence *ev, uint64_t now_ns);
 
 /* One more port that served the peer. */
 void evidence_credit(struct evidence *ev);

@@ -37,6 +37,8 @@ static void read_ephemeral(struct host *h)
 	fclose(f);
 }
 
+#define GROUP(g) (1U << ((g)-1)) /* the multicast groups without an RTMGRP_ name */
+
 static bool read_switch(const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -47,10 +49,11 @@ static bool read_switch(const char *path)
 	return on != '0' && on != EOF;
 }
 
+/* Never taken back: packets that wait in the ring may be older than the end of forwarding. */
 static void read_forwarding(struct host *h)
 {
-	h->forwards = read_switch("/proc/sys/net/ipv4/ip_forward") ||
-		      read_switch("/proc/sys/net/ipv6/conf/all/forwarding");
+	h->forwards |= read_switch("/proc/sys/net/ipv4/ip_forward") ||
+		       read_switch("/proc/sys/net/ipv6/conf/all/forwarding");
 }
 
 static void parse_linkinfo(struct cursor info, struct host_link *link, bool *stacked)
@@ -255,6 +258,9 @@ static void take_message(const struct nlmsghdr *header, struct cursor payload, v
 		if (i < h->n_addrs)
 			remove_addr(h, i);
 		break;
+	case RTM_NEWNETCONF:
+		read_forwarding(h);
+		break;
 	}
 }
 
@@ -309,7 +315,9 @@ int host_init(struct host *h)
 	int err;
 
 	memset(h, 0, sizeof(*h));
-	h->fd = netlink_open(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+	h->fd = netlink_open(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+						    GROUP(RTNLGRP_IPV4_NETCONF) |
+						    GROUP(RTNLGRP_IPV6_NETCONF));
 	if (h->fd < 0) {
 		err = h->fd;
 		h->fd = -1;
@@ -339,9 +347,6 @@ bool host_update(struct host *h)
 	/* Notices were lost; or something left, so that what found no room may find it now. */
 	if (err || (h->left_out && h->n_links + h->n_addrs < had))
 		read_all(h);
-	/* Whoever starts to forward makes an interface to forward to. */
-	if (h->generation != before)
-		read_forwarding(h);
 	return h->generation != before;
 }
 

@@ -41,7 +41,7 @@ struct host {
 	uint64_t left_out; /* links or addresses that found no room, since all were read last */
 	uint32_t generation; /* changes whenever links or addresses change */
 	uint16_t ephemeral_first, ephemeral_last; /* net.ipv4.ip_local_port_range, read at open */
-	bool forwards; /* of either family, so that others may answer in its name (DNAT, containers) */
+	bool forwards; /* or did, in either family: others may answer in its name (DNAT, containers) */
 };
 
 /* Opens the socket and reads everything once. 0 or -errno. Embedded; host_done() closes it. */

@@ -14,8 +14,12 @@ bool packet_shed_count(struct packet_shed *s, uint64_t now_ns, uint64_t packets)
 	uint64_t elapsed_ns = now_ns - s->since_ns;
 	uint64_t rate;
 
-	if (!s->per_second)
-		return false;
+	if (!s->per_second) {
+		bool was_on = s->on;
+
+		s->on = false;
+		return was_on;
+	}
 	s->packets += packets;
 	if (elapsed_ns < (s->on ? CALM_WINDOW_NS : WINDOW_NS))
 		return false;

@@ -351,6 +351,10 @@ static int packet_read(struct source *s, struct engine *engine)
 	clock_sync_live(ps->env.clock);
 	if (!packet_ring_read(&ps->ring, take_frame, ps))
 		return socket_error(ps->env.privileged_fd);
+	/* Where somebody else may answer for this host, each answer tells something. */
+	ps->shed.per_second = ps->env.host->forwards || ps->env.listeners->left_out ?
+				      0 :
+				      ps->env.config->shed_rate;
 	if (packet_shed_count(&ps->shed, ps->env.clock->read_ns, handed_over(ps) - before)) {
 		int err = packet_reconfigure(s);
 
