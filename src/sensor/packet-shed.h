@@ -2,7 +2,7 @@
 /*
  * When to shed load: under a flood the host's own answers are half of all packets, and tell nothing
  * that its listing of listeners does not tell. They are left out above a rate, and seen again
- * once it has fallen to a quarter. Rates are taken on packets, not by a timer.
+ * once it has fallen to a quarter. The source sheds nothing where others may answer for the host. Rates are taken on packets, not by a timer.
  */
 #ifndef MIMAMORI_SENSOR_PACKET_SHED_H
 #define MIMAMORI_SENSOR_PACKET_SHED_H

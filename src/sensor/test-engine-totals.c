@@ -178,6 +178,28 @@ static void test_repeated_scan_failed(void **state)
 	assert_in_range(finding_failed(&told_nth(&x, FINDING_END, 0)->f), 97, 103);
 }
 
+/* A peer that comes back after its scan has ended is told by what it does then: not by the totals and
+ * the kind of its first visit. */
+static void test_a_second_visit(void **state)
+{
+	const struct told *again;
+
+	(void)state;
+	for (uint16_t port = 1000; port < 1300; port++)
+		syn_probe(&x, ip(SCANNER), ip(DEVICE), port, false);
+	sleep_s(&x, 600);
+	assert_int_equal(told_phase(&x, FINDING_END), 1);
+	for (uint16_t port = 100; port < 103; port++)
+		tcp(&x, ip(SCANNER), 40123, ip(DEVICE), port, TCP_FIN, 0);
+	assert_int_equal(told_phase(&x, FINDING_START), 1);
+	tcp(&x, ip(SCANNER), 40123, ip(DEVICE), 103, TCP_FIN, 0);
+	assert_int_equal(told_phase(&x, FINDING_START), 2);
+	again = told_nth(&x, FINDING_START, 1);
+	assert_int_equal(again->f.kind, PROBE_FIN);
+	assert_int_equal(finding_failed(&again->f), 4);
+	assert_int_equal(again->f.probes, 4);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
@@ -188,7 +210,7 @@ int main(void)
 		TEST(test_peer_closes_forgotten),    TEST(test_growth_of_a_full_scan),
 		TEST(test_totals_of_a_full_scan),    TEST(test_probes_count_repetitions),
 		TEST(test_big_traceroute),	     TEST(test_open_counted_live),
-		TEST(test_repeated_scan_failed),
+		TEST(test_a_second_visit),	     TEST(test_repeated_scan_failed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
