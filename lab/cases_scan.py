@@ -121,13 +121,13 @@ def judge(lab, say, event, address, technique, max_failed):
     return found
 
 
-def nmap_case(kind, where, family):
+def nmap_case(kind, where, family, max_failed=MAX_FAILED):
     option, technique, extra = tools.NMAP[kind]
 
     def run(lab, say):
         attacker, address, target = lab.network.new_attacker(where, family)
         return attack(lab, say, attacker, tools.nmap(family, option, target, extra=extra), address,
-                      technique)
+                      technique, max_failed)
     return run
 
 
