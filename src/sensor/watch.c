@@ -21,11 +21,10 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEVICE_LEN 256
-#define ERROR_LEN 256
+#define STATUS_EVERY_NS (200 * NS_PER_MS) /* shorter than blocks of quiet traffic are apart */
 
 struct watch {
 	const struct sensor_config *config;
@@ -41,7 +40,7 @@ struct watch {
 	uint64_t started_ns;
 	uint32_t listeners_seen; /* generation the filter was built for */
 	bool said_host, said_listeners; /* that they hold more than fits */
-	time_t status_s; /* second of the last status line */
+	uint64_t status_ns; /* of the last status line */
 	char device[DEVICE_LEN];
 };
 
@@ -52,12 +51,11 @@ static void show_status(struct watch *w, bool force)
 	char text[STATUS_LEN];
 	struct source_stats source;
 	struct engine_stats engine;
-	time_t now_s = (time_t)(w->clock.now_ns / NS_PER_S);
 
-	if (!w->sink.terminal ||
-	    (!force && now_s == w->status_s && w->sink.terminal->stream.status_shown))
+	if (!w->sink.terminal || (!force && w->clock.read_ns < w->status_ns + STATUS_EVERY_NS &&
+				  w->sink.terminal->stream.status_shown))
 		return;
-	w->status_s = now_s;
+	w->status_ns = w->clock.read_ns;
 	w->source.ops->stats(&w->source, &source);
 	engine_stats(w->engine, &engine);
 	output_stream_status(w->sink.terminal,
