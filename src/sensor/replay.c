@@ -2,6 +2,7 @@
 #include "sensor/replay.h"
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "sensor/cli.h"
 #include "sensor/engine.h"
 #include "sensor/replay-source.h"
@@ -56,6 +57,7 @@ int replay_main(const struct cli *cli)
 	char error[REPLAY_ERROR_LEN];
 	int status = EXIT_SUCCESS;
 
+	log_init("mimamori-sensor", LOG_TO_STDERR, LOG_LEVEL_INFO);
 	clock_init_replay(&clock);
 	sink.ctx = (struct eve_context){ &clock, "replay", "replay" };
 	output_stream_init(sink_add(&sink), STDOUT_FILENO, true, false);
