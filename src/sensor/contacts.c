@@ -132,7 +132,6 @@ void contacts_drop_oldest(struct contacts *cs)
 	while (*link != slot)
 		link = &cs->ring[*link - 1].chain;
 	*link = c->chain;
-	c->used = false;
 	cs->used--;
 	cs->oldest = (cs->oldest + 1) % cs->capacity;
 }
@@ -150,7 +149,6 @@ struct contact *contacts_add(struct contacts *cs, const struct probe *probe,
 		.t_ns = t_ns,
 		.proto = proto,
 		.chain = *bucket,
-		.used = true,
 	};
 	*bucket = at + 1;
 	cs->used++;

@@ -36,7 +36,6 @@ struct contact {
 	uint16_t chain; /* next in the hash bucket, 0: end */
 	uint8_t proto; /* enum contact_proto */
 	uint8_t weight; /* evidence it counted for, in sixteenths: to take back when overturned */
-	bool used;
 	bool answered; /* by a SYN/ACK: counted once */
 	bool unlisted; /* this host's listing knows no listener, but another may answer for it */
 };

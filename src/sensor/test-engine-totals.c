@@ -46,40 +46,32 @@ static void test_refused_ack_scan(void **state)
 	assert_int_equal(told_nth(&x, FINDING_END, 0)->f.refused, 100);
 }
 
-/* Long-lived connections to a broker at 8883, given up with data on its way. */
-static void test_old_connections_given_up(void **state)
+/* Long-lived connections of the device to a broker at 8883 end, with data still on its way. */
+static void end_old_connections(uint8_t flags)
 {
-	(void)state;
 	for (uint16_t port = 40000; port < 40008; port++) {
 		tcp(&x, ip(DEVICE), port, ip("198.51.100.1"), 8883, TCP_SYN, 0);
 		tcp(&x, ip("198.51.100.1"), 8883, ip(DEVICE), port, TCP_SYN | TCP_ACK, 0x1002);
 	}
 	sleep_s(&x, 600);
 	for (uint16_t port = 40000; port < 40008; port++) {
-		tcp(&x, ip(DEVICE), port, ip("198.51.100.1"), 8883, TCP_RST | TCP_ACK,
-		    FIXTURE_ISN + 1);
+		tcp(&x, ip(DEVICE), port, ip("198.51.100.1"), 8883, flags, FIXTURE_ISN + 1);
 		tcp(&x, ip(DEVICE), port, ip("198.51.100.1"), 8883, TCP_RST, 0);
 	}
 	engine_finish(x.engine);
 	assert_int_equal(told_phase(&x, FINDING_START), 0);
 }
 
-/* Likewise with an orderly FIN first. */
+static void test_old_connections_given_up(void **state)
+{
+	(void)state;
+	end_old_connections(TCP_RST | TCP_ACK);
+}
+
 static void test_old_connections_closed(void **state)
 {
 	(void)state;
-	for (uint16_t port = 40000; port < 40008; port++) {
-		tcp(&x, ip(DEVICE), port, ip("198.51.100.1"), 8883, TCP_SYN, 0);
-		tcp(&x, ip("198.51.100.1"), 8883, ip(DEVICE), port, TCP_SYN | TCP_ACK, 0x1002);
-	}
-	sleep_s(&x, 600);
-	for (uint16_t port = 40000; port < 40008; port++) {
-		tcp(&x, ip(DEVICE), port, ip("198.51.100.1"), 8883, TCP_FIN | TCP_ACK,
-		    FIXTURE_ISN + 1);
-		tcp(&x, ip(DEVICE), port, ip("198.51.100.1"), 8883, TCP_RST, 0);
-	}
-	engine_finish(x.engine);
-	assert_int_equal(told_phase(&x, FINDING_START), 0);
+	end_old_connections(TCP_FIN | TCP_ACK);
 }
 
 /* The device was the server of a port, the service stopped: its clients' data meets RSTs.
