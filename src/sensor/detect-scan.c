@@ -77,6 +77,13 @@ uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p, boo
 	case PROBE_ACK:
 	case PROBE_MAIMON:
 	case PROBE_CUSTOM:
+	case PROBE_SCTP_INIT:
+	case PROBE_SCTP_COOKIE:
+	case PROBE_IP_PROTO:
+	case PROBE_ICMP_QUERY:
+	case PROBE_NEIGHBOUR:
+	case PROBE_VERSION:
+	case PROBE_OS:
 	case PROBE_KINDS:
 		break;
 	}

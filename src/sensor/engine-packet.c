@@ -79,6 +79,8 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		.port = p->dport,
 		.kind = kind,
 		.tools = proto == CONTACT_TCP ? fingerprint_tcp(p) : 0,
+		.seq = p->tcp_seq,
+		.link = p->link,
 		.answer_unseen = proto == CONTACT_TCP && p->answers_shed,
 	};
 	struct contact *c;
@@ -170,6 +172,7 @@ static void refused(struct engine *e, struct contact *c)
 	case PROBE_OPEN:
 	case PROBE_REFUSED:
 	case PROBE_UNANSWERED:
+	case PROBE_ABORTED:
 		break;
 	}
 }

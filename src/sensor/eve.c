@@ -27,6 +27,13 @@ static const struct {
 	[PROBE_ECHO] = { "icmp", "ICMP echo sweep", "ICMP", "IPv6-ICMP" },
 	[PROBE_ARP] = { "arp", "ARP sweep", "ARP", "ARP" },
 	[PROBE_CUSTOM] = { "custom", "TCP scan with odd flags", "TCP", "TCP" },
+	[PROBE_SCTP_INIT] = { "sctp-init", "SCTP INIT scan", "SCTP", "SCTP" },
+	[PROBE_SCTP_COOKIE] = { "sctp-cookie", "SCTP COOKIE ECHO scan", "SCTP", "SCTP" },
+	[PROBE_IP_PROTO] = { "ip-protocol", "IP protocol scan", "IP", "IP" },
+	[PROBE_ICMP_QUERY] = { "icmp-query", "ICMP query sweep", "ICMP", "IPv6-ICMP" },
+	[PROBE_NEIGHBOUR] = { "neighbour", "IPv6 neighbour sweep", "IPv6-ICMP", "IPv6-ICMP" },
+	[PROBE_VERSION] = { "version", "service detection", "TCP", "TCP" },
+	[PROBE_OS] = { "os", "OS detection", "TCP", "TCP" },
 };
 
 static const char *const phase_names[] = {
@@ -50,15 +57,36 @@ unsigned int eve_severity(enum finding_phase phase)
 	return 4;
 }
 
+static const char *const scopes[] = {
+	[FINDING_HOST] = "host",
+	[FINDING_PREFIX] = "prefix",
+	[FINDING_DISTRIBUTED] = "distributed",
+	[FINDING_DECOYS] = "decoys",
+};
+
+static bool has_ports(enum probe_kind kind)
+{
+	switch (kind) {
+	case PROBE_ECHO:
+	case PROBE_ARP:
+	case PROBE_IP_PROTO:
+	case PROBE_ICMP_QUERY:
+	case PROBE_NEIGHBOUR:
+		return false;
+	default:
+		return true;
+	}
+}
+
 static void write_flow(struct event *ev, const struct finding *f, enum probe_kind kind)
 {
 	char text[ADDR_STRLEN];
 
 	event_text(ev, "src_ip", addr_format(f->last.peer, text));
-	if (kind != PROBE_ECHO && kind != PROBE_ARP)
+	if (has_ports(kind))
 		event_u64(ev, "src_port", f->last.peer_port);
 	event_text(ev, "dest_ip", addr_format(f->last.self, text));
-	if (kind != PROBE_ECHO && kind != PROBE_ARP)
+	if (has_ports(kind))
 		event_u64(ev, "dest_port", f->last.port);
 	event_text(ev, "proto",
 		   addr_is_v4(f->last.peer) ? kinds[kind].proto_v4 : kinds[kind].proto_v6);
@@ -131,6 +159,23 @@ static void write_outcomes(struct event *ev, const struct finding *f)
 	event_close(ev);
 }
 
+/* Of a group: who belongs to it. */
+static void write_peers(struct event *ev, const struct finding *f)
+{
+	char text[ADDR_STRLEN];
+
+	event_text(ev, "scope", scopes[f->scope]);
+	if (f->scope == FINDING_HOST)
+		return;
+	event_u64(ev, "peers", finding_peers(f));
+	event_array(ev, "peer_sample");
+	for (unsigned int i = 0; i < f->peers_sampled; i++)
+		event_text(ev, NULL, addr_format(f->peer_sample[i], text));
+	event_close(ev);
+	if (f->real_known)
+		event_text(ev, "real", addr_format(f->peer.addr, text));
+}
+
 static void write_mimamori(struct event *ev, const struct eve_context *ctx, const struct finding *f,
 			   enum finding_phase phase, enum probe_kind kind)
 {
@@ -145,6 +190,7 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx, cons
 	event_text(ev, "finding", text);
 	event_u64(ev, "sequence", f->sequence);
 	event_text(ev, "peer_prefix", prefix_format(&f->peer, text));
+	write_peers(ev, f);
 	event_u64(ev, "probes", f->probes);
 	event_u64(ev, "failed", finding_failed(f));
 	event_u64(ev, "ports", finding_ports(f));
@@ -153,6 +199,8 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx, cons
 	for (unsigned int i = 0; i < f->sampled; i++)
 		event_u64(ev, NULL, f->sample[i]);
 	event_close(ev);
+	if (finding_pattern(f) < IID_PATTERNS)
+		event_text(ev, "address_pattern", iid_pattern_names[finding_pattern(f)]);
 	write_outcomes(ev, f);
 	write_time(ev, ctx, "first", f->first_ns);
 	write_time(ev, ctx, "last", f->last_ns);
@@ -199,6 +247,31 @@ static void add(char buf[EVE_TEXT_LEN], size_t *len, const char *fmt, ...)
 	va_end(ap);
 	if (n > 0)
 		*len += (size_t)n < EVE_TEXT_LEN - *len ? (size_t)n : EVE_TEXT_LEN - *len - 1;
+}
+
+/* Whom it is about. */
+static void add_peer(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *f)
+{
+	char text[PREFIX_STRLEN];
+
+	switch ((enum finding_scope)f->scope) {
+	case FINDING_HOST:
+		add(buf, len, "%s", addr_format(f->peer.addr, text));
+		break;
+	case FINDING_PREFIX:
+		add(buf, len, "%s (%u addresses)", prefix_format(&f->peer, text), finding_peers(f));
+		break;
+	case FINDING_DISTRIBUTED:
+		add(buf, len, "%u unrelated addresses", finding_peers(f));
+		break;
+	case FINDING_DECOYS:
+		if (f->real_known)
+			add(buf, len, "%s behind %u decoys", addr_format(f->peer.addr, text),
+			    finding_peers(f) - 1);
+		else
+			add(buf, len, "one of %u addresses, the others decoys", finding_peers(f));
+		break;
+	}
 }
 
 static void add_duration(char buf[EVE_TEXT_LEN], size_t *len, uint64_t ns)
@@ -251,14 +324,15 @@ const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx, cons
 		[FINDING_UPDATE] = "SCAN +",
 		[FINDING_END] = "ended ",
 	};
-	char stamp[CLOCK_TIMESTAMP_LEN], peer[ADDR_STRLEN];
+	char stamp[CLOCK_TIMESTAMP_LEN];
 	size_t len = 0;
 
 	clock_format(clock_to_wall(ctx->clock, ctx->clock->now_ns), stamp);
 	buf[0] = '\0';
-	add(buf, &len, "%.8s  %s  %s  ", stamp + 11, leads[phase], addr_format(f->peer.addr, peer));
+	add(buf, &len, "%.8s  %s  ", stamp + 11, leads[phase]);
+	add_peer(buf, &len, f);
 	add(buf, &len,
-	    "%s: ", phase == FINDING_NOTICE ? "a few contacts in vain" : kinds[f->kind].title);
+	    "  %s: ", phase == FINDING_NOTICE ? "a few contacts in vain" : kinds[f->kind].title);
 	add_targets(buf, &len, f);
 	add(buf, &len, " ");
 	add_duration(buf, &len, f->last_ns - f->first_ns);

@@ -14,7 +14,8 @@
 
 struct findings {
 	unsigned int capacity, used;
-	uint64_t quiet_ns, seed, made;
+	uint64_t quiet_ns, seed;
+	uint32_t made;
 	uint64_t due_ns; /* nothing expires earlier; 0: none in use */
 	finding_emit_fn *emit;
 	void *arg;
@@ -153,6 +154,14 @@ static void count_port(struct finding *f, uint16_t port)
 		f->sample[f->sampled++] = port;
 }
 
+static void count_pattern(struct finding *f, const struct probe *p)
+{
+	uint16_t *n = &f->pattern[iid_pattern(p->self, p->port)];
+
+	if (!addr_is_v4(p->self) && *n < UINT16_MAX)
+		++*n;
+}
+
 static struct finding *begin(struct findings *fs, const struct probe *p, enum probe_kind kind,
 			     uint64_t now_ns)
 {
@@ -162,7 +171,8 @@ static struct finding *begin(struct findings *fs, const struct probe *p, enum pr
 	f->used = true;
 	f->spoofable = true;
 	f->kind = kind;
-	f->id = addr_hash(p->peer, fs->seed + ++fs->made) |
+	f->made = ++fs->made;
+	f->id = addr_hash(p->peer, fs->seed + fs->made) |
 		(uint64_t)addr_hash(p->self, fs->seed ^ now_ns) << 32;
 	f->peer = (struct prefix){ p->peer, ADDR_BITS };
 	f->last = *p;
@@ -211,6 +221,62 @@ struct finding *findings_suspect_too(struct findings *fs, const struct probe *p,
 	return f;
 }
 
+struct finding *findings_suspect_group(struct findings *fs, enum finding_scope scope,
+				       const struct probe *p, enum probe_kind kind, uint64_t now_ns)
+{
+	struct finding *f = begin(fs, p, kind, now_ns);
+
+	f->scope = scope;
+	fs->peer[f - fs->slot] = (struct addr){ 0, 0 };
+	note_due(fs, f);
+	return f;
+}
+
+void finding_member(struct finding *f, struct addr peer)
+{
+	uint32_t hash = addr_hash(peer, 0);
+	uint64_t *word = &f->peers[hash >> 6 & 3], bit = 1ULL << (hash & 63);
+	uint8_t common = (uint8_t)addr_common_len(f->peer.addr, peer);
+
+	for (unsigned int i = 0; i < f->peers_sampled; i++)
+		if (addr_eq(f->peer_sample[i], peer))
+			return;
+	if (f->peers_sampled < FINDING_PEER_SAMPLE)
+		f->peer_sample[f->peers_sampled++] = peer;
+	*word |= bit;
+	if (!f->real_known && common < f->peer.len)
+		f->peer = (struct prefix){ addr_mask(peer, common), common };
+}
+
+void finding_name_real(struct finding *f, struct addr peer)
+{
+	f->real_known = true;
+	f->spoofable = false;
+	f->peer = (struct prefix){ peer, ADDR_BITS };
+	f->last.peer = peer;
+}
+
+unsigned int finding_peers(const struct finding *f)
+{
+	unsigned int estimate = sketch_linear(f->peers, 4);
+
+	if (f->scope == FINDING_HOST)
+		return 1;
+	return estimate > f->peers_sampled ? estimate : f->peers_sampled;
+}
+
+struct finding_ref findings_ref(const struct findings *fs, const struct finding *f)
+{
+	return (struct finding_ref){ (uint32_t)(f - fs->slot), f->made };
+}
+
+struct finding *findings_get(struct findings *fs, struct finding_ref ref)
+{
+	struct finding *f = &fs->slot[ref.slot];
+
+	return ref.made && f->used && f->made == ref.made ? f : NULL;
+}
+
 void finding_repeat(struct finding *f, const struct probe *p, uint64_t now_ns)
 {
 	f->probes++;
@@ -227,6 +293,9 @@ void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns)
 	f->unseen += p->answer_unseen;
 	f->last_ns = now_ns;
 	f->last = *p;
+	if (f->real_known)
+		f->last.peer = f->peer.addr;
+	count_pattern(f, p);
 	sketch_add(&f->contacts, contact_hash(p));
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
 		if (p->tools & (1 << i))
@@ -337,6 +406,20 @@ unsigned int finding_hosts(const struct finding *f)
 	if (unclear == 64)
 		return unclear;
 	return sketch_linear(&f->hosts_before, 1) + after * 64 / (64 - unclear);
+}
+
+enum iid_pattern finding_pattern(const struct finding *f)
+{
+	unsigned int best = 0, all = 0;
+
+	for (unsigned int i = 0; i < IID_PATTERNS; i++) {
+		all += f->pattern[i];
+		if (f->pattern[i] > f->pattern[best])
+			best = i;
+	}
+	if (finding_hosts(f) < 2 || f->pattern[best] * 2 <= all)
+		return IID_PATTERNS;
+	return best;
 }
 
 double finding_confidence(const struct finding *f)

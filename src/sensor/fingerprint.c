@@ -4,10 +4,9 @@
 #include "sensor/packet.h"
 
 const char *const fingerprint_names[FINGERPRINT_COUNT] = {
-	[FINGERPRINT_MIRAI] = "mirai",
-	[FINGERPRINT_MASSCAN] = "masscan",
-	[FINGERPRINT_ZMAP] = "zmap",
-	[FINGERPRINT_NMAP] = "nmap-raw",
+	[FINGERPRINT_MIRAI] = "mirai",	   [FINGERPRINT_MASSCAN] = "masscan",
+	[FINGERPRINT_ZMAP] = "zmap",	   [FINGERPRINT_NMAP] = "nmap-raw",
+	[FINGERPRINT_NMAP_OS] = "nmap-os", [FINGERPRINT_TINY] = "tiny-fragments",
 };
 
 #define ZMAP_IP_ID 54321

@@ -75,6 +75,7 @@ struct packet {
 	uint16_t tcp_window;
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
 	uint32_t tcp_seq, tcp_ack;
+	uint32_t link; /* hash of the sender's link address, never 0 then; 0: none, or unknown */
 	int32_t ifindex; /* live; 0 in replay */
 };
 

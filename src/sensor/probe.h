@@ -22,6 +22,13 @@ enum probe_kind {
 	PROBE_ECHO, /* ICMP or ICMPv6 echo request */
 	PROBE_ARP,
 	PROBE_CUSTOM, /* other flags that no TCP sends */
+	PROBE_SCTP_INIT, /* RFC 9260: asks for an association */
+	PROBE_SCTP_COOKIE, /* a COOKIE ECHO out of any association */
+	PROBE_IP_PROTO, /* a datagram of a protocol nobody here speaks; its number is the port */
+	PROBE_ICMP_QUERY, /* ICMP timestamp, address mask or information request */
+	PROBE_NEIGHBOUR, /* ICMPv6 neighbour solicitation */
+	PROBE_VERSION, /* a served port, asked nothing, or what no client of it asks: service detection */
+	PROBE_OS, /* packets made to tell operating systems apart */
 	PROBE_KINDS,
 };
 
@@ -31,6 +38,7 @@ enum probe_outcome {
 	PROBE_OPEN,
 	PROBE_REFUSED, /* RST or ICMP unreachable seen */
 	PROBE_UNANSWERED, /* waited for in vain */
+	PROBE_ABORTED, /* it was served, and the peer broke off before it had asked for anything */
 };
 
 struct probe {
@@ -39,6 +47,8 @@ struct probe {
 	uint8_t kind; /* enum probe_kind */
 	uint8_t outcome; /* enum probe_outcome */
 	uint8_t tools; /* FINGERPRINT_* bits of the packet */
+	uint32_t seq; /* TCP sequence number, 0 without TCP */
+	uint32_t link; /* hash of the sender's link address; 0: none, or unknown */
 	uint8_t answer_unseen; /* refusals are not looked at just now: no silence can be told from one */
 };
 

@@ -172,6 +172,13 @@ static void test_signatures(void **state)
 		{ PROBE_ECHO, "\"icmp\"", ":1009," },
 		{ PROBE_ARP, "\"arp\"", ":1010," },
 		{ PROBE_CUSTOM, "\"custom\"", ":1011," },
+		{ PROBE_SCTP_INIT, "\"sctp-init\"", ":1012," },
+		{ PROBE_SCTP_COOKIE, "\"sctp-cookie\"", ":1013," },
+		{ PROBE_IP_PROTO, "\"ip-protocol\"", ":1014," },
+		{ PROBE_ICMP_QUERY, "\"icmp-query\"", ":1015," },
+		{ PROBE_NEIGHBOUR, "\"neighbour\"", ":1016," },
+		{ PROBE_VERSION, "\"version\"", ":1017," },
+		{ PROBE_OS, "\"os\"", ":1018," },
 	};
 
 	(void)state;
