@@ -276,6 +276,73 @@ static int parse_ports(const char *value, struct conf_ports *out, char *why)
 	return 0;
 }
 
+/* "7000", "7000:tcp", "7000:udp" */
+static int parse_step(const char *text, size_t len, struct conf_sequence *s)
+{
+	char port[8];
+	const char *colon = memchr(text, ':', len);
+	size_t digits = colon ? (size_t)(colon - text) : len;
+	uint64_t n;
+
+	if (digits >= sizeof(port))
+		return -EINVAL;
+	memcpy(port, text, digits);
+	port[digits] = '\0';
+	if (parse_scaled(port, plain_units, &n) < 0 || n < 1 || n > 65535)
+		return -EINVAL;
+	if (colon &&
+	    (len - digits != 4 || (memcmp(colon, ":tcp", 4) != 0 && memcmp(colon, ":udp", 4) != 0)))
+		return -EINVAL;
+	s->port[s->steps] = (uint16_t)n;
+	s->udp[s->steps++] = colon && colon[1] == 'u';
+	return 0;
+}
+
+static int parse_sequence(const char *text, size_t len, struct conf_sequence *s, char *why)
+{
+	char quoted[SHOWN_BYTES + 8], step[TOKEN_LEN];
+
+	for (const char *end = text + len; text <= end; text++) {
+		size_t n = 0;
+
+		while (text + n < end && text[n] != ',')
+			n++;
+		if (s->steps == CONF_MAX_STEPS)
+			return refuse(why, "too many ports in a sequence: the most is %d",
+				      CONF_MAX_STEPS);
+		if (parse_step(text, n, s) < 0) {
+			snprintf(step, sizeof(step), "%.*s", (int)n, text);
+			return refuse(why,
+				      "%s is no step of a sequence like 7000,8000:udp,9000 (ports, "
+				      "separated by commas; sequences are separated by blanks)",
+				      shown(step, quoted));
+		}
+		text += n;
+	}
+	if (s->steps < 2)
+		return refuse(why, "a sequence needs at least two ports, separated by commas");
+	return 0;
+}
+
+static int parse_sequences(const char *value, struct conf_sequences *out, char *why)
+{
+	struct conf_sequences list = { 0 };
+
+	for (value += strspn(value, " \t"); *value; value += strspn(value, " \t")) {
+		size_t len = strcspn(value, " \t");
+		int err;
+
+		if (list.count == CONF_MAX_SEQUENCES)
+			return refuse(why, "too many: the most is %d", CONF_MAX_SEQUENCES);
+		err = parse_sequence(value, len, &list.sequence[list.count++], why);
+		if (err)
+			return err;
+		value += len;
+	}
+	*out = list;
+	return 0;
+}
+
 static int parse_names(const char *value, struct conf_names *out, char *why)
 {
 	char token[TOKEN_LEN], quoted[SHOWN_BYTES + 8];
@@ -329,6 +396,8 @@ int conf_value(const struct conf_key *key, const char *value, void *base, char w
 		return parse_prefixes(value, field, why);
 	case CONF_PORTS:
 		return parse_ports(value, field, why);
+	case CONF_SEQUENCES:
+		return parse_sequences(value, field, why);
 	case CONF_NAMES:
 		return parse_names(value, field, why);
 	}

@@ -117,7 +117,8 @@ static void say_unknown_key(const struct conf_table *t, const char *section, con
 
 static bool is_list(enum conf_type type)
 {
-	return type == CONF_PREFIXES || type == CONF_PORTS || type == CONF_NAMES;
+	return type == CONF_PREFIXES || type == CONF_PORTS || type == CONF_NAMES ||
+	       type == CONF_SEQUENCES;
 }
 
 /* Applies the key that waits for its last line. */

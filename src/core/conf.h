@@ -22,6 +22,8 @@
 #define CONF_TEXT_LEN 256 /* of a CONF_TEXT field, with its NUL */
 #define CONF_MAX_PREFIXES 32
 #define CONF_MAX_PORTS 64
+#define CONF_MAX_SEQUENCES 4
+#define CONF_MAX_STEPS 8
 #define CONF_MAX_NAMES 16
 #define CONF_NAME_LEN 16 /* IFNAMSIZ */
 
@@ -33,6 +35,15 @@ struct conf_prefixes {
 struct conf_ports {
 	unsigned int count;
 	uint16_t port[CONF_MAX_PORTS];
+};
+
+struct conf_sequences {
+	unsigned int count;
+	struct conf_sequence {
+		unsigned int steps;
+		uint16_t port[CONF_MAX_STEPS];
+		bool udp[CONF_MAX_STEPS]; /* else TCP */
+	} sequence[CONF_MAX_SEQUENCES];
 };
 
 struct conf_names {
@@ -54,6 +65,9 @@ enum conf_type {
 	CONF_CHOICE, /* [uint32_t] index into `choices` */
 	CONF_PREFIXES, /* [struct conf_prefixes] */
 	CONF_PORTS, /* [struct conf_ports] 1..65535, or ranges as 137-139 */
+	/* [struct conf_sequences] of ports: steps separated by commas, sequences by blanks:
+	 * "7000,8000,9000 2222:udp,3333:tcp" */
+	CONF_SEQUENCES,
 	CONF_NAMES, /* [struct conf_names] of interfaces */
 };
 

@@ -22,6 +22,7 @@ struct settings {
 	double ratio;
 	struct conf_prefixes nets;
 	struct conf_ports ports;
+	struct conf_sequences knock;
 	struct conf_names links;
 };
 
@@ -38,6 +39,7 @@ static const struct conf_key keys[] = {
 	{ "scan", "delay", CONF_DURATION, AT(delay), "1s", 0.1, 10, NULL },
 	{ "scan", "ratio", CONF_REAL, AT(ratio), "0.5", 0, 1, NULL },
 	{ "scan", "nets", CONF_PREFIXES, AT(nets), NULL, 0, 0, NULL },
+	{ "scan", "knock", CONF_SEQUENCES, AT(knock), "", 0, 0, NULL },
 	{ "scan", "ports", CONF_PORTS, AT(ports), "137-139, 445", 0, 0, NULL },
 	{ "scan", "links", CONF_NAMES, AT(links), NULL, 0, 0, NULL },
 };
@@ -95,7 +97,8 @@ static void test_values(void **state)
 	(void)state;
 	good("# comment\n; comment\n\n[main]\nname = two words ; comment\non=OFF\r\n"
 	     "mode : gateway\n [scan]\nthreshold =\t20\nsize = 1M\ndelay = 100ms\nratio = 0.25\n"
-	     "nets = 192.0.2.0/24,2001:db8::/32  198.51.100.7\nports =\nlinks = eth0 wlan0");
+	     "nets = 192.0.2.0/24,2001:db8::/32  198.51.100.7\nports =\nlinks = eth0 wlan0\n"
+	     "knock = 7000,8000:udp,9000:tcp  1,2");
 	assert_string_equal(s.name, "two words");
 	assert_false(s.on);
 	assert_int_equal(s.mode, 1);
@@ -109,6 +112,12 @@ static void test_values(void **state)
 	assert_int_equal(s.nets.prefix[2].len, 128);
 	assert_int_equal(s.ports.count, 0);
 	assert_int_equal(s.links.count, 2);
+	assert_int_equal(s.knock.count, 2);
+	assert_int_equal(s.knock.sequence[0].steps, 3);
+	assert_int_equal(s.knock.sequence[0].port[1], 8000);
+	assert_true(s.knock.sequence[0].udp[1]);
+	assert_false(s.knock.sequence[0].udp[2]);
+	assert_int_equal(s.knock.sequence[1].port[1], 2);
 	assert_string_equal(s.links.name[1], "wlan0");
 }
 
@@ -210,6 +219,22 @@ static void test_words(void **state)
 	BAD("[scan]\nnets = 192.0.2.1/24\n",
 	    "t.conf:2: [scan] nets: \"192.0.2.1/24\" is neither an address nor a prefix like "
 	    "192.0.2.0/24 or 2001:db8::/32 (the bits beyond its length must be zero)");
+	BAD("[scan]\nknock = 7000\n",
+	    "t.conf:2: [scan] knock: a sequence needs at least two ports, "
+	    "separated by commas");
+	BAD("[scan]\nknock = 1,2\n 3,70000\n",
+	    "t.conf:2: [scan] knock: \"70000\" is no step of a sequence like 7000,8000:udp,9000 (ports, "
+	    "separated by commas; sequences are separated by blanks)");
+	BAD("[scan]\nknock = 1,3,\n",
+	    "t.conf:2: [scan] knock: \"\" is no step of a sequence like 7000,8000:udp,9000 (ports, "
+	    "separated by commas; sequences are separated by blanks)");
+	BAD("[scan]\nknock = 1,2:sctp\n",
+	    "t.conf:2: [scan] knock: \"2:sctp\" is no step of a sequence like 7000,8000:udp,9000 "
+	    "(ports, separated by commas; sequences are separated by blanks)");
+	BAD("[scan]\nknock = 1,2,3,4,5,6,7,8,9\n",
+	    "t.conf:2: [scan] knock: too many ports in a sequence: the most is 8");
+	BAD("[scan]\nknock = 1,2 1,2 1,2 1,2 1,2\n",
+	    "t.conf:2: [scan] knock: too many: the most is 4");
 	BAD("[scan]\nports = 0\n", "t.conf:2: [scan] ports: \"0\" is neither a port between 1 and "
 				   "65535 nor a range of ports like 137-139");
 	BAD("[scan]\nports = 9-5\n", "t.conf:2: [scan] ports: \"9-5\" is neither a port between 1 "

@@ -58,6 +58,7 @@ static const struct conf_key keys[] = {
 	{ "scan", "failures", CONF_UINT, AT(failures), "4", 3, 20, NULL },
 	{ "scan", "ambient_ports", CONF_PORTS, AT(ambient_ports),
 	  "137-139 445 631 1900 3702 5353 5355 5357 8008 8009 9100", 0, 0, NULL },
+	{ "scan", "knock", CONF_SEQUENCES, AT(knock), "", 0, 0, NULL },
 	{ "scan", "quiet", CONF_DURATION, AT(quiet_ns), "30s", 5, HOUR, NULL },
 
 	{ "output", "event_file", CONF_TEXT, AT(event_file), "", 0, 0, NULL },

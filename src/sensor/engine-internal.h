@@ -9,6 +9,7 @@
 #include "sensor/contacts.h"
 #include "sensor/detect-scan.h"
 #include "sensor/engine.h"
+#include "sensor/knock.h"
 #include "sensor/newcomers.h"
 
 struct engine {
@@ -17,6 +18,7 @@ struct engine {
 	struct home home;
 	struct conf_prefixes ignore;
 	struct scan_policy policy;
+	struct knocks knocks;
 	struct newcomers *newcomers;
 	struct trie *trie;
 	struct contacts *contacts;

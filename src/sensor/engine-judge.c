@@ -173,6 +173,10 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	struct finding *f;
 	bool ambient;
 
+	if (knocks_take(&e->knocks, p, e->clock->now_ns)) {
+		e->stats.knocks++;
+		return;
+	}
 	if (!n && kept_at_door(e, c))
 		return;
 	n = leaf_of(e, p->peer, ENGINE_NEW);

@@ -32,6 +32,7 @@ struct engine *engine_new(const struct engine_params *params)
 	e->ignore = config->ignore;
 	scan_policy_init(&e->policy, config->failures, &config->ambient_ports,
 			 params->home.mode == HOME_INFERRED);
+	knocks_init(&e->knocks, &config->knock);
 	e->trie = trie_new(&trie);
 	e->newcomers = newcomers_new(config->peers_new, params->seed);
 	e->contacts =

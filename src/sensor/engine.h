@@ -51,6 +51,7 @@ struct engine_stats {
 	uint64_t packets; /* taken */
 	uint64_t contacts; /* first contacts with what is watched */
 	uint64_t failed; /* of them in vain */
+	uint64_t knocks; /* contacts in vain that were steps of a knock sequence: not counted as failed */
 	uint64_t overturned; /* said closed by the listing, then answered */
 	uint64_t forgotten; /* peers with one contact that gave way: counted in their prefix since */
 	uint64_t hurried; /* contacts settled early because the table was full */

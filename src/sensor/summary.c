@@ -31,6 +31,7 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	line_if(to, source->shed, "times the host's answers were left out to shed load");
 	line_if(to, source->truncated, "packets cut short");
 	line_if(to, source->malformed, "malformed packets");
+	line_if(to, engine->knocks, "knocks of configured sequences");
 	line_if(to, engine->overturned, "ports served without a listener of their own");
 	line_if(to, engine->forgotten + engine->trie.folds,
 		"peers folded into their prefix for want of room");
