@@ -38,6 +38,7 @@ struct sensor_config {
 	/* [scan] */
 	uint32_t failures; /* first contacts in vain that make a scan */
 	struct conf_ports ambient_ports;
+	struct conf_ports login_ports; /* three contacts in vain with them are a scan */
 	struct conf_sequences knock; /* sequences of ports that open something: silent */
 	uint64_t quiet_ns; /* shortest silence that ends a scan */
 

@@ -9,6 +9,12 @@
 #define AMBIENT (EVIDENCE_BIT / 8)
 #define AMBIENT_MOST 8 /* one bit in all: a PC may look for as many services as it likes */
 #define SILENCE EVIDENCE_BIT
+#define GIVEN_UP (EVIDENCE_BIT / 2)
+#define LEAVE EVIDENCE_BIT
+#define ALONE 4 /* a leave beside no question weighs a fourth of it */
+#define THREE 3 /* contacts that suffice where two of them show a scanner's hand */
+#define HANDS 2
+#define THREE_FAILURES 4 /* who wants more failures than by default wants no alert for three */
 #define SLACK_BITS 1.37f /* 4 failures of two bits, less this, is log2(99) */
 #define SUSPECT_BITS 5.0f /* three contacts in vain and at most one service used */
 /* traceroute(8) counts up from here, one port a probe, and wants them closed. */
@@ -25,10 +31,12 @@ static const uint16_t client_ports[] = { 53,   80,   123,  443,	 853,  993,  188
 					 3478, 5222, 5223, 5228, 8080, 8443, 8883 };
 
 void scan_policy_init(struct scan_policy *policy, uint32_t failures,
-		      const struct conf_ports *ambient, bool homes_inferred)
+		      const struct conf_ports *ambient, const struct conf_ports *login,
+		      bool homes_inferred)
 {
 	memset(policy, 0, sizeof(*policy));
 	policy->failures = failures;
+	policy->login = login;
 	policy->homes_inferred = homes_inferred;
 	for (unsigned int i = 0; i < ambient->count; i++)
 		policy->ambient_port[ambient->port[i] / 8] |= 1 << ambient->port[i] % 8;
@@ -56,6 +64,8 @@ uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p, boo
 {
 	if (ambient)
 		return AMBIENT;
+	if (probe_is_leave(p))
+		return 0; /* see leaves_weight() */
 	switch ((enum probe_kind)p->kind) {
 	case PROBE_ARP:
 		return SILENCE / 4; /* routers ask for absent hosts, too */
@@ -67,6 +77,8 @@ uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p, boo
 		break;
 	case PROBE_SYN:
 	case PROBE_CONNECT:
+		if (p->outcome == PROBE_ABORTED && p->kind == PROBE_CONNECT)
+			return GIVEN_UP;
 		if (p->outcome == PROBE_UNANSWERED)
 			return policy->homes_inferred && client_port(p->port) ? SILENCE / 4 :
 										SILENCE;
@@ -122,6 +134,46 @@ static float threshold_bits(const struct scan_policy *policy, const struct evide
 	return bits;
 }
 
+/* Connections that were finished and not used, in sixteenths of a bit. */
+static unsigned int leaves_weight(const struct evidence *ev)
+{
+	return (unsigned int)__builtin_popcount(ev->leaves) * LEAVE / (ev->kind[PROBE_VERSION] ? 1 : ALONE);
+}
+
+static bool login_port(const struct scan_policy *policy, uint16_t port)
+{
+	for (unsigned int i = 0; i < policy->login->count; i++)
+		if (policy->login->port[i] == port)
+			return true;
+	return false;
+}
+
+static unsigned int logins(const struct scan_policy *policy, const struct evidence *ev)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < ev->exact; i++)
+		n += !(ev->leaves >> i & 1) && login_port(policy, ev->port[i]);
+	return n;
+}
+
+static bool shows_hand(const struct scan_policy *policy, const struct evidence *ev)
+{
+	static const uint8_t tools[] = { FINGERPRINT_MIRAI, FINGERPRINT_MASSCAN, FINGERPRINT_ZMAP,
+					 FINGERPRINT_NMAP, FINGERPRINT_NMAP_OS };
+	static const uint8_t kinds[] = { PROBE_FIN, PROBE_NULL, PROBE_XMAS, PROBE_CUSTOM };
+	unsigned int raw = 0;
+
+	if (policy->failures > THREE_FAILURES || ev->plain < THREE)
+		return false;
+	for (unsigned int i = 0; i < sizeof(tools); i++)
+		if (ev->tool[tools[i]] >= HANDS)
+			return true;
+	for (unsigned int i = 0; i < sizeof(kinds); i++)
+		raw += ev->kind[kinds[i]];
+	return raw >= HANDS || logins(policy, ev) >= HANDS;
+}
+
 enum scan_verdict scan_judge(const struct scan_policy *policy, const struct evidence *ev,
 			     float *llr)
 {
@@ -133,11 +185,12 @@ enum scan_verdict scan_judge(const struct scan_policy *policy, const struct evid
 			sum = ev->sum[i];
 	ambient = ev->ambient < AMBIENT_MOST ? ev->ambient : AMBIENT_MOST;
 	sum += ambient * (ev->plain >= PLAIN_TO_UNMASK ? FULL : AMBIENT);
+	sum += leaves_weight(ev);
 	bits = (float)sum / EVIDENCE_BIT - ev->credit;
 	*llr = bits;
 	if (bits < SUSPECT_BITS)
 		return SCAN_NO;
-	if (bits > threshold_bits(policy, ev) - 0.001f)
+	if (bits > threshold_bits(policy, ev) - 0.001f || shows_hand(policy, ev))
 		return SCAN_YES;
 	return SCAN_SUSPECT;
 }

@@ -27,16 +27,28 @@
 
 struct home;
 
+/*
+ * Three probes: what can be no more than a suspicion by the walk is a scan nevertheless when it shows a
+ * scanner's hand: marks of tools that make raw SYNs, kinds that no TCP sends, or ports for logging
+ * in and managing. Two of the three have to: a person may try ssh where there is none.
+ *
+ * Served ports: an unfinished handshake of a raw SYN weighs in full; of an ordinary SYN, which a client may
+ * give up, half a bit. A finished one that asked nothing is what monitors, balancers and port
+ * checks do: three of them at most count, a quarter of a bit each, and one bit each only beside a
+ * question that no client of the service asks (service-probe.h).
+ */
 struct scan_policy {
 	uint32_t failures; /* contacts in vain, each of full weight, that make a scan */
 	uint8_t ambient_port[65536 / 8]; /* bit set of the ambient ports */
+	const struct conf_ports *login; /* borrowed */
 	bool homes_inferred; /* any address may be protected: horizontal verdicts need more */
 };
 
 enum scan_verdict { SCAN_NO, SCAN_SUSPECT, SCAN_YES };
 
 void scan_policy_init(struct scan_policy *policy, uint32_t failures,
-		      const struct conf_ports *ambient, bool homes_inferred);
+		      const struct conf_ports *ambient, const struct conf_ports *login,
+		      bool homes_inferred);
 
 /* Whether any PC on the link does this by itself, or a traceroute; raw SYNs of tools never are. */
 bool scan_ambient(const struct scan_policy *policy, const struct probe *p, const struct home *home);

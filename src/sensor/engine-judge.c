@@ -7,6 +7,9 @@
 #include "core/clock.h"
 #include "sensor/listeners.h"
 
+#define VERSION_CONTACTS 2 /* services asked nothing, by a peer that has scanned before */
+#define OS_CONTACTS 3 /* packets that are made to tell operating systems apart */
+
 static struct evidence *evidence_of(struct trie_node *n)
 {
 	return (struct evidence *)n->payload;
@@ -51,6 +54,26 @@ void engine_repeated(struct engine *e, struct contact *c)
 		repeated_at_door(newcomers_find(e->newcomers, c->probe.peer));
 }
 
+/*
+ * A connect scan finishes the handshake with open ports and leaves at once: that is no scan of another
+ * kind. A peer whose raw SYNs have been told, and that now connects, asks who answers there.
+ */
+static bool goes_on(struct engine *e, const struct probe *p)
+{
+	const struct finding *f = findings_of(e->findings, p->peer, PROBE_SYN);
+
+	return probe_is_leave(p) && !(f && f->alerted);
+}
+
+/* A second kind of scan needs as many contacts of its own as the first did, unless they can hardly be
+ * anything else. */
+static uint64_t second_kind(const struct engine *e, const struct probe *p)
+{
+	if (p->kind == PROBE_VERSION)
+		return p->variant == PROBE_ASKED ? 1 : VERSION_CONTACTS;
+	return p->kind == PROBE_OS ? OS_CONTACTS : e->policy.failures;
+}
+
 /* The finding that a contact belongs to, begun where the verdict asks for one; or NULL. */
 static struct finding *finding_for(struct engine *e, struct evidence *ev, const struct probe *p,
 				   enum scan_verdict verdict)
@@ -65,7 +88,8 @@ static struct finding *finding_for(struct engine *e, struct evidence *ev, const 
 	if (verdict == SCAN_NO)
 		return NULL;
 	if (findings_any(e->findings, p->peer, true))
-		return findings_suspect_too(e->findings, p, e->clock->now_ns);
+		return goes_on(e, p) ? NULL :
+				       findings_suspect_too(e->findings, p, e->clock->now_ns);
 	/* The first is of the kind that most contacts are of, whatever this one is. */
 	kind = evidence_kind(ev);
 	f = findings_of(e->findings, p->peer, kind);
@@ -85,8 +109,7 @@ static void conclude(struct engine *e, struct evidence *ev, const struct probe *
 
 	if (!f)
 		return;
-	/* A second kind needs as many contacts of its own as the first did. */
-	if (f->secondary ? f->failed < e->policy.failures : verdict != SCAN_YES && !f->alerted)
+	if (f->secondary ? f->failed < second_kind(e, p) : verdict != SCAN_YES && !f->alerted)
 		return;
 	if (findings_tell(e->findings, f, llr)) {
 		ev->flags |= EVIDENCE_ALERTED;
@@ -202,9 +225,9 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	ambient = scan_ambient(&e->policy, p, &e->home);
 	c->weight = scan_weight(&e->policy, p, ambient);
 	evidence_add(ev, p, c->weight, ambient);
+	e->stats.failed += !probe_is_leave(p);
 	if (p->outcome == PROBE_REFUSED && ev->refused < UINT8_MAX)
 		ev->refused++;
-	e->stats.failed++;
 	if (n->class == ENGINE_NEW && ev->plain + ev->ambient > 1)
 		trie_reclass(e->trie, n, ENGINE_SUSPECT);
 	conclude(e, ev, p);
@@ -268,8 +291,9 @@ void engine_answered_unremembered(struct engine *e, bool udp, struct addr self, 
 	forget_newcomer(e, peer, port);
 }
 
-void engine_answered(struct engine *e, struct contact *c)
+bool engine_answered(struct engine *e, struct contact *c)
 {
+	bool credited;
 	struct evidence *ev = contact_evidence(e, c);
 	struct trie_node *n;
 	struct finding *f;
@@ -280,23 +304,33 @@ void engine_answered(struct engine *e, struct contact *c)
 	c->weight = 0;
 	n = trie_find(e->trie, c->probe.peer);
 	if (!n)
-		return;
+		return false;
 	c->node = n->index;
 	ev = evidence_of(n);
-	evidence_credit(ev);
+	credited = evidence_credit(ev);
 	f = finding_of(e, ev, &c->probe);
 	if (f)
 		f->open++;
+	return credited;
 }
 
-void engine_proven(struct engine *e, struct addr peer)
+void engine_discredit(struct engine *e, struct addr peer)
+{
+	struct trie_node *n = trie_find(e->trie, peer);
+
+	if (n)
+		evidence_discredit(evidence_of(n));
+}
+
+void engine_proven(struct engine *e, struct addr peer, bool used)
 {
 	struct trie_node *n = leaf_of(e, peer, ENGINE_KNOWN);
 	struct evidence *ev = evidence_of(n);
 
 	if (n->class != ENGINE_KNOWN) {
 		trie_reclass(e->trie, n, ENGINE_KNOWN);
-		evidence_credit(ev);
+		if (used)
+			evidence_credit(ev);
 	}
 	evidence_fade(ev, e->clock->now_ns);
 	ev->flags |= EVIDENCE_VALIDATED;

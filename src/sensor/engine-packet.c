@@ -12,11 +12,12 @@
 
 #define FLAGS_WITHOUT_ECN 0x3f
 #define XMAS (TCP_FIN | TCP_PSH | TCP_URG)
-#define PROOF_WINDOW (1u << 20) /* how far past the ISN an ack may be and still prove it was seen */
 #define SERVICE_PORTS 1024 /* below: well-known ports, which no client asks from */
 
 static enum probe_kind opening_kind(const struct packet *p)
 {
+	if (fingerprint_tcp(p) & 1 << FINGERPRINT_NMAP_OS)
+		return PROBE_OS;
 	switch (p->tcp_flags & FLAGS_WITHOUT_ECN) {
 	case TCP_SYN:
 		return fingerprint_raw_syn(p) ? PROBE_SYN : PROBE_CONNECT;
@@ -29,6 +30,12 @@ static enum probe_kind opening_kind(const struct packet *p)
 	default:
 		return PROBE_CUSTOM;
 	}
+}
+
+/* Tells the probes of one OS detection apart: their flags and windows differ. */
+static uint8_t os_variant(const struct packet *p)
+{
+	return (uint8_t)(p->tcp_flags ^ p->tcp_window ^ p->tcp_window >> 8 ^ p->tcp_mss);
 }
 
 /*
@@ -79,6 +86,7 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		.port = p->dport,
 		.kind = kind,
 		.tools = proto == CONTACT_TCP ? fingerprint_tcp(p) : 0,
+		.variant = kind == PROBE_OS ? os_variant(p) : 0,
 		.seq = p->tcp_seq,
 		.link = p->link,
 		.answer_unseen = proto == CONTACT_TCP && p->answers_shed,
@@ -104,14 +112,20 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		/* Under a flood the table would forget a contact before its answer came. What is a
 		 * repeat shows in the evidence. */
 		unlisted = probe.outcome == PROBE_CLOSED && !stealth && engine_awaits(e);
+		if (proto == CONTACT_TCP && probe.outcome != PROBE_CLOSED)
+			engine_flow_syn(e, p, &probe);
 		if (probe.outcome != PROBE_UNKNOWN && probe.answer_unseen && !unlisted) {
 			passing(e, &probe, proto);
 			return;
 		}
 	}
 	c = contacts_find_kind(e->contacts, p->src, p->dst, proto, p->dport, probe.kind);
-	if (c) {
+	if (c && c->probe.variant == probe.variant) {
 		engine_repeated(e, c);
+		return;
+	}
+	if (c) {
+		passing(e, &probe, proto);
 		return;
 	}
 	e->stats.contacts += probe.kind != CONTACT_OWN;
@@ -121,6 +135,12 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 	c->unlisted = unlisted;
 	if (c->probe.outcome == PROBE_CLOSED)
 		engine_in_vain(e, c);
+}
+
+/* No TCP ever opens with other flags than SYN, nor with the marks of OS detection. */
+static void on_opening(struct engine *e, const struct packet *p, enum probe_kind kind)
+{
+	opening(e, p, CONTACT_TCP, kind, kind != PROBE_SYN && kind != PROBE_CONNECT);
 }
 
 static void on_syn_ack(struct engine *e, const struct packet *p)
@@ -134,8 +154,8 @@ static void on_syn_ack(struct engine *e, const struct packet *p)
 		c->answered = true;
 		if (c->probe.kind == CONTACT_OWN)
 			c->probe.outcome = PROBE_OPEN;
-		else if (!again && (c->probe.kind == PROBE_SYN || c->probe.kind == PROBE_CONNECT))
-			engine_answered(e, c);
+		else if (c->probe.kind == PROBE_SYN || c->probe.kind == PROBE_CONNECT)
+			engine_flow_answered(e, p, c, !again && engine_answered(e, c));
 	} else if (p->dir == PACKET_DIR_OUT) {
 		engine_answered_unremembered(e, false, p->src, p->sport, p->dst);
 	} else if (engine_watches(e, p->src, p->dst) &&
@@ -155,7 +175,7 @@ static void on_syn_ack(struct engine *e, const struct packet *p)
 static bool proves_handshake(const struct contact *c, const struct packet *p)
 {
 	return c->probe.outcome == PROBE_OPEN && c->isn && (p->tcp_flags & TCP_ACK) &&
-	       p->tcp_ack - (c->isn + 1) < PROOF_WINDOW;
+	       p->tcp_ack - (c->isn + 1) < FLOW_PROOF_WINDOW;
 }
 
 /* The target refused what the contact asked for. */
@@ -247,7 +267,7 @@ static void on_rst(struct engine *e, const struct packet *p)
 	struct contact *c;
 
 	if (!(p->tcp_flags & TCP_ACK)) {
-		if (!explained(e, p))
+		if (!engine_flow_aborted(e, p) && !explained(e, p))
 			answer_to_ack_probe(e, p);
 		return;
 	}
@@ -259,9 +279,11 @@ static void on_rst(struct engine *e, const struct packet *p)
 		}
 		return;
 	}
+	if (engine_flow_ended(e, p))
+		return;
 	c = contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport);
 	if (c && c->probe.kind < PROBE_KINDS && proves_handshake(c, p))
-		engine_proven(e, p->src);
+		engine_proven(e, p->src, true);
 }
 
 /* FIN with ACK: the end of a connection, or a Maimon probe. */
@@ -277,15 +299,17 @@ static void on_fin(struct engine *e, const struct packet *p)
 	};
 
 	if (c) {
-		if (c->probe.kind < PROBE_KINDS && proves_handshake(c, p))
-			engine_proven(e, p->src);
+		if (!engine_flow_ended(e, p) && c->probe.kind < PROBE_KINDS &&
+		    proves_handshake(c, p))
+			engine_proven(e, p->src, true);
 		return;
 	}
 	c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
 	if (c) {
 		/* The side that was asked says good-bye: the asker had got through. */
 		if (c->probe.kind < PROBE_KINDS && c->probe.outcome == PROBE_OPEN)
-			engine_proven(e, p->dst);
+			engine_proven(e, p->dst, true);
+		engine_flow_self_ended(e, p);
 		return;
 	}
 	if (p->dir == PACKET_DIR_OUT)
@@ -306,7 +330,7 @@ static void on_tcp(struct engine *e, const struct packet *p)
 	else if ((flags & TCP_FIN) && (flags & TCP_ACK))
 		on_fin(e, p);
 	else if (!packet_is_plain_data(flags))
-		opening(e, p, CONTACT_TCP, opening_kind(p), flags != TCP_SYN);
+		on_opening(e, p, opening_kind(p));
 }
 
 static void on_udp(struct engine *e, const struct packet *p)

@@ -30,16 +30,17 @@ struct engine *engine_new(const struct engine_params *params)
 	e->listeners = params->listeners;
 	e->home = params->home;
 	e->ignore = config->ignore;
-	scan_policy_init(&e->policy, config->failures, &config->ambient_ports,
+	scan_policy_init(&e->policy, config->failures, &config->ambient_ports, &config->login_ports,
 			 params->home.mode == HOME_INFERRED);
 	knocks_init(&e->knocks, &config->knock);
 	e->trie = trie_new(&trie);
+	e->flows = flows_new(params->seed);
 	e->newcomers = newcomers_new(config->peers_new, params->seed);
 	e->contacts =
 		contacts_new(params->contacts ? params->contacts : config->contacts, params->seed);
 	e->findings = findings_new(config->findings, config->quiet_ns, params->seed, params->emit,
 				   params->arg);
-	if (!e->trie || !e->newcomers || !e->contacts || !e->findings) {
+	if (!e->flows || !e->trie || !e->newcomers || !e->contacts || !e->findings) {
 		engine_free(e);
 		errno = ENOMEM;
 		return NULL;
@@ -51,6 +52,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
+	flows_free(e->flows);
 	trie_free(e->trie);
 	newcomers_free(e->newcomers);
 	contacts_free(e->contacts);

@@ -16,6 +16,9 @@ static const uint32_t eighth[8] = { 65536, 60097, 55109, 50535, 46341, 42495, 38
 
 #define FORGET_S 43200
 #define SKETCH_FULL 32
+#define OS_SPECIFIC 3 /* so many SYNs may go before one such packet: it finds an open port first */
+
+_Static_assert(EVIDENCE_EXACT <= 8, "a byte has bits for all exact contacts");
 
 #define HASH_SEED 0x6d696d616d6f7269ULL /* any constant: these hashes only spread bits */
 
@@ -53,6 +56,7 @@ void evidence_fade(struct evidence *ev, uint64_t now_ns)
 			ev->plain = 0;
 			ev->ambient = 0;
 			ev->exact = 0;
+			ev->leaves = 0;
 			ev->sketch = 0;
 			ev->hosts = 0;
 		}
@@ -62,12 +66,12 @@ void evidence_fade(struct evidence *ev, uint64_t now_ns)
 
 uint8_t evidence_where(const struct probe *p)
 {
-	return (uint8_t)addr_hash(p->self, HASH_SEED + p->kind);
+	return (uint8_t)addr_hash(p->self, HASH_SEED + p->kind + ((uint64_t)p->variant << 8));
 }
 
 static uint64_t contact_bit(const struct probe *p)
 {
-	return 1ULL << (addr_hash(p->self, HASH_SEED ^ ((uint64_t)p->port << 8 | p->kind)) & 63);
+	return 1ULL << (addr_hash(p->self, HASH_SEED ^ probe_key(p)) & 63);
 }
 
 uint64_t evidence_host_bit(struct addr a)
@@ -79,6 +83,8 @@ bool evidence_knows_exactly(const struct evidence *ev, const struct probe *p)
 {
 	uint8_t where = evidence_where(p);
 
+	if (probe_is_leave(p) && __builtin_popcount(ev->leaves) >= EVIDENCE_LEAVES)
+		return true;
 	for (unsigned int i = 0; i < ev->exact; i++)
 		if (ev->port[i] == p->port && ev->where[i] == where)
 			return true;
@@ -100,6 +106,7 @@ static void bump(uint8_t *counter)
 void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bool ambient)
 {
 	if (ev->exact < EVIDENCE_EXACT) {
+		ev->leaves |= (uint8_t)(probe_is_leave(p) << ev->exact);
 		ev->port[ev->exact] = p->port;
 		ev->where[ev->exact++] = evidence_where(p);
 	} else {
@@ -110,6 +117,8 @@ void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bo
 		ev->sketch |= contact_bit(p);
 	}
 	ev->hosts |= evidence_host_bit(p->self);
+	if (probe_is_leave(p))
+		return;
 	bump(&ev->kind[p->kind]);
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
 		if (p->tools & (1 << i))
@@ -190,10 +199,23 @@ void evidence_restart(struct evidence *ev, uint64_t now_ns)
 	};
 }
 
-void evidence_credit(struct evidence *ev)
+bool evidence_credit(struct evidence *ev)
 {
-	if (ev->credit < EVIDENCE_MAX_CREDIT)
-		ev->credit++;
+	if (ev->credit == EVIDENCE_MAX_CREDIT)
+		return false;
+	ev->credit++;
+	return true;
+}
+
+void evidence_discredit(struct evidence *ev)
+{
+	if (ev->credit)
+		ev->credit--;
+}
+
+unsigned int evidence_contacts(const struct evidence *ev)
+{
+	return (unsigned int)ev->plain + ev->ambient + (unsigned int)__builtin_popcount(ev->leaves);
 }
 
 unsigned int evidence_hosts(const struct evidence *ev)
@@ -203,11 +225,20 @@ unsigned int evidence_hosts(const struct evidence *ev)
 
 enum probe_kind evidence_kind(const struct evidence *ev)
 {
-	unsigned int best = PROBE_SYN;
+	unsigned int best = PROBE_SYN, most = 0;
 
-	for (unsigned int i = 0; i < PROBE_KINDS; i++)
-		if (ev->kind[i] > ev->kind[best])
+	for (unsigned int i = 0; i < PROBE_KINDS; i++) {
+		unsigned int n = ev->kind[i];
+
+		if (i == PROBE_VERSION && n)
+			n += (unsigned int)__builtin_popcount(ev->leaves);
+		else if (i == PROBE_OS)
+			n *= OS_SPECIFIC;
+		if (n > most) {
 			best = i;
+			most = n;
+		}
+	}
 	return best;
 }
 

@@ -26,6 +26,7 @@
 #define EVIDENCE_EXACT 8
 #define EVIDENCE_BIT 16 /* one bit of log2 likelihood ratio */
 #define EVIDENCE_MAX_CREDIT 3
+#define EVIDENCE_LEAVES 3 /* connections left unused that are told apart: more say no more */
 
 enum evidence_flag {
 	EVIDENCE_VALIDATED = 1, /* the peer completed a handshake: its address is its own */
@@ -45,6 +46,7 @@ struct evidence {
 	uint16_t port[EVIDENCE_EXACT];
 	uint8_t where[EVIDENCE_EXACT]; /* hash of address and kind of the exact contacts */
 	uint8_t exact; /* how many of them are in use */
+	uint8_t leaves; /* bits: which exact contacts are probe_is_leave(); they are in no other count */
 	uint8_t plain, ambient; /* contacts in vain: to any port, to ports every PC tries */
 	uint8_t refused;
 	uint8_t alerts; /* scans found so far, saturating */
@@ -71,13 +73,19 @@ void evidence_undo(struct evidence *ev, const struct probe *p, uint8_t weight, b
 /* The peer's scan has ended, and it is back: what it does now is judged and counted anew. */
 void evidence_restart(struct evidence *ev, uint64_t now_ns);
 
-/* One more port that served the peer. */
-void evidence_credit(struct evidence *ev);
+/* One more port that served the peer: false when it has all the credit it can get. */
+bool evidence_credit(struct evidence *ev);
+
+/* One less. */
+void evidence_discredit(struct evidence *ev);
+
+/* All contacts in vain, and those that only knocked, up to 255 of each sort. */
+unsigned int evidence_contacts(const struct evidence *ev);
 
 /* How many distinct addresses it tried, estimated from the sketch. */
 unsigned int evidence_hosts(const struct evidence *ev);
 
-/* The kind most of its contacts are of. */
+/* The kind most of its contacts are of; packets that hardly anything else sends name it first. */
 enum probe_kind evidence_kind(const struct evidence *ev);
 
 /* What a leaf that folds adds to its parent's. For trie_params.fold. */

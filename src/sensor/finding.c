@@ -127,7 +127,7 @@ static uint64_t finding_due(const struct findings *fs, const struct finding *f)
 
 static uint32_t contact_hash(const struct probe *p)
 {
-	return addr_hash(p->self, (uint64_t)p->port << 8 | p->kind);
+	return addr_hash(p->self, probe_key(p));
 }
 
 bool finding_knows(const struct finding *f, const struct probe *p)
@@ -200,7 +200,7 @@ struct finding *findings_suspect(struct findings *fs, const struct probe *p, enu
 								  FINDING_MAX_DOUBLINGS;
 	f->first_ns = ev->first_ns;
 	f->probes = ev->probes;
-	f->failed = (uint64_t)ev->plain + ev->ambient;
+	f->failed = evidence_contacts(ev);
 	f->refused = ev->refused;
 	f->hosts_before = ev->hosts;
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)

@@ -11,6 +11,8 @@ const char *const fingerprint_names[FINGERPRINT_COUNT] = {
 
 #define ZMAP_IP_ID 54321
 #define NMAP_WINDOW 1024
+#define NMAP_OS_TIMESTAMP 0xffffffffu /* of twelve of its thirteen TCP probes */
+#define NMAP_OS_URGENT 0xf7f5 /* of the other, which asks for ECN, without URG */
 
 uint8_t fingerprint_tcp(const struct packet *p)
 {
@@ -30,6 +32,12 @@ uint8_t fingerprint_tcp(const struct packet *p)
 	if (p->tcp_window == NMAP_WINDOW && (p->tcp_flags & TCP_SYN) &&
 	    p->tcp_options == (PACKET_OPT_ANY | PACKET_OPT_MSS))
 		marks |= 1 << FINGERPRINT_NMAP;
+	/* https://nmap.org/book/osdetect-methods.html. A clock shows that time for one tick in 49 days. */
+	if ((p->tcp_timestamp == NMAP_OS_TIMESTAMP && p->tcp_mss) ||
+	    (p->tcp_urgent == NMAP_OS_URGENT && !(p->tcp_flags & TCP_URG)))
+		marks |= 1 << FINGERPRINT_NMAP_OS;
+	if (p->fragmented)
+		marks |= 1 << FINGERPRINT_TINY;
 	return marks;
 }
 

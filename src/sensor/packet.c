@@ -33,25 +33,32 @@ static enum packet_result fill(const struct packet_view *v, uint8_t proto, struc
 }
 
 /* RFC 9293 §3.2; window scale and timestamps: RFC 7323; SACK permitted: RFC 2018. */
-static uint8_t tcp_options(struct cursor c)
+static uint8_t tcp_options(struct cursor c, struct packet *out)
 {
 	uint8_t kind, len, seen = PACKET_OPT_ANY;
+	const uint8_t *body;
 
 	while (cursor_u8(&c, &kind) && kind != 0) {
 		if (kind == 1)
 			continue;
-		if (!cursor_u8(&c, &len) || len < 2 || !cursor_skip(&c, len - 2U))
+		if (!cursor_u8(&c, &len) || len < 2)
 			return seen | PACKET_OPT_BAD;
-		if (kind == 2 && len == 4)
+		body = cursor_take(&c, len - 2U);
+		if (!body)
+			return seen | PACKET_OPT_BAD;
+		if (kind == 2 && len == 4) {
 			seen |= PACKET_OPT_MSS;
-		else if (kind == 3 && len == 3)
+			out->tcp_mss = be16(body);
+		} else if (kind == 3 && len == 3) {
 			seen |= PACKET_OPT_WSCALE;
-		else if (kind == 4 && len == 2)
+		} else if (kind == 4 && len == 2) {
 			seen |= PACKET_OPT_SACK;
-		else if (kind == 8 && len == 10)
+		} else if (kind == 8 && len == 10) {
 			seen |= PACKET_OPT_TIMESTAMP;
-		else if ((kind >= 2 && kind <= 4) || kind == 8)
+			out->tcp_timestamp = be32(body);
+		} else if ((kind >= 2 && kind <= 4) || kind == 8) {
 			seen |= PACKET_OPT_BAD;
+		}
 	}
 	return seen;
 }
@@ -71,7 +78,8 @@ static enum packet_result tcp_fill(const struct packet_view *v, const uint8_t *h
 	out->tcp_ack = be32(h + 8);
 	out->tcp_flags = h[13];
 	out->tcp_window = be16(h + 14);
-	out->tcp_options = any ? tcp_options(options) : 0;
+	out->tcp_urgent = be16(h + 18);
+	out->tcp_options = any ? tcp_options(options, out) : 0;
 	if (!whole) /* cut by the fragment's end, which is not the sender's mistake */
 		out->tcp_options &= (uint8_t)~PACKET_OPT_BAD;
 	return PACKET_OK;

@@ -74,7 +74,9 @@ struct packet {
 	uint8_t answers_shed; /* set by the source: not all answers of the host are delivered just now */
 	uint16_t tcp_window;
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
+	uint16_t tcp_urgent, tcp_mss; /* the urgent pointer, set or not; the MSS option, 0: none */
 	uint32_t tcp_seq, tcp_ack;
+	uint32_t tcp_timestamp; /* TSval of the option, 0: none */
 	uint32_t link; /* hash of the sender's link address, never 0 then; 0: none, or unknown */
 	int32_t ifindex; /* live; 0 in replay */
 };

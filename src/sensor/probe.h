@@ -7,6 +7,7 @@
 
 #include "core/addr.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* By what kind of packet it was tried; in the order of the signature ids (mimamori-events(7)). */
@@ -41,6 +42,12 @@ enum probe_outcome {
 	PROBE_ABORTED, /* it was served, and the peer broke off before it had asked for anything */
 };
 
+/* PROBE_VERSION by what the peer did; of PROBE_OS a hash tells its packets apart. */
+enum probe_variant {
+	PROBE_LEFT, /* finished the handshake, asked nothing, and left */
+	PROBE_ASKED, /* asked what no client of that port asks */
+};
+
 struct probe {
 	struct addr peer, self;
 	uint16_t peer_port, port; /* host order; 0 where the kind has none */
@@ -49,7 +56,20 @@ struct probe {
 	uint8_t tools; /* FINGERPRINT_* bits of the packet */
 	uint32_t seq; /* TCP sequence number, 0 without TCP */
 	uint32_t link; /* hash of the sender's link address; 0: none, or unknown */
+	uint8_t variant; /* of one kind: contacts of their own; 0 where the kind has none */
 	uint8_t answer_unseen; /* refusals are not looked at just now: no silence can be told from one */
 };
+
+/* Port, kind and variant: what makes contacts with one address different ones. */
+static inline uint64_t probe_key(const struct probe *p)
+{
+	return (uint64_t)p->variant << 24 | (uint64_t)p->port << 8 | p->kind;
+}
+
+/* What many monitors and port checks do as well: it counts only beside other things. */
+static inline bool probe_is_leave(const struct probe *p)
+{
+	return p->kind == PROBE_VERSION && p->variant == PROBE_LEFT;
+}
 
 #endif

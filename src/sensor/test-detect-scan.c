@@ -28,7 +28,8 @@ static int start(void **state)
 
 	(void)state;
 	conf_defaults(&sensor_config_table, &config);
-	scan_policy_init(&policy, config.failures, &config.ambient_ports, false);
+	scan_policy_init(&policy, config.failures, &config.ambient_ports, &config.login_ports,
+			 false);
 	ev = (struct evidence){ 0 };
 	evidence_fade(&ev, START_NS);
 	return 0;
@@ -98,7 +99,7 @@ static void test_configured_failures(void **state)
 	(void)state;
 	for (unsigned int failures = 3; failures <= 20; failures++) {
 		start(NULL);
-		scan_policy_init(&policy, failures, &none, false);
+		scan_policy_init(&policy, failures, &none, &none, false);
 		for (unsigned int i = 1; i < failures; i++)
 			assert_int_not_equal(one((uint16_t)i, PROBE_SYN, PROBE_CLOSED, false),
 					     SCAN_YES);
@@ -178,7 +179,7 @@ static void test_inferred_homes(void **state)
 		uint32_t n = 0;
 
 		start(NULL);
-		scan_policy_init(&policy, 4, &none, inferred);
+		scan_policy_init(&policy, 4, &none, &none, inferred);
 		while (verdict != SCAN_YES && n < 100) {
 			struct probe p = probe_of(23, PROBE_SYN, PROBE_UNANSWERED);
 

@@ -117,9 +117,9 @@ static void test_growth(void **state)
 	assert_int_equal(told_phase(&x, FINDING_START), 1);
 	assert_int_equal(told_phase(&x, FINDING_UPDATE), 2);
 	t = told_nth(&x, FINDING_UPDATE, 0);
-	assert_in_range(finding_failed(&t->f), 40, 42);
+	assert_in_range(finding_failed(&t->f), 30, 32);
 	t = told_nth(&x, FINDING_UPDATE, 1);
-	assert_in_range(finding_failed(&t->f), 380, 440);
+	assert_in_range(finding_failed(&t->f), 285, 330);
 	engine_finish(x.engine);
 	assert_int_equal(x.n_told, 4);
 	for (unsigned int i = 0; i < 4; i++) {

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Connections to open ports: what their beginnings and ends tell of service detection.
+ *
+ * A half-open abort: SYN, SYN/ACK, RST. The RST of a kernel that knows of no such connection has no ACK
+ * and the sequence number that the SYN/ACK acknowledged (RFC 9293 §3.10.7.1). Connect and leave:
+ * the handshake is finished and the peer ends the connection within a moment, having sent no byte.
+ */
+#include "sensor/engine-internal.h"
+
+#include "core/clock.h"
+#include "sensor/packet.h"
+
+#define LEAVE_MS 1500 /* a browser's unused connections, opened beforehand, last longer */
+
+static struct flow_ends ends_from(const struct packet *p)
+{
+	return (struct flow_ends){ p->src, p->dst, p->sport, p->dport };
+}
+
+static struct flow_ends ends_to(const struct packet *p)
+{
+	return (struct flow_ends){ p->dst, p->src, p->dport, p->sport };
+}
+
+void engine_flow_syn(struct engine *e, const struct packet *p, const struct probe *probe)
+{
+	struct flow_ends ends = ends_from(p);
+	struct flow *f = flows_begin(e->flows, &ends, p->tcp_seq, e->clock->now_ns);
+
+	f->kind = probe->kind;
+	f->tools = probe->tools;
+}
+
+void engine_flow_answered(struct engine *e, const struct packet *p, const struct contact *c,
+			  bool credited)
+{
+	struct flow_ends ends = ends_to(p);
+	struct flow *f = flows_begin(e->flows, &ends, p->tcp_ack - 1, e->clock->now_ns);
+
+	f->kind = c->probe.kind;
+	f->tools = c->probe.tools;
+	f->self_isn = p->tcp_seq;
+	f->state |= FLOW_ANSWERED | (credited ? FLOW_CREDITED : 0);
+}
+
+void engine_flow_self_ended(struct engine *e, const struct packet *p)
+{
+	struct flow_ends ends = ends_to(p);
+	struct flow *f = flows_find(e->flows, &ends, e->clock->now_ns);
+
+	if (f)
+		f->state |= FLOW_SELF_ENDED;
+}
+
+/* What served the peer does not speak for it any more. */
+static void take_credit_back(struct engine *e, struct flow *f, struct addr peer)
+{
+	if (f->state & FLOW_CREDITED)
+		engine_discredit(e, peer);
+	f->state &= (uint8_t)~FLOW_CREDITED;
+}
+
+/* Evidence of the flow: as a contact of the table, where that is there still. */
+static void in_vain(struct engine *e, const struct packet *p, const struct flow *f,
+		    enum probe_kind kind, enum probe_variant variant)
+{
+	struct contact *c =
+		contacts_find_kind(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport, kind);
+	struct contact passing = {
+		.probe = { .peer = p->src,
+			   .self = p->dst,
+			   .peer_port = p->sport,
+			   .port = p->dport,
+			   .kind = kind,
+			   .variant = variant,
+			   .outcome = PROBE_ABORTED,
+			   .tools = f->tools,
+			   .seq = f->peer_isn,
+			   .link = p->link },
+		.proto = CONTACT_TCP,
+	};
+
+	if (!c)
+		c = &passing;
+	c->probe.outcome = PROBE_ABORTED;
+	engine_in_vain(e, c);
+}
+
+bool engine_flow_aborted(struct engine *e, const struct packet *p)
+{
+	struct flow_ends ends = ends_from(p);
+	struct flow *f = flows_find(e->flows, &ends, e->clock->now_ns);
+
+	if (!f || p->tcp_seq != f->peer_isn + 1)
+		return false;
+	if (f->state & FLOW_ENDED) /* each repeat of the SYN/ACK is refused again */
+		return true;
+	f->state |= FLOW_ENDED;
+	take_credit_back(e, f, p->src);
+	in_vain(e, p, f, f->kind, 0);
+	return true;
+}
+
+bool engine_flow_ended(struct engine *e, const struct packet *p)
+{
+	struct flow_ends ends = ends_from(p);
+	struct flow *f = flows_find(e->flows, &ends, e->clock->now_ns);
+	struct flow_end end;
+	bool left;
+
+	if (!f || !(p->tcp_flags & TCP_ACK) || !flow_proven(f, p->tcp_ack))
+		return false;
+	if (f->state & FLOW_ENDED)
+		return true;
+	f->state |= FLOW_ENDED;
+	end = flow_end(f, p->tcp_seq, p->tcp_ack, e->clock->now_ns);
+	left = end.by_peer && end.asked == 0 && p->payload == 0 && end.age_ms < LEAVE_MS;
+	if (left)
+		take_credit_back(e, f, p->src);
+	engine_proven(e, p->src, !left);
+	if (left)
+		in_vain(e, p, f, PROBE_VERSION, PROBE_LEFT);
+	return true;
+}

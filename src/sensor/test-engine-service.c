@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Service and OS detection on open ports, and what looks like it: monitors, balancers, browsers.
+ */
+#include "sensor/engine-fixture.h"
+
+#define SCANNER "203.0.113.7"
+#define MONITOR "192.0.2.77"
+
+static struct fixture x;
+
+static int start(void **state)
+{
+	(void)state;
+	fixture_host(&x);
+	return 0;
+}
+
+static int done(void **state)
+{
+	(void)state;
+	fixture_done(&x);
+	return 0;
+}
+
+/* SYN and SYN/ACK of an ordinary client; its port. Its ISN is 0x1001, see tcp(). */
+static uint16_t opened(struct addr peer, uint16_t port)
+{
+	uint16_t from = x.next_port++;
+
+	tcp(&x, peer, from, ip(DEVICE), port, TCP_SYN, 0);
+	tcp(&x, ip(DEVICE), port, peer, from, TCP_SYN | TCP_ACK, 0x1002);
+	return from;
+}
+
+/* An end from the peer, which had sent so many bytes. */
+static void ended(struct addr peer, uint16_t from, uint16_t port, uint8_t flags, uint32_t asked)
+{
+	packet(&x, (struct packet){ .src = peer,
+				    .dst = ip(DEVICE),
+				    .sport = from,
+				    .dport = port,
+				    .proto = PACKET_TCP,
+				    .tcp_flags = flags,
+				    .tcp_seq = 0x1002 + asked,
+				    .tcp_ack = flags & TCP_ACK ? FIXTURE_ISN + 1 : 0,
+				    .ttl = 57 });
+}
+
+/* Connect, ask nothing, leave. */
+static void left(struct addr peer, uint16_t port, uint8_t flags)
+{
+	ended(peer, opened(peer, port), port, flags, 0);
+}
+
+/* Nmap -sS of an open port: the scanner's kernel refuses the SYN/ACK, with the sequence number that it
+ * acknowledged (RFC 9293 §3.10.7.1). */
+static void aborted(struct addr peer, uint16_t port)
+{
+	packet(&x, (struct packet){ .src = peer,
+				    .dst = ip(DEVICE),
+				    .sport = 51234,
+				    .dport = port,
+				    .proto = PACKET_TCP,
+				    .tcp_flags = TCP_SYN,
+				    .tcp_options = OPTIONS_RAW,
+				    .tcp_window = 1024,
+				    .tcp_seq = 0x1001,
+				    .ttl = 44 });
+	tcp(&x, ip(DEVICE), port, peer, 51234, TCP_SYN | TCP_ACK, 0x1002);
+	ended(peer, 51234, port, TCP_RST, 0);
+}
+
+static void test_half_open(void **state)
+{
+	(void)state;
+	aborted(ip(SCANNER), 22);
+	aborted(ip(SCANNER), 80);
+	assert_int_equal(x.n_told, 0);
+	aborted(ip(SCANNER), 443);
+	assert_int_equal(told_of(&x, ip(SCANNER), FINDING_START), 1);
+	assert_int_equal(x.told[0].f.kind, PROBE_SYN);
+	assert_int_equal(finding_failed(&x.told[0].f), 3);
+	assert_true(x.told[0].f.spoofable); /* as to the victim of an idle scan */
+	/* -sV goes on with connections. */
+	left(ip(SCANNER), 22, TCP_FIN | TCP_ACK);
+	left(ip(SCANNER), 443, TCP_FIN | TCP_ACK);
+	assert_int_equal(told_of(&x, ip(SCANNER), FINDING_START), 2);
+	assert_int_equal(told_nth(&x, FINDING_START, 1)->f.kind, PROBE_VERSION);
+}
+
+/* The owners of forged addresses refuse our SYN/ACK, once each. */
+static void test_backscatter_of_a_flood(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 100000; i++) {
+		struct addr peer = addr_from_v4(0x14000000 + i * 2654435761u % 0x40000000u);
+
+		tcp(&x, peer, 40000, ip(DEVICE), 80, TCP_SYN, 0);
+		tcp(&x, ip(DEVICE), 80, peer, 40000, TCP_SYN | TCP_ACK, 0x1002);
+		ended(peer, 40000, 80, TCP_RST, 0);
+	}
+	engine_finish(x.engine);
+	assert_int_equal(x.n_told, 0);
+	assert_int_equal(stats_of(&x).trie.leaves[ENGINE_KNOWN], 0);
+}
+
+static void test_half_open_health_check(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 10000; i++) {
+		uint16_t from = opened(ip(MONITOR), 80);
+
+		ended(ip(MONITOR), from, 80, TCP_RST, 0);
+		pass_ms(&x, 2000);
+	}
+	engine_finish(x.engine);
+	assert_int_equal(x.n_told, 0);
+}
+
+static void monitors(uint8_t flags)
+{
+	for (unsigned int minute = 0; minute < 3 * 1440; minute++) {
+		left(ip(MONITOR), 22, flags);
+		left(ip(MONITOR), 80, flags);
+		left(ip(MONITOR), 443, flags);
+		sleep_s(&x, 60);
+	}
+	/* Whoever sits at the monitor may mistype twice. */
+	connect_refused(&x, ip(MONITOR), ip(DEVICE), 2222);
+	connect_refused(&x, ip(MONITOR), ip(DEVICE), 8080);
+	engine_finish(x.engine);
+	assert_int_equal(x.n_told, 0);
+}
+
+static void test_monitor(void **state)
+{
+	(void)state;
+	monitors(TCP_FIN | TCP_ACK);
+}
+
+static void test_balancer(void **state)
+{
+	(void)state;
+	monitors(TCP_RST | TCP_ACK);
+}
+
+/* Connections a browser opens beforehand and does not need. */
+static void test_preconnect(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 200; i++)
+		left(ip(MONITOR), i % 2 ? 443 : 80, TCP_FIN | TCP_ACK);
+	engine_finish(x.engine);
+	assert_int_equal(x.n_told, 0);
+}
+
+/* A person who tries three services, one that greets and closes among them. */
+static void test_used(void **state)
+{
+	static const uint16_t ports[] = { 22, 80, 443 };
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		uint16_t from = opened(ip(SCANNER), ports[i]);
+
+		if (i == 0) {
+			tcp(&x, ip(DEVICE), ports[i], ip(SCANNER), from, TCP_FIN | TCP_ACK, 0x1002);
+			ended(ip(SCANNER), from, ports[i], TCP_FIN | TCP_ACK, 0);
+		} else {
+			ended(ip(SCANNER), from, ports[i], TCP_FIN | TCP_ACK, 300);
+		}
+	}
+	assert_int_equal(stats_of(&x).failed, 0);
+	for (uint16_t port = 8001; port <= 8002; port++)
+		connect_refused(&x, ip(SCANNER), ip(DEVICE), port);
+	engine_finish(x.engine);
+	assert_int_equal(x.n_told, 0);
+}
+
+/* A connect scan that meets open ports stays one finding. */
+static void test_connect_scan(void **state)
+{
+	(void)state;
+	for (uint16_t port = 1; port < 500; port++)
+		if (port == 22 || port == 80 || port == 443)
+			left(ip(SCANNER), port, TCP_RST | TCP_ACK);
+		else
+			connect_refused(&x, ip(SCANNER), ip(DEVICE), port);
+	engine_finish(x.engine);
+	assert_int_equal(told_phase(&x, FINDING_START), 1);
+	assert_int_equal(x.told[0].f.kind, PROBE_CONNECT);
+}
+
+/* https://nmap.org/book/osdetect-methods.html: the packets of the sequence test, ECN, T2, T3 and T7. */
+static void os_probe(uint16_t port, uint8_t flags, uint16_t window, uint16_t mss)
+{
+	packet(&x, (struct packet){ .src = ip(SCANNER),
+				    .dst = ip(DEVICE),
+				    .sport = 45001,
+				    .dport = port,
+				    .proto = PACKET_TCP,
+				    .tcp_flags = flags,
+				    .tcp_options = OPTIONS_USUAL,
+				    .tcp_window = window,
+				    .tcp_mss = mss,
+				    .tcp_timestamp = 0xffffffff,
+				    .tcp_seq = 0x1001,
+				    .ttl = 44 });
+}
+
+static void test_os_detection(void **state)
+{
+	(void)state;
+	aborted(ip(SCANNER), 22);
+	aborted(ip(SCANNER), 80);
+	os_probe(22, TCP_SYN, 1, 1460);
+	os_probe(22, TCP_SYN, 1, 1460); /* once more, as it was lost */
+	os_probe(22, TCP_SYN, 63, 1400);
+	os_probe(22, TCP_SYN, 4, 640);
+	os_probe(22, 0, 128, 265);
+	engine_finish(x.engine);
+	assert_int_equal(told_phase(&x, FINDING_START), 1);
+	assert_int_equal(x.told[0].f.kind, PROBE_OS);
+	assert_in_range(x.told[0].failed, 3, 5);
+}
+
+static void test_os_detection_of_a_known_scanner(void **state)
+{
+	(void)state;
+	for (uint16_t port = 100; port < 110; port++)
+		syn_probe(&x, ip(SCANNER), ip(DEVICE), port, false);
+	os_probe(22, TCP_SYN, 1, 1460);
+	os_probe(22, TCP_SYN, 63, 1400);
+	assert_int_equal(told_phase(&x, FINDING_START), 1);
+	os_probe(22, TCP_FIN | TCP_PSH | TCP_URG, 65535, 265);
+	assert_int_equal(told_phase(&x, FINDING_START), 2);
+	assert_int_equal(told_nth(&x, FINDING_START, 1)->f.kind, PROBE_OS);
+}
+
+/* Three probes: an alert with two login ports, or a raw tool's marks; else a notice. */
+static void test_three_probes(void **state)
+{
+	(void)state;
+	connect_refused(&x, ip("203.0.113.1"), ip(DEVICE), 23);
+	connect_refused(&x, ip("203.0.113.1"), ip(DEVICE), 2323);
+	connect_refused(&x, ip("203.0.113.1"), ip(DEVICE), 8080);
+	assert_int_equal(told_of(&x, ip("203.0.113.1"), FINDING_START), 1);
+	connect_refused(&x, ip("198.51.100.1"), ip(DEVICE), 2222);
+	connect_refused(&x, ip("198.51.100.1"), ip(DEVICE), 23);
+	connect_refused(&x, ip("20.30.40.1"), ip(DEVICE), 8080);
+	connect_refused(&x, ip("20.30.40.1"), ip(DEVICE), 8000);
+	connect_refused(&x, ip("20.30.40.1"), ip(DEVICE), 2222);
+	engine_finish(x.engine);
+	assert_int_equal(told_phase(&x, FINDING_START), 1);
+	assert_int_equal(told_phase(&x, FINDING_NOTICE), 1);
+	assert_int_equal(told_of(&x, ip("20.30.40.1"), FINDING_NOTICE), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_half_open),
+		TEST(test_backscatter_of_a_flood),
+		TEST(test_half_open_health_check),
+		TEST(test_monitor),
+		TEST(test_balancer),
+		TEST(test_preconnect),
+		TEST(test_used),
+		TEST(test_connect_scan),
+		TEST(test_os_detection),
+		TEST(test_os_detection_of_a_known_scanner),
+		TEST(test_three_probes),
+	};
+
+	return cmocka_run_group_tests_name("engine-service", tests, NULL, NULL);
+}

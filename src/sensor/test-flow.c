@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Sequence numbers count bytes, SYN and FIN one each: RFC 9293 §3.4. */
+#include "sensor/flow.h"
+
+#include "core/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define START_NS (1700000000 * NS_PER_S)
+
+static struct flows *fs;
+
+static int start(void **state)
+{
+	(void)state;
+	fs = flows_new(7);
+	return fs ? 0 : -1;
+}
+
+static int done(void **state)
+{
+	(void)state;
+	flows_free(fs);
+	return 0;
+}
+
+static struct flow_ends ends_of(uint16_t peer_port)
+{
+	return (struct flow_ends){ addr_from_v4(0xcb007107), addr_from_v4(0xc000020a), peer_port,
+				   22 };
+}
+
+static void test_bytes(void **state)
+{
+	struct flow_ends ends = ends_of(40000);
+	struct flow *f = flows_begin(fs, &ends, 0xfffffff0u, START_NS);
+	struct flow_end end;
+
+	(void)state;
+	f->self_isn = 0xfffffffeu;
+	f->state |= FLOW_ANSWERED;
+	assert_ptr_equal(flows_find(fs, &ends, START_NS + NS_PER_S), f);
+	/* both counters wrap: 0xfffffff1 + 100, 0xffffffff + 41 */
+	end = flow_end(f, 0x55, 0x28, START_NS + 2 * NS_PER_S);
+	assert_int_equal(end.asked, 100);
+	assert_int_equal(end.served, 41);
+	assert_in_range(end.age_ms, 1900, 2000);
+	assert_true(end.by_peer);
+	f->state |= FLOW_SELF_ENDED;
+	assert_false(flow_end(f, 0x55, 0x28, START_NS).by_peer);
+}
+
+static void test_proof(void **state)
+{
+	struct flow_ends ends = ends_of(40000);
+	struct flow *f = flows_begin(fs, &ends, 1, START_NS);
+
+	(void)state;
+	assert_false(flow_proven(f, 1)); /* its SYN/ACK was never seen: nothing to acknowledge */
+	f->self_isn = 0x10000000;
+	f->state |= FLOW_ANSWERED;
+	assert_true(flow_proven(f, 0x10000001));
+	assert_false(flow_proven(f, 0x10000000));
+	assert_false(flow_proven(f, 0x90000000));
+}
+
+static void test_repeats_and_reuse(void **state)
+{
+	struct flow_ends ends = ends_of(40000);
+	struct flow *f = flows_begin(fs, &ends, 1, START_NS);
+
+	(void)state;
+	f->state = FLOW_ANSWERED;
+	assert_ptr_equal(flows_begin(fs, &ends, 1, START_NS + NS_PER_S), f);
+	assert_int_equal(f->state, FLOW_ANSWERED);
+	assert_int_equal(flows_begin(fs, &ends, 2, START_NS + NS_PER_S)->state, 0);
+	assert_null(flows_find(fs, &ends, START_NS + 4000 * NS_PER_S));
+}
+
+/* A flood of SYNs to an open port: of the connections that are older than it, none is taken for another. */
+static void test_the_oldest_give_way(void **state)
+{
+	unsigned int found = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < 100 * FLOWS; i++) {
+		struct flow_ends ends = { addr_from_v4(0x0a000000 + i), addr_from_v4(0xc000020a), 1,
+					  80 };
+
+		flows_begin(fs, &ends, i, START_NS + i * NS_PER_MS);
+		assert_non_null(flows_find(fs, &ends, START_NS + i * NS_PER_MS));
+	}
+	for (unsigned int i = 0; i < 100 * FLOWS; i++) {
+		struct flow_ends ends = { addr_from_v4(0x0a000000 + i), addr_from_v4(0xc000020a), 1,
+					  80 };
+		struct flow *f = flows_find(fs, &ends, START_NS + 100 * FLOWS * NS_PER_MS);
+
+		if (!f)
+			continue;
+		found++;
+		assert_int_equal(f->peer_isn, i);
+		assert_true(i > 90 * FLOWS);
+	}
+	assert_int_equal(found, FLOWS);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_bytes),
+		TEST(test_proof),
+		TEST(test_repeats_and_reuse),
+		TEST(test_the_oldest_give_way),
+	};
+
+	return cmocka_run_group_tests_name("flow", tests, NULL, NULL);
+}
