@@ -7,6 +7,7 @@
 #define MIMAMORI_SENSOR_ENGINE_INTERNAL_H
 
 #include "sensor/contacts.h"
+#include "sensor/crowd.h"
 #include "sensor/detect-scan.h"
 #include "sensor/engine.h"
 #include "sensor/flow.h"
@@ -20,6 +21,7 @@ struct engine {
 	struct conf_prefixes ignore;
 	struct scan_policy policy;
 	struct knocks knocks;
+	struct crowd crowd;
 	struct newcomers *newcomers;
 	struct trie *trie;
 	struct contacts *contacts;

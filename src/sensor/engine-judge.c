@@ -7,6 +7,8 @@
 #include "core/clock.h"
 #include "sensor/listeners.h"
 
+#include <string.h>
+
 #define VERSION_CONTACTS 2 /* services asked nothing, by a peer that has scanned before */
 #define OS_CONTACTS 3 /* packets that are made to tell operating systems apart */
 
@@ -129,7 +131,7 @@ static struct trie_node *leaf_of(struct engine *e, struct addr peer, enum engine
 		return n;
 	newcomer = newcomers_find(e->newcomers, peer);
 	if (newcomer) {
-		evidence_begin(evidence_of(n), newcomer);
+		evidence_begin(evidence_of(n), newcomer, e->clock->now_ns);
 		newcomer_clear(newcomer);
 	}
 	if (findings_any(e->findings, peer, false))
@@ -137,26 +139,40 @@ static struct trie_node *leaf_of(struct engine *e, struct addr peer, enum engine
 	return n;
 }
 
-static void admit(struct engine *e, struct newcomer *place, const struct contact *c, bool ambient)
+/* Only its prefix remembers this newcomer from now on. */
+static void see_off(struct engine *e, const struct newcomer *n)
+{
+	evidence_absorb(evidence_of(trie_feed(e->trie, n->peer)), n, e->clock->now_ns);
+	e->stats.forgotten++;
+}
+
+/* The contact of a newcomer takes a place at the door, or finds none. */
+static void admit(struct engine *e, struct newcomer *set, const struct contact *c, bool ambient)
 {
 	const struct probe *p = &c->probe;
-
-	if (newcomer_used(place)) {
-		evidence_absorb(evidence_of(trie_feed(e->trie, place->peer)), place);
-		e->stats.forgotten++;
-	}
-	*place = (struct newcomer){
+	uint64_t now_ns = e->clock->now_ns;
+	struct newcomer *place = newcomers_place(e->newcomers, set, &e->crowd, p, now_ns);
+	struct newcomer n = {
 		.peer = p->peer,
-		.t_ns = e->clock->now_ns,
-		.port = p->port,
-		.where = evidence_where(p),
-		.host = (uint8_t)__builtin_ctzll(evidence_host_bit(p->self)),
-		.kind = p->kind,
-		.tools = p->tools,
+		.time = now_ns >> NEWCOMER_TIME_SHIFT,
 		.weight = c->weight,
+		.host = (unsigned int)__builtin_ctzll(evidence_host_bit(p->self)),
+		.kind = p->kind,
 		.ambient = ambient,
 		.refused = p->outcome == PROBE_REFUSED,
+		.port = p->port,
+		.where = evidence_where(p),
+		.tools = p->tools,
 	};
+
+	memcpy(n.trait, p->trait, sizeof(n.trait));
+	if (!place) {
+		see_off(e, &n);
+		return;
+	}
+	if (newcomer_used(place))
+		see_off(e, place);
+	*place = n;
 }
 
 /*
@@ -184,7 +200,8 @@ static bool kept_at_door(struct engine *e, struct contact *c)
 	ambient = scan_ambient(&e->policy, p, &e->home);
 	c->weight = scan_weight(&e->policy, p, ambient);
 	e->stats.failed++;
-	admit(e, view.place, c, ambient);
+	crowd_count(&e->crowd, p->trait, p->port, e->clock->now_ns);
+	admit(e, view.set, c, ambient);
 	return true;
 }
 

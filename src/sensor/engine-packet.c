@@ -106,6 +106,7 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		break;
 	}
 	if (probe.kind != CONTACT_OWN) {
+		crowd_traits(p, p->src, kind, probe.trait);
 		/* No TCP ever opens with such flags, whether anything listens or not. */
 		probe.outcome = stealth ? PROBE_CLOSED :
 					  listed_outcome(e, proto == CONTACT_UDP, &probe);
@@ -250,6 +251,7 @@ static void answer_to_ack_probe(struct engine *e, const struct packet *p)
 		return;
 	}
 	e->stats.contacts++;
+	crowd_traits(p, p->dst, PROBE_ACK, probe.trait);
 	engine_in_vain(e, engine_contact(e, &probe, CONTACT_TCP));
 }
 
@@ -315,8 +317,10 @@ static void on_fin(struct engine *e, const struct packet *p)
 	if (p->dir == PACKET_DIR_OUT)
 		return;
 	/* Counts only once a RST shows that it belonged to no connection. */
-	if (engine_watches(e, p->src, p->dst))
-		engine_contact(e, &probe, CONTACT_TCP);
+	if (!engine_watches(e, p->src, p->dst))
+		return;
+	crowd_traits(p, p->src, PROBE_MAIMON, probe.trait);
+	engine_contact(e, &probe, CONTACT_TCP);
 }
 
 static void on_tcp(struct engine *e, const struct packet *p)
@@ -374,6 +378,7 @@ static void on_unreachable(struct engine *e, const struct packet *p)
 	    !engine_watches(e, p->dst, p->src) || own_and_forgotten(e, p->src, p->sport, p->dport))
 		return;
 	e->stats.contacts++;
+	crowd_traits(p, p->dst, PROBE_UDP, probe.trait);
 	engine_in_vain(e, engine_contact(e, &probe, CONTACT_UDP));
 }
 

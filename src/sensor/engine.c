@@ -26,6 +26,7 @@ struct engine *engine_new(const struct engine_params *params)
 
 	if (!e)
 		return NULL;
+	crowd_init(&e->crowd);
 	e->clock = params->clock;
 	e->listeners = params->listeners;
 	e->home = params->home;

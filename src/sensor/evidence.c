@@ -116,6 +116,8 @@ void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bo
 			ev->sketch = 0;
 		ev->sketch |= contact_bit(p);
 	}
+	memcpy(ev->trait, p->trait, sizeof(ev->trait));
+	ev->last_port = p->port;
 	ev->hosts |= evidence_host_bit(p->self);
 	if (probe_is_leave(p))
 		return;
@@ -132,10 +134,12 @@ void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bo
 	}
 }
 
-void evidence_begin(struct evidence *ev, const struct newcomer *n)
+void evidence_begin(struct evidence *ev, const struct newcomer *n, uint64_t now_ns)
 {
 	memset(ev, 0, sizeof(*ev));
-	ev->first_ns = ev->last_ns = n->t_ns;
+	ev->first_ns = ev->last_ns = newcomer_ns(n, now_ns);
+	memcpy(ev->trait, n->trait, sizeof(ev->trait));
+	ev->last_port = n->port;
 	ev->probes = 1 + n->repeats;
 	ev->exact = 1;
 	ev->port[0] = n->port;
@@ -151,16 +155,18 @@ void evidence_begin(struct evidence *ev, const struct newcomer *n)
 		ev->sum[i] = n->weight;
 }
 
-void evidence_absorb(struct evidence *prefix, const struct newcomer *n)
+void evidence_absorb(struct evidence *prefix, const struct newcomer *n, uint64_t now_ns)
 {
+	uint64_t t_ns = newcomer_ns(n, now_ns);
+
 	if (prefix->last_ns == 0) {
-		evidence_begin(prefix, n);
+		evidence_begin(prefix, n, now_ns);
 		return;
 	}
 	/* One newcomer is as old as the next: the difference of their ages fades nothing. */
-	if (n->t_ns > prefix->last_ns) {
-		fade_sums(prefix->sum, prefix->last_ns, n->t_ns);
-		prefix->last_ns = n->t_ns;
+	if (t_ns > prefix->last_ns) {
+		fade_sums(prefix->sum, prefix->last_ns, t_ns);
+		prefix->last_ns = t_ns;
 	}
 	for (unsigned int i = 0; !n->ambient && i < EVIDENCE_SCALES; i++) {
 		uint32_t sum = (uint32_t)prefix->sum[i] + n->weight;

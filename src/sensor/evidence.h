@@ -16,6 +16,7 @@
 #ifndef MIMAMORI_SENSOR_EVIDENCE_H
 #define MIMAMORI_SENSOR_EVIDENCE_H
 
+#include "sensor/crowd.h"
 #include "sensor/fingerprint.h"
 #include "sensor/probe.h"
 
@@ -35,6 +36,8 @@ enum evidence_flag {
 };
 
 struct evidence {
+	uint8_t trait[CROWD_TRAITS]; /* of the latest contact, */
+	uint16_t last_port; /* and its port: for crowd_weigh() */
 	uint64_t last_ns; /* clock time of the last touch, 0: never */
 	uint64_t first_ns; /* of the first */
 	uint8_t flags; /* enum evidence_flag */
@@ -100,9 +103,9 @@ uint8_t evidence_where(const struct probe *p);
 struct newcomer;
 
 /* The evidence that a newcomer's one contact makes. */
-void evidence_begin(struct evidence *ev, const struct newcomer *n);
+void evidence_begin(struct evidence *ev, const struct newcomer *n, uint64_t now_ns);
 
 /* Adds a newcomer that is forgotten to its prefix's: as evidence_fold() would, only faster. */
-void evidence_absorb(struct evidence *prefix, const struct newcomer *n);
+void evidence_absorb(struct evidence *prefix, const struct newcomer *n, uint64_t now_ns);
 
 #endif

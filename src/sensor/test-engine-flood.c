@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A scanner that takes its time, while a flood of forged addresses goes on: it has to be found all the
+ * same, by about as many contacts as without the flood.
+ *
+ * Floods are as real programs make them: hping3 --flood --rand-source (window 512, no options), SYNs like
+ * an operating system's, windows or everything drawn at random. Their rates and the gaps
+ * of the scanners are those of issue 3: 2,000/s and 100,000/s; 5 s, 15 s, 300 s, an hour.
+ */
+#include "sensor/engine-fixture.h"
+
+#define SCANNER "203.0.113.7"
+#define SCANNER_V6 "2001:db8:77::7"
+#define CLOSED 8888
+/* So many packets do to a bounded table what any larger number does. */
+#define SATURATING 60000
+#define MOST_CONTACTS 6
+
+static struct fixture x;
+static uint64_t seed;
+
+struct flood {
+	const char *name;
+	bool v6, random_window, random_options, random_ttl;
+	uint8_t proto, flags, options, ttl;
+	uint16_t window, port; /* port 0: random */
+	uint32_t from, host_mask; /* forged: from, with these bits at random */
+};
+
+static const struct flood floods[] = {
+	{ "hping3, a closed port", .flags = TCP_SYN, .window = 512, .ttl = 60, .port = CLOSED },
+	{ "hping3, an open port", .flags = TCP_SYN, .window = 512, .ttl = 60, .port = 80 },
+	{ "hping3, random ports", .flags = TCP_SYN, .window = 512, .ttl = 60 },
+	{ "random windows", .flags = TCP_SYN, .random_window = true, .ttl = 60, .port = CLOSED },
+	{ "random windows and ports", .flags = TCP_SYN, .random_window = true, .ttl = 60 },
+	{ "random windows, TTLs, ports", .flags = TCP_SYN, .random_window = true,
+	  .random_ttl = true },
+	{ "as Linux connects", .flags = TCP_SYN, .options = OPTIONS_USUAL, .window = 64240,
+	  .ttl = 60, .port = CLOSED },
+	{ "as Linux connects, random ports", .flags = TCP_SYN, .options = OPTIONS_USUAL,
+	  .window = 64240, .ttl = 60 },
+	{ "FIN", .flags = TCP_FIN, .window = 512, .ttl = 60 },
+	{ "NULL", .flags = 0, .window = 512, .ttl = 60, .port = 80 },
+	{ "UDP", .proto = PACKET_UDP, .ttl = 60 },
+	{ "hping3 in IPv6", .v6 = true, .flags = TCP_SYN, .window = 512, .ttl = 60 },
+};
+
+#define FLOODS (sizeof(floods) / sizeof(floods[0]))
+
+static void send_flood(const struct flood *f, unsigned int n, uint64_t over_ns)
+{
+	uint64_t began_ns = x.clock.now_ns;
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint64_t r = next_random(&seed), s = next_random(&seed);
+		uint32_t mask = f->host_mask ? f->host_mask : UINT32_MAX;
+		struct packet p = {
+			.src = f->v6 ? (struct addr){ 0x20010db800000000ULL | s >> 32, r } :
+				       addr_from_v4(f->from | ((uint32_t)r & mask)),
+			.dst = ip(f->v6 ? DEVICE_V6 : DEVICE),
+			.sport = (uint16_t)(r >> 48),
+			.dport = f->port ? f->port : (uint16_t)(r >> 32) | 1,
+			.proto = f->proto,
+			.tcp_flags = f->flags,
+			.tcp_options = f->options,
+			.tcp_window = f->random_window ? (uint16_t)s : f->window,
+			.ttl = f->random_ttl ? (uint8_t)(s >> 16) : f->ttl,
+			.tcp_seq = (uint32_t)(r >> 24),
+			.answers_shed = over_ns / n < 100000,
+			.dir = PACKET_DIR_IN,
+		};
+
+		clock_advance(&x.clock, began_ns + over_ns / n * (i + 1));
+		p.t_ns = x.clock.now_ns;
+		engine_packet(x.engine, &p);
+	}
+	clock_advance(&x.clock, began_ns + over_ns);
+}
+
+enum tool { NMAP_SYN, NMAP_CONNECT, NMAP_UDP, NMAP_FIN, TOOLS };
+
+static void probe(enum tool tool, struct addr peer, uint16_t port)
+{
+	struct addr self = ip(addr_is_v4(peer) ? DEVICE : DEVICE_V6);
+
+	switch (tool) {
+	case NMAP_SYN:
+		syn_probe(&x, peer, self, port, false);
+		break;
+	case NMAP_CONNECT:
+		connect_refused(&x, peer, self, port);
+		break;
+	case NMAP_UDP:
+		udp(&x, peer, 50000, self, port);
+		break;
+	case NMAP_FIN:
+		tcp(&x, peer, 50000, self, port, TCP_FIN, 0);
+		break;
+	case TOOLS:
+		break;
+	}
+}
+
+/* After how many contacts it is found, while so many flood packets come between two; 0: it is not. */
+static unsigned int found_after(const struct flood *f, enum tool tool, struct addr peer,
+				uint64_t gap_ns, unsigned int between)
+{
+	for (unsigned int i = 0; i < 2 * MOST_CONTACTS; i++) {
+		send_flood(f, between, gap_ns);
+		probe(tool, peer, (uint16_t)(5000 + 37 * i));
+		if (told_of(&x, peer, FINDING_START))
+			return i + 1;
+	}
+	return 0;
+}
+
+static void restart(void)
+{
+	fixture_done(&x);
+	fixture_host(&x);
+	seed = 7;
+}
+
+static void assert_found(const struct flood *f, enum tool tool, struct addr peer, uint64_t gap_ns,
+			 unsigned int between)
+{
+	unsigned int contacts;
+
+	restart();
+	contacts = found_after(f, tool, peer, gap_ns, between);
+	if (!contacts || contacts > MOST_CONTACTS)
+		fail_msg("flood: %s, %u between two probes; tool %d, %s: found after %u contacts",
+			 f->name, between, tool, addr_is_v4(peer) ? "v4" : "v6", contacts);
+}
+
+/* Every tool through every flood, one probe in five seconds, both rates. */
+static void test_every_flood(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < FLOODS; i++)
+		for (enum tool t = 0; t < TOOLS; t++) {
+			assert_found(&floods[i], t, ip(SCANNER), 5 * NS_PER_S, 10000);
+			assert_found(&floods[i], t, ip(SCANNER), 5 * NS_PER_S, SATURATING);
+		}
+}
+
+static int start(void **state)
+{
+	(void)state;
+	seed = 7;
+	fixture_host(&x);
+	return 0;
+}
+
+static int done(void **state)
+{
+	(void)state;
+	fixture_done(&x);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_every_flood),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
