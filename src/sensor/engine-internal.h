@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the engine's files share: engine.c keeps the books, engine-packet.c reads packets,
- * engine-judge.c judges contacts.
+ * engine-judge.c judges contacts, engine-group.c those of groups.
  */
 #ifndef MIMAMORI_SENSOR_ENGINE_INTERNAL_H
 #define MIMAMORI_SENSOR_ENGINE_INTERNAL_H
@@ -11,8 +11,17 @@
 #include "sensor/detect-scan.h"
 #include "sensor/engine.h"
 #include "sensor/flow.h"
+#include "sensor/group.h"
 #include "sensor/knock.h"
 #include "sensor/newcomers.h"
+
+#define ENGINE_WIDE 4 /* findings of wide prefixes at a time */
+
+/* A prefix wider than a neighbourhood that has a finding. */
+struct engine_wide {
+	struct prefix prefix;
+	struct finding_ref told;
+};
 
 struct engine {
 	struct clock *clock;
@@ -27,6 +36,9 @@ struct engine {
 	struct contacts *contacts;
 	struct flows *flows;
 	struct findings *findings;
+	struct groups *groups;
+	unsigned int wide_used;
+	struct engine_wide wide[ENGINE_WIDE];
 	struct engine_stats stats;
 	uint64_t due_ns; /* when engine_tick() has to run at the latest, 0: open */
 };
@@ -84,5 +96,31 @@ bool engine_flow_ended(struct engine *e, const struct packet *p);
 
 /* One more packet of a contact that is still waited for or was just settled. */
 void engine_repeated(struct engine *e, struct contact *c);
+
+/* What the peer's neighbours are to be told apart by, besides their neighbourhood: see struct group. */
+uint32_t engine_link(const struct engine *e, const struct probe *p);
+
+/* The group of the peer's neighbourhood, or NULL. Borrowed. */
+struct group *engine_group(struct engine *e, const struct probe *p);
+
+/* Is the contact of a group whose finding is open? Then that is all that comes of it. ev: the peer's
+ * own, or NULL. */
+bool engine_group_takes(struct engine *e, struct contact *c, struct group *g,
+			const struct evidence *ev);
+
+/* A first contact in vain goes to the group, which begins with it if there is none. True when it
+ * makes the group's case: a finding has been told. ev: the peer's own; NULL only if there is a group. */
+bool engine_group_add(struct engine *e, struct contact *c, struct group *g,
+		      const struct evidence *ev, bool ambient);
+
+/* The peer has been alerted by itself. */
+void engine_group_disown(struct engine *e, const struct probe *p);
+
+/* As engine_confirm_refused() and engine_answered(), for the group. */
+void engine_group_refused(struct engine *e, const struct probe *p);
+void engine_group_undo(struct engine *e, const struct contact *c);
+
+/* Forgets findings that have ended. */
+void engine_group_tick(struct engine *e);
 
 #endif

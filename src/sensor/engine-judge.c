@@ -114,6 +114,7 @@ static void conclude(struct engine *e, struct evidence *ev, const struct probe *
 	if (f->secondary ? f->failed < second_kind(e, p) : verdict != SCAN_YES && !f->alerted)
 		return;
 	if (findings_tell(e->findings, f, llr)) {
+		engine_group_disown(e, p);
 		ev->flags |= EVIDENCE_ALERTED;
 		if (ev->alerts < UINT8_MAX)
 			ev->alerts++;
@@ -175,11 +176,32 @@ static void admit(struct engine *e, struct newcomer *set, const struct contact *
 	*place = n;
 }
 
+/* The newcomer at the door and a neighbour of it have met: they may be of one group. */
+static void welcome_neighbour(struct engine *e, const struct newcomer *neighbour,
+			      const struct probe *p, struct group **group)
+{
+	struct contact first = { .probe = *p, .weight = neighbour->weight };
+	bool ambient = neighbour->ambient;
+	struct trie_node *n;
+
+	first.probe.peer = neighbour->peer;
+	first.probe.kind = neighbour->kind;
+	first.probe.tools = neighbour->tools;
+	first.probe.outcome = neighbour->refused ? PROBE_REFUSED : PROBE_CLOSED;
+	n = leaf_of(e, neighbour->peer, ENGINE_NEW);
+	/* The door does not know its link address: on the link the group begins with p alone. */
+	if (*group || engine_link(e, p) > GROUP_LINK_UNKNOWN)
+		return;
+	engine_group_add(e, &first, NULL, evidence_of(n), ambient);
+	*group = engine_group(e, p);
+}
+
 /*
  * The first contact in vain of a peer that the trie does not know. True when the doorkeeper keeps it;
- * false when it belongs into the trie: the peer came a second time, or a neighbour is here.
+ * false when it belongs into the trie: the peer came a second time, or a neighbour is here. *group is
+ * its neighbourhood's, which may begin here.
  */
-static bool kept_at_door(struct engine *e, struct contact *c)
+static bool kept_at_door(struct engine *e, struct contact *c, struct group **group)
 {
 	const struct probe *p = &c->probe;
 	struct newcomers_view view = newcomers_look(e->newcomers, p->peer);
@@ -194,14 +216,17 @@ static bool kept_at_door(struct engine *e, struct contact *c)
 	if (findings_any(e->findings, p->peer, false))
 		return false;
 	if (view.neighbour) {
-		leaf_of(e, view.neighbour->peer, ENGINE_NEW);
+		welcome_neighbour(e, view.neighbour, p, group);
 		return false;
 	}
 	ambient = scan_ambient(&e->policy, p, &e->home);
 	c->weight = scan_weight(&e->policy, p, ambient);
 	e->stats.failed++;
 	crowd_count(&e->crowd, p->trait, p->port, e->clock->now_ns);
+	groups_newcomer(e->groups, p, e->clock->now_ns);
 	admit(e, view.set, c, ambient);
+	if (*group)
+		engine_group_add(e, c, *group, NULL, ambient);
 	return true;
 }
 
@@ -209,6 +234,7 @@ void engine_in_vain(struct engine *e, struct contact *c)
 {
 	const struct probe *p = &c->probe;
 	struct trie_node *n = trie_find(e->trie, p->peer);
+	struct group *group = engine_group(e, p);
 	struct evidence *ev;
 	struct finding *f;
 	bool ambient;
@@ -217,7 +243,9 @@ void engine_in_vain(struct engine *e, struct contact *c)
 		e->stats.knocks++;
 		return;
 	}
-	if (!n && kept_at_door(e, c))
+	if (engine_group_takes(e, c, group, n ? evidence_of(n) : NULL))
+		return;
+	if (!n && kept_at_door(e, c, &group))
 		return;
 	n = leaf_of(e, p->peer, ENGINE_NEW);
 	ev = evidence_of(n);
@@ -247,7 +275,8 @@ void engine_in_vain(struct engine *e, struct contact *c)
 		ev->refused++;
 	if (n->class == ENGINE_NEW && ev->plain + ev->ambient > 1)
 		trie_reclass(e->trie, n, ENGINE_SUSPECT);
-	conclude(e, ev, p);
+	if (!engine_group_add(e, c, group, ev, ambient))
+		conclude(e, ev, p);
 }
 
 void engine_confirm_refused(struct engine *e, struct contact *c)
@@ -256,6 +285,8 @@ void engine_confirm_refused(struct engine *e, struct contact *c)
 	struct finding *f = finding_of(e, ev, &c->probe);
 
 	c->probe.outcome = PROBE_REFUSED;
+	if (!f || !f->alerted)
+		engine_group_refused(e, &c->probe);
 	if (!ev) {
 		struct newcomer *newcomer = newcomers_find(e->newcomers, c->probe.peer);
 
@@ -284,6 +315,7 @@ static void take_back(struct engine *e, struct contact *c, struct evidence *ev)
 		listeners_publish(e->listeners, c->proto == CONTACT_UDP, c->probe.self,
 				  c->probe.port);
 	e->stats.overturned++;
+	engine_group_undo(e, c);
 	if (ev) {
 		struct finding *f = finding_of(e, ev, &c->probe);
 		float llr;

@@ -41,7 +41,8 @@ struct engine *engine_new(const struct engine_params *params)
 		contacts_new(params->contacts ? params->contacts : config->contacts, params->seed);
 	e->findings = findings_new(config->findings, config->quiet_ns, params->seed, params->emit,
 				   params->arg);
-	if (!e->flows || !e->trie || !e->newcomers || !e->contacts || !e->findings) {
+	e->groups = groups_new(params->seed);
+	if (!e->flows || !e->trie || !e->newcomers || !e->contacts || !e->groups || !e->findings) {
 		engine_free(e);
 		errno = ENOMEM;
 		return NULL;
@@ -58,6 +59,7 @@ void engine_free(struct engine *e)
 	newcomers_free(e->newcomers);
 	contacts_free(e->contacts);
 	findings_free(e->findings);
+	groups_free(e->groups);
 	free(e);
 }
 
@@ -120,6 +122,7 @@ uint64_t engine_tick(struct engine *e)
 	while (contacts_oldest_due(e->contacts, now_ns, wait_ns))
 		settle_oldest(e);
 	due_ns = findings_expire(e->findings, now_ns);
+	engine_group_tick(e);
 	/* A host that does not forward knows every outcome at once: nothing to wait for. */
 	c = contacts_oldest(e->contacts);
 	if (c && (!hosted || engine_awaits(e)) && (due_ns == 0 || c->t_ns + wait_ns < due_ns))

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define PRIOR_BITS 4 /* one first contact in vain in 16 is taken to be a scan's */
+#define INTERFACE_ID 64 /* where it begins in an IPv6 address (RFC 4291 2.5.1) */
+#define CHANCE_BITS 16 /* that random ones may share */
 #define QUIET_GAPS 8 /* silent for so many times its own mean gap, a scan has ended */
 
 struct findings {
@@ -76,6 +78,14 @@ void findings_withdraw(struct findings *fs, struct finding *f)
 	f->used = false;
 	fs->peer[f - fs->slot] = (struct addr){ 0, 0 };
 	fs->used--;
+}
+
+void findings_withdraw_within(struct findings *fs, const struct prefix *prefix)
+{
+	for (unsigned int i = 0; i < fs->capacity; i++)
+		if (fs->slot[i].used && fs->slot[i].scope == FINDING_HOST && !fs->slot[i].alerted &&
+		    prefix_contains(prefix, fs->peer[i]))
+			findings_withdraw(fs, &fs->slot[i]);
 }
 
 static void close_one(struct findings *fs, struct finding *f)
@@ -190,11 +200,8 @@ static void note_due(struct findings *fs, const struct finding *f)
 		fs->due_ns = due_ns;
 }
 
-struct finding *findings_suspect(struct findings *fs, const struct probe *p, enum probe_kind kind,
-				 const struct evidence *ev, uint64_t now_ns)
+void finding_begin_with(struct finding *f, const struct evidence *ev)
 {
-	struct finding *f = begin(fs, p, kind, now_ns);
-
 	f->spoofable = !(ev->flags & EVIDENCE_VALIDATED);
 	f->quiet_doublings = ev->alerts < FINDING_MAX_DOUBLINGS ? ev->alerts :
 								  FINDING_MAX_DOUBLINGS;
@@ -207,6 +214,14 @@ struct finding *findings_suspect(struct findings *fs, const struct probe *p, enu
 		f->tool[i] = ev->tool[i];
 	for (unsigned int i = 0; i < ev->exact; i++)
 		count_port(f, ev->port[i]);
+}
+
+struct finding *findings_suspect(struct findings *fs, const struct probe *p, enum probe_kind kind,
+				 const struct evidence *ev, uint64_t now_ns)
+{
+	struct finding *f = begin(fs, p, kind, now_ns);
+
+	finding_begin_with(f, ev);
 	note_due(fs, f);
 	return f;
 }
@@ -232,11 +247,25 @@ struct finding *findings_suspect_group(struct findings *fs, enum finding_scope s
 	return f;
 }
 
+/* How many first bits hold all peers of a group. Random interface ids share the first few by chance. */
+static uint8_t common_len(const struct finding *f, struct addr peer)
+{
+	unsigned int len = addr_common_len(f->peer.addr, peer);
+
+	if (len > f->peer.len)
+		len = f->peer.len;
+	if (addr_is_v4(peer))
+		return (uint8_t)len;
+	if (len >= INTERFACE_ID && len < INTERFACE_ID + CHANCE_BITS)
+		return INTERFACE_ID;
+	return (uint8_t)len;
+}
+
 void finding_member(struct finding *f, struct addr peer)
 {
 	uint32_t hash = addr_hash(peer, 0);
 	uint64_t *word = &f->peers[hash >> 6 & 3], bit = 1ULL << (hash & 63);
-	uint8_t common = (uint8_t)addr_common_len(f->peer.addr, peer);
+	uint8_t common = common_len(f, peer);
 
 	for (unsigned int i = 0; i < f->peers_sampled; i++)
 		if (addr_eq(f->peer_sample[i], peer))

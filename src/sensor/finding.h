@@ -105,6 +105,9 @@ struct finding *findings_suspect_group(struct findings *fs, enum finding_scope s
 				       const struct probe *p, enum probe_kind kind,
 				       uint64_t now_ns);
 
+/* Gives an empty finding what the evidence holds, without its peers. */
+void finding_begin_with(struct finding *f, const struct evidence *ev);
+
 /* This peer belongs to the group: widens the prefix, unless the real one is known. */
 void finding_member(struct finding *f, struct addr peer);
 
@@ -136,6 +139,9 @@ bool findings_tell(struct findings *fs, struct finding *f, float llr);
 
 /* Ends a suspicion without a word: what it was built on has been taken back. */
 void findings_withdraw(struct findings *fs, struct finding *f);
+
+/* Likewise every suspicion of a single peer of this prefix: a group's finding speaks for them now. */
+void findings_withdraw_within(struct findings *fs, const struct prefix *prefix);
 
 /* The peer finished a handshake: its address is no forgery. */
 void findings_proven(struct findings *fs, struct addr peer);

@@ -70,3 +70,10 @@ bool home_on_link(const struct home *h, struct addr peer, struct addr self)
 	       addr_common_len(peer, self) >=
 		       (addr_is_v4(peer) ? ON_LINK_V4_BITS : ON_LINK_V6_BITS);
 }
+
+bool home_own(const struct home *h, struct addr peer, struct addr self)
+{
+	return addr_is_private(peer) || (h->mode != HOME_INFERRED && is_home(h, peer)) ||
+	       addr_common_len(peer, self) >=
+		       (addr_is_v4(peer) ? ON_LINK_V4_BITS : ON_LINK_V6_BITS);
+}

@@ -36,6 +36,10 @@ enum home_side home_side(const struct home *h, struct addr initiator, struct add
 /* Does the host's own listing tell the outcome of a contact with this target? */
 bool home_is_self(const struct home *h, struct addr target);
 
+/* Is the peer, wherever it is, of the house: watched over itself, of a private network (a VPN, another
+ * floor), or of self's own /24 or /64? */
+bool home_own(const struct home *h, struct addr peer, struct addr self);
+
 /* Are the two neighbours on one link, as far as can be told? */
 bool home_on_link(const struct home *h, struct addr peer, struct addr self);
 

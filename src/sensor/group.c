@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/group.h"
+
+#include "core/approx.h"
+#include "core/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SETS 8
+#define WAYS 8
+#define BUSY_SHIFT 30 /* a flood is measured over 2^30 ns, about a second */
+#define BUSY_RATE 256 /* newcomers of one shape in that time that are a flood */
+#define STALE_NS (24 * 3600 * NS_PER_S)
+#define NEIGHBOURHOODS_BITS 24 /* /24s there are in IPv4 */
+#define LN_2 0.6931472
+#define LOG2_E 1.4427
+
+struct groups {
+	uint64_t seed;
+	uint64_t epoch; /* of the count in arrived[] */
+	uint32_t newcomers[GROUP_SHAPES]; /* ever, modulo 2^32 */
+	uint32_t arrived[GROUP_SHAPES]; /* in this epoch */
+	uint8_t busy; /* shapes of a flood in the last epoch or this */
+	_Alignas(64) uint32_t tag[SETS][WAYS]; /* hash of neighbourhood and link, 0: free */
+	struct group group[SETS][WAYS];
+};
+
+_Static_assert(sizeof(struct groups) <= 20480, "the groups stay in a processor's caches");
+
+struct groups *groups_new(uint64_t seed)
+{
+	size_t bytes = (sizeof(struct groups) + 63) / 64 * 64;
+	struct groups *gs = aligned_alloc(64, bytes);
+
+	if (!gs)
+		return NULL;
+	memset(gs, 0, bytes);
+	gs->seed = seed;
+	return gs;
+}
+
+void groups_free(struct groups *gs)
+{
+	free(gs);
+}
+
+static enum group_shape shape_of(const struct probe *p)
+{
+	if (p->tools)
+		return GROUP_MARKED;
+	if (p->kind == PROBE_CONNECT)
+		return GROUP_ORDINARY;
+	return p->kind == PROBE_SYN ? GROUP_RAW : GROUP_OTHER;
+}
+
+void groups_newcomer(struct groups *gs, const struct probe *p, uint64_t now_ns)
+{
+	enum group_shape shape = shape_of(p);
+	uint64_t epoch = now_ns >> BUSY_SHIFT;
+
+	if (epoch != gs->epoch) {
+		gs->busy = 0;
+		for (unsigned int i = 0; i < GROUP_SHAPES; i++) {
+			if (gs->arrived[i] >= BUSY_RATE && epoch == gs->epoch + 1)
+				gs->busy |= 1 << i;
+			gs->arrived[i] = 0;
+		}
+		gs->epoch = epoch;
+	}
+	gs->newcomers[shape]++;
+	if (++gs->arrived[shape] == BUSY_RATE)
+		gs->busy |= 1 << shape;
+}
+
+struct prefix group_near(struct addr peer)
+{
+	uint8_t len = addr_is_v4(peer) ? GROUP_V4_BITS : GROUP_V6_BITS;
+
+	return (struct prefix){ addr_mask(peer, len), len };
+}
+
+bool group_tool_made(const struct probe *p)
+{
+	switch ((enum probe_kind)p->kind) {
+	case PROBE_SYN:
+	case PROBE_FIN:
+	case PROBE_NULL:
+	case PROBE_XMAS:
+	case PROBE_CUSTOM:
+	case PROBE_SCTP_INIT:
+	case PROBE_SCTP_COOKIE:
+	case PROBE_IP_PROTO:
+	case PROBE_OS:
+		return true;
+	case PROBE_CONNECT:
+	case PROBE_ACK:
+	case PROBE_MAIMON:
+	case PROBE_UDP:
+	case PROBE_ECHO:
+	case PROBE_ARP:
+	case PROBE_ICMP_QUERY:
+	case PROBE_NEIGHBOUR:
+	case PROBE_VERSION:
+	case PROBE_KINDS:
+		break;
+	}
+	return p->tools != 0;
+}
+
+static uint32_t tag_of(const struct groups *gs, struct addr near, uint32_t link)
+{
+	return addr_hash(near, gs->seed + link) | 1;
+}
+
+static unsigned int set_of(uint32_t tag)
+{
+	return tag >> 1 & (SETS - 1);
+}
+
+struct group *groups_find(struct groups *gs, struct addr peer, uint32_t link)
+{
+	struct addr near = group_near(peer).addr;
+	uint32_t tag = tag_of(gs, near, link);
+	const uint32_t *set = gs->tag[set_of(tag)];
+
+	for (unsigned int i = 0; i < WAYS; i++) {
+		struct group *g = &gs->group[set_of(tag)][i];
+
+		if (set[i] == tag && addr_eq(g->near, near) && g->link == link)
+			return g;
+	}
+	return NULL;
+}
+
+static unsigned int contributors(const struct group *g)
+{
+	unsigned int n = (unsigned int)__builtin_popcountll(g->more);
+
+	for (unsigned int i = 0; i < g->members; i++)
+		n += g->by[i] != 0;
+	return n;
+}
+
+/* The less, the sooner it gives way. */
+static unsigned int worth(const struct groups *gs, const struct group *g, uint64_t now_ns)
+{
+	unsigned int peers = contributors(g);
+
+	if (now_ns > g->ev.last_ns + STALE_NS)
+		return 0;
+	if (g->told.made)
+		return 5;
+	if (peers > 1 && (g->shapes & ~gs->busy) == 0)
+		return 1;
+	return 1 + (peers < GROUP_PEERS ? peers : GROUP_PEERS);
+}
+
+static unsigned int least(const struct groups *gs, unsigned int set, uint64_t now_ns)
+{
+	unsigned int best = 0, best_worth = 6;
+
+	for (unsigned int i = 0; i < WAYS; i++) {
+		const struct group *g = &gs->group[set][i];
+		unsigned int w;
+
+		if (!gs->tag[set][i])
+			return i;
+		w = worth(gs, g, now_ns);
+		if (w < best_worth ||
+		    (w == best_worth && g->ev.last_ns < gs->group[set][best].ev.last_ns)) {
+			best = i;
+			best_worth = w;
+		}
+	}
+	return best;
+}
+
+struct group *groups_begin(struct groups *gs, struct addr peer, uint32_t link,
+			   const struct evidence *ev, const struct probe *p)
+{
+	struct addr near = group_near(peer).addr;
+	uint32_t tag = tag_of(gs, near, link);
+	unsigned int set = set_of(tag), way = least(gs, set, ev->last_ns);
+	struct group *g = &gs->group[set][way];
+
+	gs->tag[set][way] = tag;
+	memset(g, 0, sizeof(*g));
+	g->near = near;
+	g->link = link;
+	g->ev = *ev;
+	g->ev.flags = 0;
+	g->ev.credit = 0;
+	g->ev.leaves = 0;
+	g->ev.alerts = 0;
+	g->proven = ev->flags & EVIDENCE_VALIDATED;
+	g->members = 1;
+	g->member[0] = peer.lo;
+	g->by[0] = ev->plain;
+	g->made = group_tool_made(p) ? ev->plain : 0;
+	g->shapes = 1 << shape_of(p);
+	memcpy(g->base, gs->newcomers, sizeof(g->base));
+	return g;
+}
+
+static void empty(const struct groups *gs, struct group *g)
+{
+	g->members = g->shapes = g->made = 0;
+	g->proven = false;
+	g->shared = g->others = 0;
+	g->more = 0;
+	memset(g->by, 0, sizeof(g->by));
+	memcpy(g->base, gs->newcomers, sizeof(g->base));
+}
+
+void group_restart(struct groups *gs, struct group *g, uint64_t now_ns)
+{
+	evidence_restart(&g->ev, now_ns);
+	empty(gs, g);
+	g->told = (struct finding_ref){ 0 };
+}
+
+static void credit_to(struct group *g, struct addr peer)
+{
+	unsigned int i = 0;
+
+	while (i < g->members && g->member[i] != peer.lo)
+		i++;
+	if (i == GROUP_MEMBERS) {
+		g->more |= evidence_host_bit(peer);
+		g->others += g->others < UINT16_MAX;
+		return;
+	}
+	if (i == g->members)
+		g->member[g->members++] = peer.lo;
+	g->by[i] += g->by[i] < UINT8_MAX;
+}
+
+bool group_add(struct groups *gs, struct group *g, const struct probe *p, uint8_t weight,
+	       uint64_t now_ns)
+{
+	evidence_fade(&g->ev, now_ns);
+	if (!g->ev.exact)
+		empty(gs, g);
+	if (g->ev.probes < UINT32_MAX)
+		g->ev.probes++;
+	if (evidence_knows(&g->ev, p)) {
+		g->shared += g->shared < UINT16_MAX;
+		return false;
+	}
+	evidence_add(&g->ev, p, weight, false);
+	if (p->outcome == PROBE_REFUSED && g->ev.refused < UINT8_MAX)
+		g->ev.refused++;
+	g->shapes |= 1 << shape_of(p);
+	g->made += group_tool_made(p) && g->made < UINT8_MAX;
+	credit_to(g, p->peer);
+	return true;
+}
+
+static void discount(struct group *g, unsigned int contacts)
+{
+	g->made -= g->made < contacts ? g->made : (uint8_t)contacts;
+}
+
+void group_undo(struct group *g, const struct probe *p, uint8_t weight)
+{
+	evidence_undo(&g->ev, p, weight, false);
+	if (group_tool_made(p))
+		discount(g, 1);
+	for (unsigned int i = 0; i < g->members; i++)
+		if (g->member[i] == p->peer.lo && g->by[i])
+			g->by[i]--;
+}
+
+void group_disown(struct group *g, struct addr peer)
+{
+	for (unsigned int i = 0; i < g->members; i++) {
+		unsigned int n = g->by[i], weight = n * 2 * EVIDENCE_BIT;
+
+		if (g->member[i] != peer.lo)
+			continue;
+		g->by[i] = 0;
+		g->ev.plain -= g->ev.plain < n ? g->ev.plain : (uint8_t)n;
+		if (g->made)
+			discount(g, n);
+		for (unsigned int s = 0; s < EVIDENCE_SCALES; s++)
+			g->ev.sum[s] -= g->ev.sum[s] < weight ? g->ev.sum[s] : (uint16_t)weight;
+	}
+}
+
+/* Against so many contacts of random addresses in one /24. */
+static bool beyond_chance(const struct groups *gs, const struct group *g)
+{
+	double flood = 1, more = g->ev.plain - 2.0;
+
+	for (unsigned int i = 0; i < GROUP_SHAPES; i++)
+		if (g->shapes & (1 << i))
+			flood += gs->newcomers[i] - g->base[i];
+	/* log2(k! / lambda^k), the first two being why the group was made at all; Stirling's k!. */
+	return more >= 2 && more * (NEIGHBOURHOODS_BITS - LOG2_E +
+				    (approx_ln(more) - approx_ln(flood)) / LN_2) >=
+				    GROUP_CHANCE_BITS - 3;
+}
+
+bool group_stands(const struct groups *gs, const struct group *g, uint32_t failures)
+{
+	bool v4 = addr_is_v4(g->near), made = g->made * 2 > g->ev.plain;
+	unsigned int all = g->others, most = 0;
+	bool site = made && (!v4 || g->link > GROUP_LINK_UNKNOWN);
+
+	for (unsigned int i = 0; i < g->members; i++) {
+		all += g->by[i];
+		most = g->by[i] > most ? g->by[i] : most;
+	}
+	if (contributors(g) < (site ? GROUP_SITE_PEERS : GROUP_PEERS) || all - most < 2)
+		return false;
+	if (g->shared > g->ev.plain)
+		return false;
+	/* A repeater gives all behind it its own link address, and a prefix may use many hosts. */
+	if (!made && (g->link || evidence_hosts(&g->ev) > 1) && g->ev.plain < 2 * failures)
+		return false;
+	return !v4 || g->link || beyond_chance(gs, g);
+}
+
+struct addr group_member(const struct group *g, unsigned int i)
+{
+	return (struct addr){ g->near.hi, g->member[i] };
+}
+
+unsigned int groups_beside(const struct groups *gs, const struct group *g, unsigned int len,
+			   const struct group **out, unsigned int most)
+{
+	struct prefix wide = { addr_mask(g->near, len), (uint8_t)len };
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < SETS * WAYS && n < most; i++) {
+		const struct group *other = &gs->group[i / WAYS][i % WAYS];
+
+		if (gs->tag[i / WAYS][i % WAYS] && other != g && !other->link &&
+		    prefix_contains(&wide, other->near) && (other->shapes & g->shapes) &&
+		    other->shared <= other->ev.plain && contributors(other) > 1)
+			out[n++] = other;
+	}
+	return n;
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Scans that neighbours share: a /64 that rotates its addresses, a /24 whose hosts divide the work. */
+#include "sensor/engine-fixture.h"
+
+#define HOUR_MS 3600000
+
+static struct fixture x;
+
+static const uint64_t paces_ms[] = { 1, 5000, 15000, 300000, HOUR_MS };
+
+#define PACES (sizeof(paces_ms) / sizeof(paces_ms[0]))
+
+static int start(void **state)
+{
+	(void)state;
+	fixture_host(&x);
+	return 0;
+}
+
+static int done(void **state)
+{
+	(void)state;
+	fixture_done(&x);
+	return 0;
+}
+
+static void again(void)
+{
+	fixture_done(&x);
+	fixture_host(&x);
+}
+
+/* The n-th random address of a /64. */
+static struct addr rotated(const char *site, uint64_t n)
+{
+	struct addr a = ip(site);
+
+	a.lo = next_random(&n);
+	return a;
+}
+
+/* The n-th host of a /24, in no order. */
+static struct addr host_of(const char *net24, uint32_t n)
+{
+	struct addr a = ip(net24);
+
+	a.lo += 1 + n * 89 % 253;
+	return a;
+}
+
+static void probe(struct addr peer, uint16_t port, bool raw)
+{
+	struct addr self = ip(addr_is_v4(peer) ? DEVICE : DEVICE_V6);
+
+	if (raw)
+		syn_probe(&x, peer, self, port, false);
+	else
+		connect_refused(&x, peer, self, port);
+}
+
+static void wait_ms(uint64_t ms)
+{
+	if (ms < 1000)
+		pass_ms(&x, ms);
+	else
+		sleep_s(&x, ms / 1000);
+}
+
+/* One start event in all, and it is about this prefix. Returns it. */
+static const struct told *the_prefix(const char *prefix)
+{
+	const struct told *t = told_nth(&x, FINDING_START, 0);
+	char text[PREFIX_STRLEN];
+
+	assert_non_null(t);
+	assert_int_equal(told_phase(&x, FINDING_START), 1);
+	assert_int_equal(t->f.scope, FINDING_PREFIX);
+	if (prefix)
+		assert_string_equal(prefix_format(&t->f.peer, text), prefix);
+	return t;
+}
+
+/* Issue 3: "one IPv6 /64 rotating addresses", each address for one to three probes. */
+static void test_rotating_64(void **state)
+{
+	(void)state;
+	for (unsigned int pace = 0; pace < PACES; pace++)
+		for (unsigned int each = 1; each <= 3; each++)
+			for (int raw = 0; raw < 2; raw++) {
+				const struct told *t;
+
+				again();
+				for (unsigned int i = 0; i < 24; i++) {
+					probe(rotated("2001:db8:5:6::", i / each), 1000 + i * 7,
+					      raw);
+					wait_ms(paces_ms[pace]);
+				}
+				t = the_prefix("2001:db8:5:6::/64");
+				assert_in_range(t->failed, 4, raw ? 5 : 7);
+				assert_int_equal(t->f.kind, raw ? PROBE_SYN : PROBE_CONNECT);
+				assert_true(t->f.spoofable);
+				engine_finish(x.engine);
+				t = told_nth(&x, FINDING_END, 0);
+				assert_int_equal(finding_failed(&t->f), 24);
+				assert_in_range(finding_peers(&t->f), 24 / each - 1, 24 / each + 1);
+				assert_int_equal(t->f.refused, 24);
+				assert_int_equal(told_phase(&x, FINDING_NOTICE), 0);
+			}
+}
+
+/* "one IPv4 /24", its hosts with one to three probes each. */
+static void test_shared_24(void **state)
+{
+	(void)state;
+	for (unsigned int pace = 0; pace < PACES; pace++)
+		for (unsigned int each = 1; each <= 3; each++)
+			for (int raw = 0; raw < 2; raw++) {
+				const struct told *t;
+
+				again();
+				for (unsigned int i = 0; i < 60; i++) {
+					probe(host_of("198.51.100.0", i / each), 1000 + i * 7, raw);
+					wait_ms(paces_ms[pace]);
+				}
+				t = the_prefix(NULL);
+				assert_in_range(t->failed, 4, 7);
+				engine_finish(x.engine);
+				t = told_nth(&x, FINDING_END, 0);
+				assert_true(addr_eq(t->f.peer.addr, ip("198.51.100.0")));
+				assert_int_equal(t->f.peer.len, ADDR_V4_OFFSET + 24);
+				assert_in_range(finding_failed(&t->f), 59, 60);
+				assert_int_equal(told_phase(&x, FINDING_NOTICE), 0);
+			}
+}
+
+/* In turn: every host comes back after all others. */
+static void test_shared_24_in_turn(void **state)
+{
+	(void)state;
+	for (unsigned int pace = 0; pace < PACES; pace++) {
+		again();
+		for (unsigned int i = 0; i < 60; i++) {
+			probe(host_of("198.51.100.0", i % 20), 1000 + i, false);
+			wait_ms(paces_ms[pace]);
+		}
+		assert_in_range(the_prefix(NULL)->failed, 4, 4);
+	}
+}
+
+/* The most specific prefix: a part of a /24. */
+static void test_part_of_24(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 8; i++)
+		probe(addr_from_v4(0xc6336440 + i), 1000 + i, true); /* 198.51.100.64 .. 71 */
+	engine_finish(x.engine);
+	the_prefix("198.51.100.64/30");
+	assert_int_equal(told_nth(&x, FINDING_END, 0)->f.peer.len, ADDR_V4_OFFSET + 29);
+}
+
+static void test_two_groups_at_once(void **state)
+{
+	const struct told *a, *b;
+
+	(void)state;
+	for (unsigned int i = 0; i < 12; i++) {
+		probe(rotated("2001:db8:5:6::", i), 1000 + i, true);
+		probe(rotated("2001:db8:5:7::", i), 2000 + i, true);
+		sleep_s(&x, 15);
+	}
+	assert_int_equal(told_phase(&x, FINDING_START), 2);
+	a = told_nth(&x, FINDING_START, 0);
+	b = told_nth(&x, FINDING_START, 1);
+	assert_int_equal(a->f.peer.len, 64);
+	assert_int_equal(b->f.peer.len, 64);
+	assert_false(addr_eq(a->f.peer.addr, b->f.peer.addr));
+}
+
+/* A scanner of the same prefix that was told by itself stays so, and alone it makes no group. */
+static void test_host_beside_group(void **state)
+{
+	struct addr scanner = ip("198.51.100.7");
+
+	(void)state;
+	for (uint16_t port = 1; port <= 20; port++)
+		probe(scanner, port, true);
+	assert_int_equal(told_of(&x, scanner, FINDING_START), 1);
+	probe(ip("198.51.100.8"), 5001, true);
+	probe(ip("198.51.100.9"), 5002, true);
+	assert_int_equal(told_phase(&x, FINDING_START), 1);
+	for (unsigned int i = 0; i < 8; i++) {
+		probe(host_of("198.51.100.0", 20 + i), 6000 + i, true);
+		probe(scanner, 7000 + i, true);
+	}
+	assert_int_equal(told_phase(&x, FINDING_START), 2);
+	assert_int_equal(told_nth(&x, FINDING_START, 1)->f.scope, FINDING_PREFIX);
+	engine_finish(x.engine);
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct told *t = told_nth(&x, FINDING_END, i);
+
+		if (t->f.scope == FINDING_HOST)
+			assert_in_range(finding_failed(&t->f), 27, 28);
+		else
+			assert_int_equal(finding_failed(&t->f), 10);
+	}
+}
+
+/* One scanner, and a neighbour that has mistyped a port: the finding is the scanner's. */
+static void test_one_peer_explains_it(void **state)
+{
+	(void)state;
+	probe(ip("198.51.100.8"), 8080, false);
+	probe(ip("198.51.100.7"), 1, false);
+	probe(ip("198.51.100.7"), 2, false);
+	probe(ip("198.51.100.7"), 3, false);
+	assert_int_equal(told_phase(&x, FINDING_START), 0);
+	probe(ip("198.51.100.7"), 4, false);
+	assert_int_equal(told_of(&x, ip("198.51.100.7"), FINDING_START), 1);
+	assert_int_equal(told_phase(&x, FINDING_START), 1);
+}
+
+/* A group's finding has ended; the group is told again, by what it does then. */
+static void test_group_comes_back(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 20; i++)
+		probe(rotated("2001:db8:5:6::", i), 1000 + i, true);
+	sleep_s(&x, 600);
+	assert_int_equal(told_phase(&x, FINDING_END), 1);
+	for (unsigned int i = 0; i < 20; i++)
+		probe(rotated("2001:db8:5:6::", 100 + i), 1000 + i, true);
+	assert_int_equal(told_phase(&x, FINDING_START), 2);
+	assert_int_equal(told_nth(&x, FINDING_START, 1)->f.failed, 4);
+}
+
+/* Stay silent ----------------------------------------------------------------------------------- */
+
+/* Days of a home's LAN: each PC and phone keeps trying a dead service or two of its own. */
+static void lan(uint32_t link, bool v6)
+{
+	for (unsigned int hour = 0; hour < 72; hour++)
+		for (unsigned int pc = 0; pc < 10; pc++) {
+			struct addr peer = v6 ? rotated("2001:db8::", pc) :
+						addr_from_v4(0xc0000264 + pc);
+
+			for (uint16_t i = 0; i < 2; i++)
+				packet(&x, (struct packet){ .src = peer,
+							    .dst = ip(v6 ? DEVICE_V6 : DEVICE),
+							    .sport = x.next_port++ | 32768,
+							    .dport = 6000 + pc * 10 + i,
+							    .proto = PACKET_TCP,
+							    .tcp_flags = TCP_SYN,
+							    .tcp_options = OPTIONS_USUAL,
+							    .tcp_window = 64240,
+							    .link = link ? link + pc : 0 });
+			sleep_s(&x, 360);
+		}
+	engine_finish(x.engine);
+	assert_int_equal(told_phase(&x, FINDING_START), 0);
+	assert_int_equal(told_phase(&x, FINDING_NOTICE), 0);
+}
+
+static void test_lan(void **state)
+{
+	(void)state;
+	lan(0, false);
+	again();
+	lan(1000, false);
+	again();
+	lan(0, true);
+	again();
+	lan(1000, true);
+}
+
+/* Behind a carrier's addresses: many clients of one dead service, or of three. */
+static void test_carrier(void **state)
+{
+	static const uint16_t dead[] = { 25, 587, 993 };
+
+	(void)state;
+	for (unsigned int i = 0; i < 500; i++) {
+		probe(host_of("198.51.100.0", i * 7), dead[i % 3], false);
+		connect_served(&x, host_of("198.51.100.0", i * 5), ip(DEVICE), 443);
+		sleep_s(&x, 60);
+	}
+	engine_finish(x.engine);
+	assert_int_equal(told_phase(&x, FINDING_START), 0);
+}
+
+/* Floods ---------------------------------------------------------------------------------------- */
+
+static void forged(struct addr from, uint64_t r, uint64_t gap_ns, uint8_t options)
+{
+	clock_advance(&x.clock, x.clock.now_ns + gap_ns);
+	engine_packet(x.engine, &(struct packet){ .t_ns = x.clock.now_ns,
+						  .src = from,
+						  .dst = ip(addr_is_v4(from) ? DEVICE : DEVICE_V6),
+						  .sport = (uint16_t)(r >> 48),
+						  .dport = (uint16_t)(r >> 32) | 1,
+						  .proto = PACKET_TCP,
+						  .tcp_flags = TCP_SYN,
+						  .tcp_options = options,
+						  .tcp_seq = (uint32_t)r * 7,
+						  .dir = PACKET_DIR_IN });
+}
+
+static void flood(uint64_t *seed, unsigned int n, const char *prefix, uint64_t gap_ns)
+{
+	struct prefix from = net(prefix);
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint64_t r = next_random(seed), s = next_random(seed);
+		struct addr a = from.addr, random = { s, r };
+		struct addr kept = addr_mask(random, from.len);
+
+		a.hi |= random.hi ^ kept.hi;
+		a.lo |= random.lo ^ kept.lo;
+		forged(a, s, gap_ns, 0);
+	}
+}
+
+/* Random addresses meet in a /24 by chance; that is no group, however long it lasts. */
+static void test_random_flood_is_no_group(void **state)
+{
+	static const uint64_t gaps_ns[] = { 10000, 500000 };
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t seed = 5;
+
+		again();
+		flood(&seed, 3000000, "0.0.0.0/0", gaps_ns[i]);
+		engine_finish(x.engine);
+		assert_int_equal(told_phase(&x, FINDING_START), 0);
+	}
+}
+
+/* A flood forged from one prefix is one finding at most. */
+static void test_flood_from_one_prefix(void **state)
+{
+	static const char *const prefixes[] = { "198.51.100.0/24", "2001:db8:5:6::/64",
+						"198.51.0.0/16",   "2001:db8:5::/48",
+						"44.0.0.0/8",	   "2001:db8::/32" };
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		uint64_t seed = 7;
+
+		again();
+		flood(&seed, 300000, prefixes[i], 10000);
+		engine_finish(x.engine);
+		assert_true(told_phase(&x, FINDING_START) <= 1);
+	}
+}
+
+/* A /24 that scans through a flood of random addresses. */
+static void test_group_through_a_flood(void **state)
+{
+	uint64_t seed = 9;
+
+	(void)state;
+	for (unsigned int i = 0; i < 40; i++) {
+		probe(host_of("198.51.100.0", i), 1000 + i, false);
+		flood(&seed, 100, "0.0.0.0/0", 500000);
+	}
+	assert_in_range(the_prefix(NULL)->at_ns, 0, x.clock.now_ns);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_rotating_64),
+		TEST(test_shared_24),
+		TEST(test_shared_24_in_turn),
+		TEST(test_part_of_24),
+		TEST(test_two_groups_at_once),
+		TEST(test_host_beside_group),
+		TEST(test_one_peer_explains_it),
+		TEST(test_group_comes_back),
+		TEST(test_lan),
+		TEST(test_carrier),
+		TEST(test_random_flood_is_no_group),
+		TEST(test_flood_from_one_prefix),
+		TEST(test_group_through_a_flood),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
