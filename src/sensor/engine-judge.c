@@ -114,11 +114,15 @@ static void conclude(struct engine *e, struct evidence *ev, const struct probe *
 	if (f->secondary ? f->failed < second_kind(e, p) : verdict != SCAN_YES && !f->alerted)
 		return;
 	if (findings_tell(e->findings, f, llr)) {
-		engine_group_disown(e, p);
 		ev->flags |= EVIDENCE_ALERTED;
 		if (ev->alerts < UINT8_MAX)
 			ev->alerts++;
+		if (ev->plain > e->policy.failures)
+			engine_group_disown(e, p);
 	}
+	/* Three probes that show a scanner's hand may be a group's work as well; so many are not. */
+	if (ev->plain == e->policy.failures)
+		engine_group_disown(e, p);
 }
 
 /* The peer's leaf, with all that is known of it already. */
@@ -285,7 +289,7 @@ void engine_confirm_refused(struct engine *e, struct contact *c)
 	struct finding *f = finding_of(e, ev, &c->probe);
 
 	c->probe.outcome = PROBE_REFUSED;
-	if (!f || !f->alerted)
+	if (!f || ev->plain < e->policy.failures)
 		engine_group_refused(e, &c->probe);
 	if (!ev) {
 		struct newcomer *newcomer = newcomers_find(e->newcomers, c->probe.peer);
