@@ -338,13 +338,42 @@ static void attach(struct trie *t, struct trie_node *n, struct trie_node *leaf)
 	}
 }
 
+/* The leaf to fold of a class that has too many: not `kept`, which has just come. */
+static struct trie_node *least_worthy(struct trie *t, unsigned int class,
+				      const struct trie_node *kept)
+{
+	const struct trie_params *params = &t->params;
+	struct trie_node *worst = trie_slot(t, t->list[class].last);
+	uint16_t stale = worst->prev, recent = t->list[class].first;
+	unsigned int most;
+
+	if (!params->burden)
+		return worst;
+	most = params->burden(worst->payload, params->arg);
+	for (unsigned int i = 1; i < TRIE_STALE + TRIE_RECENT; i++) {
+		uint16_t *at = i < TRIE_STALE ? &stale : &recent;
+		struct trie_node *n = trie_slot(t, *at);
+		unsigned int burden;
+
+		if (*at == TRIE_NONE)
+			continue;
+		*at = i < TRIE_STALE ? n->prev : n->next;
+		burden = params->burden(n->payload, params->arg);
+		if (n != kept && burden > most + params->even) {
+			worst = n;
+			most = burden;
+		}
+	}
+	return worst;
+}
+
 /* Brings a class that has one leaf too many back to its quota. */
-static void enforce_quota(struct trie *t, unsigned int class)
+static void enforce_quota(struct trie *t, unsigned int class, const struct trie_node *kept)
 {
 	struct trie_list *l = &t->list[class];
 
 	if (l->count > l->limit)
-		trie_fold(t, trie_slot(t, l->last));
+		trie_fold(t, least_worthy(t, class, kept));
 }
 
 struct trie_node *trie_insert(struct trie *t, struct addr a, unsigned int class, bool *created)
@@ -364,7 +393,7 @@ struct trie_node *trie_insert(struct trie *t, struct addr a, unsigned int class,
 	index_add(t, leaf);
 	list_add(t, leaf);
 	t->finger = leaf->index;
-	enforce_quota(t, class);
+	enforce_quota(t, class, leaf);
 	return leaf;
 }
 
@@ -374,7 +403,7 @@ void trie_reclass(struct trie *t, struct trie_node *leaf, unsigned int class)
 	list_del(t, leaf);
 	leaf->class = (uint8_t) class;
 	list_add(t, leaf);
-	enforce_quota(t, class);
+	enforce_quota(t, class, leaf);
 }
 
 /* Looking around ------------------------------------------------------------------------------- */

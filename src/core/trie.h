@@ -17,7 +17,9 @@
  * Importance has two parts. Each leaf is in one class; each class has a quota of leaves and a list
  * in order of use. Only a leaf of the class that is full is ever folded, the longest unused
  * first: a flood of spoofed newcomers fills its own quota and never pushes out evidence of a
- * higher class.
+ * higher class. Within a class, burden() may tell those who flood it from the others: then the most
+ * burdensome of the TRIE_STALE longest unused and of the TRIE_RECENT last used goes. The recent are
+ * asked because those who flood a class were just here.
  *
  * Aggregates. A branch that has fewer than two children left, and whose counts heavy() finds worth
  * a node, becomes an aggregate: it keeps its node with one child or none, and so goes on standing
@@ -45,6 +47,8 @@
 #define TRIE_AGGREGATE TRIE_CLASSES /* node classes beyond the leaves': a kept branch, */
 #define TRIE_BRANCH (TRIE_CLASSES + 1) /* a branch with two children, or the root, */
 #define TRIE_FREE (TRIE_CLASSES + 2) /* not in use */
+#define TRIE_STALE 8 /* candidates for folding, of those longest unused */
+#define TRIE_RECENT 4 /* and of those last used */
 #define TRIE_NONE 0 /* node index 0 is never used: it means "no node" */
 #define TRIE_MAX_ENDS 32766 /* quotas and aggregates together, so that indices fit 16 bits */
 #define TRIE_MAX_PAYLOAD 4000 /* bytes: a node is never larger than a page */
@@ -73,7 +77,7 @@ static inline bool trie_is_leaf(const struct trie_node *n)
 	return n->class < TRIE_CLASSES;
 }
 
-/* The three functions must not call the trie, except to read nodes. */
+/* The functions must not call the trie, except to read nodes. */
 struct trie_params {
 	size_t payload_bytes; /* per node, a multiple of 8, ≤ TRIE_MAX_PAYLOAD */
 	uint16_t quota[TRIE_CLASSES]; /* most leaves per class, each at least 1 */
@@ -83,9 +87,13 @@ struct trie_params {
 	 * May be NULL: then such a branch is always spliced out. */
 	bool (*heavy)(const void *payload, void *arg);
 	uint16_t aggregates; /* most branches kept so; with the quotas ≤ TRIE_MAX_ENDS */
+	/* How little a leaf of a full class deserves its place; leaves within `even` of each other are
+	 * equal, and the longest unused goes. May be NULL: all are equal. */
+	unsigned int (*burden)(const void *payload, void *arg);
+	unsigned int even;
 	/* Told just before a leaf folds, so that the owner can drop what points to it. May be NULL. */
 	void (*evict)(struct trie_node *leaf, void *arg);
-	void *arg; /* passed to all three */
+	void *arg; /* passed to all of them */
 	uint64_t seed; /* random, so that nobody can aim at a hash bucket */
 };
 

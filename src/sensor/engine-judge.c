@@ -99,7 +99,8 @@ static struct finding *finding_for(struct engine *e, struct evidence *ev, const 
 		finding_contact(f, p, e->clock->now_ns);
 	else
 		f = findings_suspect(e->findings, p, kind, ev, e->clock->now_ns);
-	ev->flags |= EVIDENCE_FINDING;
+	if (f)
+		ev->flags |= EVIDENCE_FINDING;
 	return f;
 }
 
@@ -274,6 +275,8 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	ambient = scan_ambient(&e->policy, p, &e->home);
 	c->weight = scan_weight(&e->policy, p, ambient);
 	evidence_add(ev, p, c->weight, ambient);
+	if (!f || !f->alerted)
+		crowd_count(&e->crowd, p->trait, p->port, e->clock->now_ns);
 	e->stats.failed += !probe_is_leave(p);
 	if (p->outcome == PROBE_REFUSED && ev->refused < UINT8_MAX)
 		ev->refused++;

@@ -10,6 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static unsigned int burden(const void *payload, void *arg)
+{
+	const struct evidence *ev = payload;
+
+	return crowd_weigh(arg, ev->trait, ev->last_port);
+}
+
 struct engine *engine_new(const struct engine_params *params)
 {
 	const struct sensor_config *config = params->config;
@@ -21,6 +28,8 @@ struct engine *engine_new(const struct engine_params *params)
 		.quota = { (uint16_t)config->peers_near, (uint16_t)config->peers_suspect,
 			   (uint16_t)config->peers_known },
 		.fold = evidence_fold,
+		.burden = burden,
+		.even = CROWD_MARGIN,
 		.seed = params->seed,
 	};
 
@@ -34,6 +43,7 @@ struct engine *engine_new(const struct engine_params *params)
 	scan_policy_init(&e->policy, config->failures, &config->ambient_ports, &config->login_ports,
 			 params->home.mode == HOME_INFERRED);
 	knocks_init(&e->knocks, &config->knock);
+	trie.arg = &e->crowd;
 	e->trie = trie_new(&trie);
 	e->flows = flows_new(params->seed);
 	e->newcomers = newcomers_new(config->peers_new, params->seed);
@@ -47,6 +57,7 @@ struct engine *engine_new(const struct engine_params *params)
 		errno = ENOMEM;
 		return NULL;
 	}
+	findings_set_crowd(e->findings, &e->crowd);
 	return e;
 }
 

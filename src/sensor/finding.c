@@ -22,6 +22,7 @@ struct findings {
 	finding_emit_fn *emit;
 	void *arg;
 	struct finding_stats stats;
+	const struct crowd *crowd; /* may be NULL: all weigh the same */
 	struct addr *peer; /* of each slot; :: where it is free */
 	struct finding slot[];
 };
@@ -100,23 +101,74 @@ static void close_one(struct findings *fs, struct finding *f)
 	findings_withdraw(fs, f);
 }
 
-static struct finding *free_slot(struct findings *fs)
+void findings_set_crowd(struct findings *fs, const struct crowd *crowd)
 {
-	struct finding *longest = NULL;
+	fs->crowd = crowd;
+}
+
+static unsigned int weigh(const struct findings *fs, const struct probe *p)
+{
+	return fs->crowd ? crowd_weigh(fs->crowd, p->trait, p->port) : 0;
+}
+
+/* A group's finding speaks for many: it weighs nothing. */
+static unsigned int finding_weight(const struct findings *fs, const struct finding *f)
+{
+	return f->scope == FINDING_HOST ? weigh(fs, &f->last) : 0;
+}
+
+/*
+ * Of slots that are all in use, the one to be closed: where some are of a crowd, one of those. Then a
+ * suspicion rather than an alert, and then the longest silent. *heavy: what those of the crowd weigh at least,
+ * or 0.
+ */
+static struct finding *least_worthy(const struct findings *fs, unsigned int *heavy)
+{
+	const struct finding *least = NULL;
+	unsigned int most = 0;
 
 	for (unsigned int i = 0; i < fs->capacity; i++) {
-		struct finding *f = &fs->slot[i];
+		unsigned int weight = finding_weight(fs, &fs->slot[i]);
 
-		if (!f->used)
-			return f;
-		if (!longest || f->alerted < longest->alerted ||
-		    (f->alerted == longest->alerted && f->last_ns < longest->last_ns))
-			longest = f;
+		most = weight > most ? weight : most;
 	}
-	assert(longest); /* there is at least one slot */
+	*heavy = most >= CROWD_HEAVY ? most - CROWD_MARGIN : 0;
+	for (unsigned int i = 0; i < fs->capacity; i++) {
+		const struct finding *f = &fs->slot[i];
+
+		if (finding_weight(fs, f) < *heavy)
+			continue;
+		if (!least || f->alerted < least->alerted ||
+		    (f->alerted == least->alerted && f->last_ns < least->last_ns))
+			least = f;
+	}
+	assert(least); /* there is at least one slot */
+	return (struct finding *)least;
+}
+
+/*
+ * A slot for a finding of this weight. NULL when it is itself of a crowd, and all slots are taken by
+ * lighter ones, or by others of the crowd that are still at it: a flood forged from few addresses
+ * would else open and close findings by the thousand.
+ */
+static struct finding *free_slot(struct findings *fs, unsigned int weight, uint64_t now_ns)
+{
+	struct finding *least;
+	unsigned int heavy;
+
+	for (unsigned int i = 0; fs->used < fs->capacity && i < fs->capacity; i++)
+		if (!fs->slot[i].used)
+			return &fs->slot[i];
+	least = least_worthy(fs, &heavy);
+	if (weight >= CROWD_HEAVY &&
+	    (weight > heavy + 2 * CROWD_MARGIN ||
+	     (least->alerted && now_ns < least->last_ns + FINDING_SUSPECT_QUIET_NS))) {
+		fs->stats.refused++;
+		return NULL;
+	}
 	fs->stats.evicted++;
-	close_one(fs, longest);
-	return longest;
+	close_one(fs, least);
+	return least;
 }
 
 static uint64_t finding_due(const struct findings *fs, const struct finding *f)
@@ -173,10 +225,12 @@ static void count_pattern(struct finding *f, const struct probe *p)
 }
 
 static struct finding *begin(struct findings *fs, const struct probe *p, enum probe_kind kind,
-			     uint64_t now_ns)
+			     unsigned int weight, uint64_t now_ns)
 {
-	struct finding *f = free_slot(fs);
+	struct finding *f = free_slot(fs, weight, now_ns);
 
+	if (!f)
+		return NULL;
 	memset(f, 0, sizeof(*f));
 	f->used = true;
 	f->spoofable = true;
@@ -219,8 +273,10 @@ void finding_begin_with(struct finding *f, const struct evidence *ev)
 struct finding *findings_suspect(struct findings *fs, const struct probe *p, enum probe_kind kind,
 				 const struct evidence *ev, uint64_t now_ns)
 {
-	struct finding *f = begin(fs, p, kind, now_ns);
+	struct finding *f = begin(fs, p, kind, weigh(fs, p), now_ns);
 
+	if (!f)
+		return NULL;
 	finding_begin_with(f, ev);
 	note_due(fs, f);
 	return f;
@@ -228,8 +284,10 @@ struct finding *findings_suspect(struct findings *fs, const struct probe *p, enu
 
 struct finding *findings_suspect_too(struct findings *fs, const struct probe *p, uint64_t now_ns)
 {
-	struct finding *f = begin(fs, p, p->kind, now_ns);
+	struct finding *f = begin(fs, p, p->kind, weigh(fs, p), now_ns);
 
+	if (!f)
+		return NULL;
 	f->secondary = true;
 	finding_contact(f, p, now_ns);
 	note_due(fs, f);
@@ -239,7 +297,7 @@ struct finding *findings_suspect_too(struct findings *fs, const struct probe *p,
 struct finding *findings_suspect_group(struct findings *fs, enum finding_scope scope,
 				       const struct probe *p, enum probe_kind kind, uint64_t now_ns)
 {
-	struct finding *f = begin(fs, p, kind, now_ns);
+	struct finding *f = begin(fs, p, kind, 0, now_ns);
 
 	f->scope = scope;
 	fs->peer[f - fs->slot] = (struct addr){ 0, 0 };

@@ -9,12 +9,14 @@
  * A finding lives in one of a fixed number of slots. Suspected: enough for a notice, and an alert if
  * it goes on. Open: alerted; re-alerted as the evidence grows tenfold; closed with totals after a
  * silence that is long against the pace of the probes. When all slots are in use, the suspicion, and
- * failing that the finding, that has been silent longest is closed early.
+ * failing that the finding, that has been silent longest is closed early: of those whose packets are a
+ * flood's (crowd.h), if there are any. Those are refused a slot that another of them still uses.
  */
 #ifndef MIMAMORI_SENSOR_FINDING_H
 #define MIMAMORI_SENSOR_FINDING_H
 
 #include "core/sketch.h"
+#include "sensor/crowd.h"
 #include "sensor/evidence.h"
 #include "sensor/iid-pattern.h"
 #include "sensor/probe.h"
@@ -77,6 +79,7 @@ typedef void finding_emit_fn(const struct finding *f, enum finding_phase phase, 
 struct finding_stats {
 	uint64_t opened, notices, closed;
 	uint64_t evicted; /* closed early for want of a slot */
+	uint64_t refused; /* not begun for want of a slot: peers of a flood */
 };
 
 /* capacity slots, each told through emit. quiet_ns: the shortest silence that ends a finding. */
@@ -84,13 +87,17 @@ struct findings *findings_new(unsigned int capacity, uint64_t quiet_ns, uint64_t
 			      finding_emit_fn *emit, void *arg);
 void findings_free(struct findings *fs);
 
+/* Whom to ask what is a flood's, borrowed; without, nothing is. */
+void findings_set_crowd(struct findings *fs, const struct crowd *crowd);
+
 /* The peer's finding of this kind, or NULL. Borrowed. O(capacity), over packed addresses. */
 struct finding *findings_of(struct findings *fs, struct addr peer, enum probe_kind kind);
 
 /* Has the peer a finding of any kind? `alerted`: only those that count. */
 bool findings_any(const struct findings *fs, struct addr peer, bool alerted);
 
-/* Begins a suspicion of a scan of this kind from what the peer's evidence holds. Borrowed. */
+/* Begins a suspicion of a scan of this kind from what the peer's evidence holds. Borrowed; NULL when
+ * its packets are a flood's, and there is no slot for such. */
 struct finding *findings_suspect(struct findings *fs, const struct probe *p, enum probe_kind kind,
 				 const struct evidence *ev, uint64_t now_ns);
 

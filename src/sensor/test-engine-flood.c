@@ -43,6 +43,10 @@ static const struct flood floods[] = {
 	{ "NULL", .flags = 0, .window = 512, .ttl = 60, .port = 80 },
 	{ "UDP", .proto = PACKET_UDP, .ttl = 60 },
 	{ "hping3 in IPv6", .v6 = true, .flags = TCP_SYN, .window = 512, .ttl = 60 },
+	{ "from a /24", .flags = TCP_SYN, .window = 512, .ttl = 60, .from = 0xc6336400,
+	  .host_mask = 0xff },
+	{ "from a /16", .flags = TCP_SYN, .window = 512, .ttl = 60, .from = 0xc6330000,
+	  .host_mask = 0xffff },
 };
 
 #define FLOODS (sizeof(floods) / sizeof(floods[0]))
@@ -107,6 +111,7 @@ static unsigned int found_after(const struct flood *f, enum tool tool, struct ad
 {
 	for (unsigned int i = 0; i < 2 * MOST_CONTACTS; i++) {
 		send_flood(f, between, gap_ns);
+		x.n_told = 0; /* a flood from few addresses has findings of its own */
 		probe(tool, peer, (uint16_t)(5000 + 37 * i));
 		if (told_of(&x, peer, FINDING_START))
 			return i + 1;
