@@ -7,8 +7,8 @@ PROGRAMS := mimamori-sensor
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
-.PHONY: help deps deps-check build run checked sanitized check demo soak bench coverage static \
-	style clean
+.PHONY: help deps deps-check build run checked sanitized check demo beside soak bench coverage \
+	static style clean
 
 help:
 	@echo 'make run       install what is missing, build, and watch this host (as root)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make style     formatting, spelling, static analysis'
 	@echo 'make coverage  line coverage of the parsers; fails below 90 %'
 	@echo 'make bench     what the sensor costs (as root)'
+	@echo 'make beside    the same attacks on it and on other detectors: docs/beside.md (as root)'
 	@echo 'make soak      the long versions of the tests: hours (as root)'
 	@echo 'make clean     remove what the above built'
 
@@ -54,6 +55,12 @@ demo:
 	@tools/install-deps build lab
 	@$(MAKE) build
 	@lab/demo
+
+beside:
+	@tools/install-deps build lab beside
+	@tools/configure build $(CC) -Dbuildtype=release -Dbench=true
+	@ninja -C build
+	@lab/beside --write docs/beside.md
 
 soak: checked sanitized
 	@tools/soak

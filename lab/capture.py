@@ -87,21 +87,29 @@ def same(a, b):
     return ipaddress.ip_address(a) == ipaddress.ip_address(b)
 
 
-def failed_contacts(packets, attacker, own, served, event):
+def decided(packets, event):
     """
-    The distinct (address, protocol, port) of the device that do not serve and that `attacker` had
-    tried when `event` was decided. That moment is the event's timestamp, or the packet that the
-    event names where the capture's clock puts that one later: the larger count holds.
+    Of these packets of an attack, those that had come when `event` was decided. That moment is the
+    event's timestamp, or the packet that the event names where the capture's clock puts that one
+    later: the larger count holds.
     """
-    decided = [p for p in packets if p.src == attacker and p.dst in own and p.proto in (TCP, UDP)]
     last = -1
-    for i, packet in enumerate(decided):
+    for i, packet in enumerate(packets):
         if packet.t <= event.t:
             last = i
-    named = [i for i, p in enumerate(decided)
+    named = [i for i, p in enumerate(packets)
              if p.sport == event.data.get("src_port") and p.dport == event.data.get("dest_port")
              and p.dst == event.data.get("dest_ip") and abs(p.t - event.t) < 5000]
     if named:
-        last = max(last, min(named, key=lambda i: abs(decided[i].t - event.t)))
-    return sorted({(p.dst, p.proto, p.dport) for p in decided[:last + 1]
+        last = max(last, min(named, key=lambda i: abs(packets[i].t - event.t)))
+    return packets[:last + 1]
+
+
+def failed_contacts(packets, attacker, own, served, event):
+    """
+    The distinct (address, protocol, port) of the device that do not serve and that `attacker` had
+    tried when `event` was decided.
+    """
+    tried = [p for p in packets if p.src == attacker and p.dst in own and p.proto in (TCP, UDP)]
+    return sorted({(p.dst, p.proto, p.dport) for p in decided(tried, event)
                    if (p.proto, p.dport) not in served})
