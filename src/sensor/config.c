@@ -61,6 +61,7 @@ static const struct conf_key keys[] = {
 	{ "scan", "knock", CONF_SEQUENCES, AT(knock), "", 0, 0, NULL },
 	{ "scan", "login_ports", CONF_PORTS, AT(login_ports),
 	  "21-23 2222 2323 3389 5555 5900 7547 8291 8728", 0, 0, NULL },
+	{ "scan", "link_sweeps", CONF_BOOL, AT(link_sweeps), "yes", 0, 0, NULL },
 	{ "scan", "quiet", CONF_DURATION, AT(quiet_ns), "30s", 5, HOUR, NULL },
 
 	{ "output", "event_file", CONF_TEXT, AT(event_file), "", 0, 0, NULL },

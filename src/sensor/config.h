@@ -40,6 +40,7 @@ struct sensor_config {
 	struct conf_ports ambient_ports;
 	struct conf_ports login_ports; /* three contacts in vain with them are a scan */
 	struct conf_sequences knock; /* sequences of ports that open something: silent */
+	bool link_sweeps;
 	uint64_t quiet_ns; /* shortest silence that ends a scan */
 
 	/* [output] */

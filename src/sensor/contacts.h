@@ -24,9 +24,16 @@
 
 /* Not kinds of probes, but of contacts: they explain packets that would look like probes. */
 #define CONTACT_OWN (PROBE_KINDS + 0) /* the protected side asked */
-#define CONTACT_BACKSCATTER (PROBE_KINDS + 1) /* SYN/ACK to a SYN nobody here sent */
+#define CONTACT_BACKSCATTER (PROBE_KINDS + 1) /* an answer to what nobody here sent */
 
-enum contact_proto { CONTACT_TCP, CONTACT_UDP, CONTACT_ECHO, CONTACT_ARP };
+enum contact_proto {
+	CONTACT_TCP,
+	CONTACT_UDP,
+	CONTACT_ECHO,
+	CONTACT_ARP,
+	CONTACT_SCTP,
+	CONTACT_IP, /* its port is the protocol */
+};
 
 struct contact {
 	struct probe probe;

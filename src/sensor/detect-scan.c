@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sensor/detect-scan.h"
 
-#include "sensor/home.h"
-
 #include <string.h>
 
 #define FULL (2 * EVIDENCE_BIT) /* log2(.8 / .2): theta of Jung et al. */
@@ -15,12 +13,15 @@
 #define THREE 3 /* contacts that suffice where two of them show a scanner's hand */
 #define HANDS 2
 #define THREE_FAILURES 4 /* who wants more failures than by default wants no alert for three */
+#define OBSOLETE (3 * EVIDENCE_BIT) /* RFC 6918 has deprecated it: only tools still ask */
 #define SLACK_BITS 1.37f /* 4 failures of two bits, less this, is log2(99) */
 #define SUSPECT_BITS 5.0f /* three contacts in vain and at most one service used */
 /* traceroute(8) counts up from here, one port a probe, and wants them closed. */
 #define TRACEROUTE_FIRST 33434
 #define TRACEROUTE_LAST 33534
 #define PLAIN_TO_UNMASK 3 /* closed ports besides the ambient ones that end their privilege */
+#define ICMP_INFORMATION 15 /* RFC 792 */
+#define ICMP_ADDRESS_MASK 17 /* RFC 950 */
 #define HORIZONTAL_HOSTS 4
 #define HORIZONTAL_PORTS 2
 #define INFERRED_HORIZONTAL_BITS 8.0f
@@ -32,12 +33,14 @@ static const uint16_t client_ports[] = { 53,   80,   123,  443,	 853,  993,  188
 
 void scan_policy_init(struct scan_policy *policy, uint32_t failures,
 		      const struct conf_ports *ambient, const struct conf_ports *login,
-		      bool homes_inferred)
+		      enum home_mode homes)
 {
 	memset(policy, 0, sizeof(*policy));
 	policy->failures = failures;
 	policy->login = login;
-	policy->homes_inferred = homes_inferred;
+	policy->live = homes == HOME_HOST || homes == HOME_GATEWAY;
+	policy->own_only = homes == HOME_HOST;
+	policy->homes_inferred = homes == HOME_INFERRED;
 	for (unsigned int i = 0; i < ambient->count; i++)
 		policy->ambient_port[ambient->port[i] / 8] |= 1 << ambient->port[i] % 8;
 }
@@ -60,7 +63,8 @@ static bool client_port(uint16_t port)
 	return false;
 }
 
-uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p, bool ambient)
+uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p,
+		    const struct evidence *ev, bool ambient)
 {
 	if (ambient)
 		return AMBIENT;
@@ -68,9 +72,15 @@ uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p, boo
 		return 0; /* see leaves_weight() */
 	switch ((enum probe_kind)p->kind) {
 	case PROBE_ARP:
-		return SILENCE / 4; /* routers ask for absent hosts, too */
+	case PROBE_NEIGHBOUR:
+		/* Routers ask for absent hosts, too. */
+		return policy->live ? SILENCE : SILENCE / 4;
 	case PROBE_ECHO:
-		return SILENCE / 2;
+		return policy->own_only && ev && ev->kind[PROBE_ECHO] ? FULL : SILENCE / 2;
+	case PROBE_ICMP_QUERY:
+		if (p->variant == ICMP_INFORMATION || p->variant == ICMP_ADDRESS_MASK)
+			return OBSOLETE;
+		break;
 	case PROBE_UDP:
 		if (p->outcome == PROBE_UNANSWERED)
 			return SILENCE / 2; /* much of UDP is never answered */
@@ -92,8 +102,6 @@ uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p, boo
 	case PROBE_SCTP_INIT:
 	case PROBE_SCTP_COOKIE:
 	case PROBE_IP_PROTO:
-	case PROBE_ICMP_QUERY:
-	case PROBE_NEIGHBOUR:
 	case PROBE_VERSION:
 	case PROBE_OS:
 	case PROBE_KINDS:
@@ -127,7 +135,8 @@ static float threshold_bits(const struct scan_policy *policy, const struct evide
 	float bits = (float)policy->failures * FULL / EVIDENCE_BIT - SLACK_BITS;
 	enum probe_kind kind = evidence_kind(ev);
 
-	if ((kind == PROBE_ECHO || kind == PROBE_ARP) && bits < SWEEP_BITS)
+	if ((kind == PROBE_ECHO || kind == PROBE_ARP || kind == PROBE_NEIGHBOUR) &&
+	    bits < SWEEP_BITS)
 		return SWEEP_BITS;
 	if (policy->homes_inferred && bits < INFERRED_HORIZONTAL_BITS && horizontal(ev))
 		return INFERRED_HORIZONTAL_BITS;
@@ -137,7 +146,8 @@ static float threshold_bits(const struct scan_policy *policy, const struct evide
 /* Connections that were finished and not used, in sixteenths of a bit. */
 static unsigned int leaves_weight(const struct evidence *ev)
 {
-	return (unsigned int)__builtin_popcount(ev->leaves) * LEAVE / (ev->kind[PROBE_VERSION] ? 1 : ALONE);
+	return (unsigned int)__builtin_popcount(ev->leaves) * LEAVE /
+	       (ev->kind[PROBE_VERSION] ? 1 : ALONE);
 }
 
 static bool login_port(const struct scan_policy *policy, uint16_t port)

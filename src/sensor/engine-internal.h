@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the engine's files share: engine.c keeps the books, engine-packet.c reads packets,
- * engine-judge.c judges contacts, engine-group.c those of groups.
+ * What the engine's files share: engine.c keeps the books, engine-packet.c reads packets (TCP and UDP;
+ * engine-kinds.c the others), engine-judge.c judges contacts, engine-group.c those of groups.
  */
 #ifndef MIMAMORI_SENSOR_ENGINE_INTERNAL_H
 #define MIMAMORI_SENSOR_ENGINE_INTERNAL_H
@@ -14,6 +14,7 @@
 #include "sensor/group.h"
 #include "sensor/knock.h"
 #include "sensor/newcomers.h"
+#include "sensor/routers.h"
 
 #define ENGINE_WIDE 4 /* findings of wide prefixes at a time */
 
@@ -40,6 +41,8 @@ struct engine {
 	unsigned int wide_used;
 	struct engine_wide wide[ENGINE_WIDE];
 	struct engine_stats stats;
+	struct routers routers;
+	uint64_t awaited_ns; /* until then a contact waits for its answer on a host that knows the others' */
 	uint64_t due_ns; /* when engine_tick() has to run at the latest, 0: open */
 };
 
@@ -57,6 +60,26 @@ bool engine_awaits(const struct engine *e);
 
 /* Enters a contact into the table, making room when it is full. Borrowed. */
 struct contact *engine_contact(struct engine *e, const struct probe *p, enum contact_proto proto);
+
+/*
+ * A packet that opens something: the first contact, or a repeat of it. vain: it gets nothing, whatever
+ * listens. Otherwise the host's listing tells, or the answers.
+ */
+void engine_opening(struct engine *e, const struct packet *p, enum contact_proto proto,
+		    uint8_t kind, bool vain);
+
+/* A contact that is judged at once and not remembered: what is a repeat shows in the evidence. */
+void engine_passing(struct engine *e, const struct probe *p, enum contact_proto proto);
+
+/* The target refused what the contact asked for. */
+void engine_refused(struct engine *e, struct contact *c);
+
+/* Packets other than TCP and UDP (engine-kinds.c). kind: PROBE_ARP or PROBE_NEIGHBOUR. */
+void engine_sctp(struct engine *e, const struct packet *p);
+void engine_ip_protocol(struct engine *e, const struct packet *p);
+void engine_icmp_query(struct engine *e, const struct packet *p);
+void engine_echo(struct engine *e, const struct packet *p);
+void engine_neighbour(struct engine *e, const struct packet *p, enum probe_kind kind);
 
 /* The contact got nothing: evidence, and perhaps a finding. Its outcome says how. */
 void engine_in_vain(struct engine *e, struct contact *c);

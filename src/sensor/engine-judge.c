@@ -92,8 +92,10 @@ static struct finding *finding_for(struct engine *e, struct evidence *ev, const 
 	if (findings_any(e->findings, p->peer, true))
 		return goes_on(e, p) ? NULL :
 				       findings_suspect_too(e->findings, p, e->clock->now_ns);
-	/* The first is of the kind that most contacts are of, whatever this one is. */
+	/* The first is of the kind that most contacts are of; of this one's where that is undecided. */
 	kind = evidence_kind(ev);
+	if (ev->kind[p->kind] == ev->kind[kind])
+		kind = p->kind;
 	f = findings_of(e->findings, p->peer, kind);
 	if (f)
 		finding_contact(f, p, e->clock->now_ns);
@@ -225,7 +227,7 @@ static bool kept_at_door(struct engine *e, struct contact *c, struct group **gro
 		return false;
 	}
 	ambient = scan_ambient(&e->policy, p, &e->home);
-	c->weight = scan_weight(&e->policy, p, ambient);
+	c->weight = scan_weight(&e->policy, p, NULL, ambient);
 	e->stats.failed++;
 	crowd_count(&e->crowd, p->trait, p->port, e->clock->now_ns);
 	groups_newcomer(e->groups, p, e->clock->now_ns);
@@ -273,7 +275,7 @@ void engine_in_vain(struct engine *e, struct contact *c)
 		return;
 	}
 	ambient = scan_ambient(&e->policy, p, &e->home);
-	c->weight = scan_weight(&e->policy, p, ambient);
+	c->weight = scan_weight(&e->policy, p, ev, ambient);
 	evidence_add(ev, p, c->weight, ambient);
 	if (!f || !f->alerted)
 		crowd_count(&e->crowd, p->trait, p->port, e->clock->now_ns);
@@ -318,7 +320,7 @@ static void forget_newcomer(struct engine *e, struct addr peer, uint16_t port)
 /* What was counted against the peer for a contact that is now answered is taken back. */
 static void take_back(struct engine *e, struct contact *c, struct evidence *ev)
 {
-	if (e->listeners)
+	if (e->listeners && (c->proto == CONTACT_TCP || c->proto == CONTACT_UDP))
 		listeners_publish(e->listeners, c->proto == CONTACT_UDP, c->probe.self,
 				  c->probe.port);
 	e->stats.overturned++;

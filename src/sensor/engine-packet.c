@@ -12,6 +12,7 @@
 
 #define FLAGS_WITHOUT_ECN 0x3f
 #define XMAS (TCP_FIN | TCP_PSH | TCP_URG)
+#define CLIENT_PORTS 32768 /* Linux: from here up clients have theirs */
 #define SERVICE_PORTS 1024 /* below: well-known ports, which no client asks from */
 
 static enum probe_kind opening_kind(const struct packet *p)
@@ -55,18 +56,19 @@ static bool own_and_forgotten(const struct engine *e, struct addr self, uint16_t
 }
 
 /* What the host's listing says, where it can speak of the target. */
-static enum probe_outcome listed_outcome(struct engine *e, bool udp, const struct probe *p)
+static enum probe_outcome listed_outcome(struct engine *e, enum contact_proto proto,
+					 const struct probe *p)
 {
-	if (!e->listeners || !home_is_self(&e->home, p->self))
+	if (!e->listeners || !home_is_self(&e->home, p->self) ||
+	    (proto != CONTACT_TCP && proto != CONTACT_UDP))
 		return PROBE_UNKNOWN;
-	return listeners_lookup(e->listeners, udp, p->self, p->port, e->clock->now_ns) ==
-			       LISTENERS_OPEN ?
+	return listeners_lookup(e->listeners, proto == CONTACT_UDP, p->self, p->port,
+				e->clock->now_ns) == LISTENERS_OPEN ?
 		       PROBE_OPEN :
 		       PROBE_CLOSED;
 }
 
-/* Judged at once and not remembered. */
-static void passing(struct engine *e, const struct probe *p, enum contact_proto proto)
+void engine_passing(struct engine *e, const struct probe *p, enum contact_proto proto)
 {
 	struct contact c = { .probe = *p, .proto = proto };
 
@@ -75,9 +77,8 @@ static void passing(struct engine *e, const struct probe *p, enum contact_proto 
 		engine_in_vain(e, &c);
 }
 
-/* A packet that opens something: the first contact, or a repeat of it. */
-static void opening(struct engine *e, const struct packet *p, enum contact_proto proto,
-		    uint8_t kind, bool stealth)
+void engine_opening(struct engine *e, const struct packet *p, enum contact_proto proto,
+		    uint8_t kind, bool vain)
 {
 	struct probe probe = {
 		.peer = p->src,
@@ -107,16 +108,14 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 	}
 	if (probe.kind != CONTACT_OWN) {
 		crowd_traits(p, p->src, kind, probe.trait);
-		/* No TCP ever opens with such flags, whether anything listens or not. */
-		probe.outcome = stealth ? PROBE_CLOSED :
-					  listed_outcome(e, proto == CONTACT_UDP, &probe);
+		probe.outcome = vain ? PROBE_CLOSED : listed_outcome(e, proto, &probe);
 		/* Under a flood the table would forget a contact before its answer came. What is a
 		 * repeat shows in the evidence. */
-		unlisted = probe.outcome == PROBE_CLOSED && !stealth && engine_awaits(e);
+		unlisted = probe.outcome == PROBE_CLOSED && !vain && engine_awaits(e);
 		if (proto == CONTACT_TCP && probe.outcome != PROBE_CLOSED)
 			engine_flow_syn(e, p, &probe);
 		if (probe.outcome != PROBE_UNKNOWN && probe.answer_unseen && !unlisted) {
-			passing(e, &probe, proto);
+			engine_passing(e, &probe, proto);
 			return;
 		}
 	}
@@ -126,7 +125,7 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		return;
 	}
 	if (c) {
-		passing(e, &probe, proto);
+		engine_passing(e, &probe, proto);
 		return;
 	}
 	e->stats.contacts += probe.kind != CONTACT_OWN;
@@ -134,6 +133,8 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 		probe.outcome = PROBE_UNKNOWN;
 	c = engine_contact(e, &probe, proto);
 	c->unlisted = unlisted;
+	if (probe.outcome == PROBE_UNKNOWN)
+		e->awaited_ns = e->clock->now_ns + CONTACTS_WAIT_SELF_NS;
 	if (c->probe.outcome == PROBE_CLOSED)
 		engine_in_vain(e, c);
 }
@@ -141,7 +142,40 @@ static void opening(struct engine *e, const struct packet *p, enum contact_proto
 /* No TCP ever opens with other flags than SYN, nor with the marks of OS detection. */
 static void on_opening(struct engine *e, const struct packet *p, enum probe_kind kind)
 {
-	opening(e, p, CONTACT_TCP, kind, kind != PROBE_SYN && kind != PROBE_CONNECT);
+	engine_opening(e, p, CONTACT_TCP, kind, kind != PROBE_SYN && kind != PROBE_CONNECT);
+}
+
+/*
+ * An answer to what nobody here sent: somebody's flood with a forged source, or late. What the target
+ * now sends in turn, a RST or "port unreachable", must not be taken for the answer to a probe.
+ */
+static void backscatter(struct engine *e, const struct packet *p, enum contact_proto proto,
+			uint64_t *count)
+{
+	struct contact *c = contacts_find(e->contacts, p->src, p->dst, proto, p->dport);
+	struct probe probe = { .peer = p->src,
+			       .self = p->dst,
+			       .peer_port = p->sport,
+			       .port = p->dport,
+			       .kind = CONTACT_BACKSCATTER };
+
+	if (c && c->probe.kind != CONTACT_BACKSCATTER)
+		return;
+	++*count;
+	if (!c)
+		engine_contact(e, &probe, proto);
+}
+
+/*
+ * A SYN/ACK that no flood explains: neither can a service have sent it, whose port is below the
+ * clients', nor can a client of ours have asked for it. Scanners send it from clients' ports.
+ */
+static bool answers_nothing(const struct engine *e, const struct packet *p)
+{
+	const struct host *h = e->home.host;
+	uint16_t first = h ? h->ephemeral_first : CLIENT_PORTS;
+
+	return p->sport >= first && p->dport < first;
 }
 
 static void on_syn_ack(struct engine *e, const struct packet *p)
@@ -159,17 +193,11 @@ static void on_syn_ack(struct engine *e, const struct packet *p)
 			engine_flow_answered(e, p, c, !again && engine_answered(e, c));
 	} else if (p->dir == PACKET_DIR_OUT) {
 		engine_answered_unremembered(e, false, p->src, p->sport, p->dst);
-	} else if (engine_watches(e, p->src, p->dst) &&
-		   !contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport)) {
-		/* Somebody's flood with a forged source, or an answer to a forgotten SYN. The RST that
-		 * the target now sends must not be taken for the answer to an ACK probe. */
-		struct probe probe = { .peer = p->src,
-				       .self = p->dst,
-				       .peer_port = p->sport,
-				       .port = p->dport,
-				       .kind = CONTACT_BACKSCATTER };
-
-		engine_contact(e, &probe, CONTACT_TCP);
+	} else if (engine_watches(e, p->src, p->dst)) {
+		if (answers_nothing(e, p))
+			engine_opening(e, p, CONTACT_TCP, PROBE_CUSTOM, true);
+		else
+			backscatter(e, p, CONTACT_TCP, &e->stats.backscatter);
 	}
 }
 
@@ -179,8 +207,7 @@ static bool proves_handshake(const struct contact *c, const struct packet *p)
 	       p->tcp_ack - (c->isn + 1) < FLOW_PROOF_WINDOW;
 }
 
-/* The target refused what the contact asked for. */
-static void refused(struct engine *e, struct contact *c)
+void engine_refused(struct engine *e, struct contact *c)
 {
 	switch ((enum probe_outcome)c->probe.outcome) {
 	case PROBE_UNKNOWN:
@@ -218,6 +245,11 @@ static bool explained(struct engine *e, const struct packet *p)
 	if (contacts_find_kind(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport,
 			       CONTACT_BACKSCATTER))
 		return true;
+	c = contacts_find_kind(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport, PROBE_CUSTOM);
+	if (c) {
+		engine_refused(e, c);
+		return true;
+	}
 	/* A connection of its own that the sender gives up, or one that it had accepted. */
 	if (contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport))
 		return true;
@@ -238,12 +270,14 @@ static void answer_to_ack_probe(struct engine *e, const struct packet *p)
 	};
 	struct contact *c;
 
-	if (p->dir == PACKET_DIR_IN && e->home.mode == HOME_HOST)
+	if (p->dir == PACKET_DIR_IN && e->home.mode == HOME_HOST) {
+		e->stats.backscatter += host_owns(e->home.host, p->dst);
 		return;
+	}
 	if (!engine_watches(e, p->dst, p->src) || own_and_forgotten(e, p->src, p->sport, p->dport))
 		return;
 	/* At a served port it is the end of a connection that nobody remembers. */
-	if (listed_outcome(e, false, &probe) == PROBE_OPEN)
+	if (listed_outcome(e, CONTACT_TCP, &probe) == PROBE_OPEN)
 		return;
 	c = contacts_find_kind(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport, PROBE_ACK);
 	if (c) {
@@ -277,7 +311,7 @@ static void on_rst(struct engine *e, const struct packet *p)
 	if (c) {
 		if (c->probe.kind < PROBE_KINDS && c->probe.kind != PROBE_MAIMON) {
 			withdraw(e, p, c);
-			refused(e, c);
+			engine_refused(e, c);
 		}
 		return;
 	}
@@ -286,6 +320,9 @@ static void on_rst(struct engine *e, const struct packet *p)
 	c = contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport);
 	if (c && c->probe.kind < PROBE_KINDS && proves_handshake(c, p))
 		engine_proven(e, p->src, true);
+	/* So a SYN is refused (RFC 9293 §3.10.7.1), which nobody here sent. */
+	if (!c && p->tcp_seq == 0 && engine_watches(e, p->src, p->dst))
+		e->stats.backscatter++;
 }
 
 /* FIN with ACK: the end of a connection, or a Maimon probe. */
@@ -327,9 +364,11 @@ static void on_tcp(struct engine *e, const struct packet *p)
 {
 	uint8_t flags = p->tcp_flags & FLAGS_WITHOUT_ECN;
 
-	if ((flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && !(flags & TCP_RST))
+	if ((flags & TCP_SYN) && (flags & (TCP_FIN | TCP_RST)))
+		on_opening(e, p, opening_kind(p));
+	else if ((flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
 		on_syn_ack(e, p);
-	else if ((flags & TCP_RST) && !(flags & TCP_SYN))
+	else if (flags & TCP_RST)
 		on_rst(e, p);
 	else if ((flags & TCP_FIN) && (flags & TCP_ACK))
 		on_fin(e, p);
@@ -348,53 +387,88 @@ static void on_udp(struct engine *e, const struct packet *p)
 	}
 	if (p->dir == PACKET_DIR_OUT)
 		engine_answered_unremembered(e, true, p->src, p->sport, p->dst);
-	else if (!own_and_forgotten(e, p->dst, p->dport, p->sport))
-		opening(e, p, CONTACT_UDP, PROBE_UDP, false);
+	else if (own_and_forgotten(e, p->dst, p->dport, p->sport))
+		return;
+	else if (p->answer && engine_watches(e, p->src, p->dst))
+		backscatter(e, p, CONTACT_UDP, &e->stats.reflected);
+	else
+		engine_opening(e, p, CONTACT_UDP, PROBE_UDP, false);
 }
 
-static void on_unreachable(struct engine *e, const struct packet *p)
+/* By what contact it was asked that a quoted datagram is of; false: by none. */
+static bool asked_by(const struct packet *p, enum contact_proto *proto, enum probe_kind *kind)
 {
-	enum contact_proto proto = p->quoted_proto == PACKET_UDP ? CONTACT_UDP : CONTACT_TCP;
-	struct contact *c = contacts_find(e->contacts, p->dst, p->src, proto, p->sport);
+	switch (p->quoted_proto) {
+	case PACKET_TCP:
+		*proto = CONTACT_TCP;
+		*kind = PROBE_CONNECT;
+		return true;
+	case PACKET_UDP:
+		*proto = CONTACT_UDP;
+		*kind = PROBE_UDP;
+		return true;
+	case PACKET_SCTP:
+		*proto = CONTACT_SCTP;
+		*kind = PROBE_SCTP_INIT;
+		return true;
+	case PACKET_IP:
+		*proto = CONTACT_IP;
+		*kind = PROBE_IP_PROTO;
+		return true;
+	}
+	return false;
+}
+
+/* An error without the datagram it quotes. A live filter passes no UDP to clients' ports, and no
+ * datagrams of usual protocols; in a capture both would be there. */
+static void on_unreachable_alone(struct engine *e, const struct packet *p, enum contact_proto proto,
+				 enum probe_kind kind)
+{
 	struct probe probe = {
 		.peer = p->dst,
 		.self = p->src,
 		.peer_port = p->dport,
 		.port = p->sport,
-		.kind = PROBE_UDP,
+		.kind = (uint8_t)kind,
 		.outcome = PROBE_REFUSED,
 	};
 
-	if (p->quoted_proto != PACKET_UDP && p->quoted_proto != PACKET_TCP)
-		return;
-	if (c) {
-		if (c->probe.kind < PROBE_KINDS)
-			refused(e, c);
+	if (e->home.host && p->dir == PACKET_DIR_IN && host_owns(e->home.host, p->dst)) {
+		e->stats.backscatter++;
 		return;
 	}
-	/* UDP to the ephemeral range reaches the engine only so. */
-	if (proto != CONTACT_UDP || !p->unreachable_port ||
-	    contacts_find(e->contacts, p->src, p->dst, CONTACT_UDP, p->dport) ||
-	    !engine_watches(e, p->dst, p->src) || own_and_forgotten(e, p->src, p->sport, p->dport))
+	if ((proto != CONTACT_UDP && proto != CONTACT_IP) || !p->unreachable_port ||
+	    !engine_watches(e, p->dst, p->src))
+		return;
+	if (proto == CONTACT_UDP && own_and_forgotten(e, p->src, p->sport, p->dport))
 		return;
 	e->stats.contacts++;
-	crowd_traits(p, p->dst, PROBE_UDP, probe.trait);
-	engine_in_vain(e, engine_contact(e, &probe, CONTACT_UDP));
+	crowd_traits(p, p->dst, (uint8_t)kind, probe.trait);
+	engine_in_vain(e, engine_contact(e, &probe, proto));
 }
 
-/* Sweeps: how many hosts are asked is what matters, not whether they answer. */
-static void on_sweep(struct engine *e, const struct packet *p, enum contact_proto proto,
-		     uint8_t kind)
+static void on_unreachable(struct engine *e, const struct packet *p)
 {
-	if (e->home.mode != HOME_HOST)
-		opening(e, p, proto, kind, true);
+	enum contact_proto proto;
+	enum probe_kind kind;
+	struct contact *c;
+
+	if (!asked_by(p, &proto, &kind))
+		return;
+	c = contacts_find(e->contacts, p->dst, p->src, proto, p->sport);
+	if (c && c->probe.kind < PROBE_KINDS)
+		engine_refused(e, c);
+	else if (!c && !contacts_find(e->contacts, p->src, p->dst, proto,
+				      proto == CONTACT_IP ? p->sport : p->dport))
+		on_unreachable_alone(e, p, proto, kind);
 }
 
 void engine_packet(struct engine *e, const struct packet *p)
 {
-	/* A gateway shows what it forwards twice: as it comes and as it goes. */
+	/* A gateway shows what it forwards twice: as it comes and as it goes. Errors may be its own, of
+	 * what others asked for, and tell nothing new the second time. */
 	if (p->dir == PACKET_DIR_OUT && e->home.mode == HOME_GATEWAY &&
-	    !host_owns(e->home.host, p->src))
+	    p->proto != PACKET_UNREACHABLE && !host_owns(e->home.host, p->src))
 		return;
 	if (e->stats.packets++ == 0)
 		e->stats.first_ns = e->clock->now_ns;
@@ -410,11 +484,23 @@ void engine_packet(struct engine *e, const struct packet *p)
 	case PACKET_UNREACHABLE:
 		on_unreachable(e, p);
 		break;
+	case PACKET_SCTP:
+		engine_sctp(e, p);
+		break;
+	case PACKET_IP:
+		engine_ip_protocol(e, p);
+		break;
 	case PACKET_ICMP_ECHO:
-		on_sweep(e, p, CONTACT_ECHO, PROBE_ECHO);
+		engine_echo(e, p);
+		break;
+	case PACKET_ICMP_QUERY:
+		engine_icmp_query(e, p);
 		break;
 	case PACKET_ARP_REQUEST:
-		on_sweep(e, p, CONTACT_ARP, PROBE_ARP);
+		engine_neighbour(e, p, PROBE_ARP);
+		break;
+	case PACKET_NEIGHBOUR:
+		engine_neighbour(e, p, PROBE_NEIGHBOUR);
 		break;
 	case PACKET_ICMP_ECHO_REPLY:
 	case PACKET_OTHER:

@@ -41,7 +41,7 @@ struct engine *engine_new(const struct engine_params *params)
 	e->home = params->home;
 	e->ignore = config->ignore;
 	scan_policy_init(&e->policy, config->failures, &config->ambient_ports, &config->login_ports,
-			 params->home.mode == HOME_INFERRED);
+			 params->home.mode);
 	knocks_init(&e->knocks, &config->knock);
 	trie.arg = &e->crowd;
 	e->trie = trie_new(&trie);
@@ -79,8 +79,11 @@ static void settle_oldest(struct engine *e)
 {
 	struct contact *c = contacts_oldest(e->contacts);
 
-	if (c->probe.outcome == PROBE_UNKNOWN && c->probe.kind < PROBE_KINDS &&
-	    c->probe.kind != PROBE_MAIMON) {
+	/* Of what passes through, answers from servers' UDP ports are not looked at: only a refusal tells. */
+	bool mute = c->probe.kind == PROBE_MAIMON ||
+		    (c->probe.kind == PROBE_UDP && !c->unlisted && e->home.mode == HOME_GATEWAY);
+
+	if (c->probe.outcome == PROBE_UNKNOWN && c->probe.kind < PROBE_KINDS && !mute) {
 		if (contacts_full(e->contacts))
 			e->stats.hurried++;
 		/* Under a flood a container has had no time to answer; a refusal would have come. */
@@ -134,9 +137,10 @@ uint64_t engine_tick(struct engine *e)
 		settle_oldest(e);
 	due_ns = findings_expire(e->findings, now_ns);
 	engine_group_tick(e);
-	/* A host that does not forward knows every outcome at once: nothing to wait for. */
+	/* A host that does not forward knows nearly every outcome at once: nothing to wait for. */
 	c = contacts_oldest(e->contacts);
-	if (c && (!hosted || engine_awaits(e)) && (due_ns == 0 || c->t_ns + wait_ns < due_ns))
+	if (c && (!hosted || engine_awaits(e) || e->awaited_ns > now_ns) &&
+	    (due_ns == 0 || c->t_ns + wait_ns < due_ns))
 		due_ns = c->t_ns + wait_ns;
 	e->due_ns = due_ns;
 	return due_ns;

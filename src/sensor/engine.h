@@ -54,6 +54,8 @@ struct engine_stats {
 	uint64_t knocks; /* contacts in vain that were steps of a knock sequence: not counted as failed */
 	uint64_t overturned; /* said closed by the listing, then answered */
 	uint64_t forgotten; /* peers with one contact that gave way: counted in their prefix since */
+	uint64_t backscatter; /* TCP and ICMP answers to what nobody here had sent */
+	uint64_t reflected; /* likewise answers of UDP services */
 	uint64_t hurried; /* contacts settled early because the table was full */
 	struct trie_stats trie;
 	struct finding_stats findings;

@@ -103,6 +103,12 @@ static void bump(uint8_t *counter)
 		++*counter;
 }
 
+/* In a day a server or a printer may well ask the link for all of its neighbours. */
+static unsigned int scales_of(uint8_t kind)
+{
+	return kind == PROBE_ARP || kind == PROBE_NEIGHBOUR ? EVIDENCE_SCALES - 1 : EVIDENCE_SCALES;
+}
+
 void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bool ambient)
 {
 	if (ev->exact < EVIDENCE_EXACT) {
@@ -127,7 +133,7 @@ void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bo
 			bump(&ev->tool[i]);
 	/* Ambient contacts are counted apart: scan_judge() says what they amount to. */
 	bump(ambient ? &ev->ambient : &ev->plain);
-	for (unsigned int i = 0; !ambient && i < EVIDENCE_SCALES; i++) {
+	for (unsigned int i = 0; !ambient && i < scales_of(p->kind); i++) {
 		uint32_t sum = (uint32_t)ev->sum[i] + weight;
 
 		ev->sum[i] = sum < UINT16_MAX ? sum : UINT16_MAX;

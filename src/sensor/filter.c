@@ -11,6 +11,8 @@
  */
 #include "sensor/filter.h"
 
+#include "sensor/packet.h"
+
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -23,11 +25,17 @@ enum label {
 	IPV4_TCP,
 	IPV4_TCP_LATER,
 	IPV4_UDP,
+	IPV4_SCTP,
 	IPV4_ICMP,
+	IPV4_ICMP_SENT,
+	IPV4_ECHO,
 	IPV6,
 	IPV6_TCP,
 	IPV6_UDP,
+	IPV6_SCTP,
 	IPV6_ICMP,
+	IPV6_ICMP_SENT,
+	IPV6_ECHO,
 	IPV6_EXTENSIONS,
 	TCP_FLAGS,
 	SYN_ACK,
@@ -35,6 +43,10 @@ enum label {
 	UDP_PORT,
 	UDP_SENT,
 	UDP_KNOWN,
+	SCTP_CHUNK,
+	UNSPOKEN,
+	ARP,
+	NEIGHBOUR,
 	INTERFACE,
 	TAG,
 	PASS,
@@ -109,13 +121,21 @@ static void require_direction(struct assembly *a, uint32_t pkttype)
 	jump(a, BPF_JEQ, pkttype, NEXT, DROP);
 }
 
-/* ICMP errors are of interest when this host refuses; those it gets concern its own requests. */
+/* From the IPv4 header, unless it begins a later fragment, to X: where the next header starts. */
+static void find_transport(struct assembly *a)
+{
+	load(a, BPF_H | BPF_ABS, 6);
+	jump(a, BPF_JSET, 0x1fff, DROP, NEXT);
+	add(a, BPF_LDX | BPF_B | BPF_MSH, 0, NEXT, NEXT);
+}
+
 static void add_ipv4(struct assembly *a)
 {
 	load(a, BPF_B | BPF_ABS, 9); /* protocol */
 	jump(a, BPF_JEQ, IPPROTO_TCP, IPV4_TCP, NEXT);
 	jump(a, BPF_JEQ, IPPROTO_UDP, IPV4_UDP, NEXT);
-	jump(a, BPF_JEQ, IPPROTO_ICMP, IPV4_ICMP, DROP);
+	jump(a, BPF_JEQ, IPPROTO_ICMP, IPV4_ICMP, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_SCTP, IPV4_SCTP, UNSPOKEN);
 
 	place(a, IPV4_TCP);
 	load(a, BPF_H | BPF_ABS, 6); /* fragment flags and offset */
@@ -130,18 +150,70 @@ static void add_ipv4(struct assembly *a)
 	jump(a, BPF_JGT, 3, DROP, INTERFACE);
 
 	place(a, IPV4_UDP);
-	load(a, BPF_H | BPF_ABS, 6);
-	jump(a, BPF_JSET, 0x1fff, DROP, NEXT);
-	add(a, BPF_LDX | BPF_B | BPF_MSH, 0, NEXT, NEXT);
+	find_transport(a);
 	go(a, UDP_PORT);
 
+	place(a, IPV4_SCTP);
+	find_transport(a);
+	go(a, SCTP_CHUNK);
+}
+
+/* ICMP errors are of interest when this host refuses, or a host behind it; those this host gets itself
+ * concern its own requests. Types: RFC 792; address mask: RFC 950. */
+static void add_ipv4_icmp(struct assembly *a, bool gateway)
+{
 	place(a, IPV4_ICMP);
-	require_direction(a, PACKET_OUTGOING);
-	load(a, BPF_H | BPF_ABS, 6);
-	jump(a, BPF_JSET, 0x1fff, DROP, NEXT);
-	add(a, BPF_LDX | BPF_B | BPF_MSH, 0, NEXT, NEXT);
+	find_transport(a);
+	load_ancillary(a, SKF_AD_PKTTYPE);
+	jump(a, BPF_JEQ, PACKET_OUTGOING, IPV4_ICMP_SENT, NEXT);
 	load(a, BPF_B | BPF_IND, 0);
-	jump(a, BPF_JEQ, 3, INTERFACE, DROP); /* destination unreachable, RFC 792 */
+	jump(a, BPF_JEQ, 8, IPV4_ECHO, NEXT);
+	jump(a, BPF_JEQ, 13, INTERFACE, NEXT);
+	jump(a, BPF_JEQ, 15, INTERFACE, NEXT);
+	if (gateway)
+		jump(a, BPF_JEQ, 3, INTERFACE, NEXT);
+	jump(a, BPF_JEQ, 17, INTERFACE, DROP);
+
+	place(a, IPV4_ICMP_SENT);
+	load(a, BPF_B | BPF_IND, 0);
+	jump(a, BPF_JEQ, 3, INTERFACE, DROP);
+
+	place(a, IPV4_ECHO);
+	if (gateway) {
+		go(a, INTERFACE);
+		return;
+	}
+	load(a, BPF_H | BPF_IND, 6); /* sequence number */
+	jump(a, BPF_JGT, 1, NEXT, INTERFACE);
+	load(a, BPF_H | BPF_ABS, 2); /* total length */
+	add(a, BPF_ALU | BPF_SUB | BPF_X, 0, NEXT, NEXT);
+	jump(a, BPF_JEQ, 8, INTERFACE, DROP);
+}
+
+/* RFC 4443; node information: RFC 4620. */
+static void add_ipv6_icmp(struct assembly *a, bool gateway)
+{
+	place(a, IPV6_ICMP);
+	load_ancillary(a, SKF_AD_PKTTYPE);
+	jump(a, BPF_JEQ, PACKET_OUTGOING, IPV6_ICMP_SENT, NEXT);
+	load(a, BPF_B | BPF_ABS, 40);
+	jump(a, BPF_JEQ, 128, IPV6_ECHO, NEXT);
+	jump(a, BPF_JEQ, 139, INTERFACE, gateway ? IPV6_ICMP_SENT : DROP);
+
+	place(a, IPV6_ICMP_SENT);
+	load(a, BPF_B | BPF_ABS, 40);
+	jump(a, BPF_JEQ, 1, INTERFACE, NEXT);
+	jump(a, BPF_JEQ, 4, INTERFACE, DROP); /* parameter problem: a header nobody here knows */
+
+	place(a, IPV6_ECHO);
+	if (gateway) {
+		go(a, INTERFACE);
+		return;
+	}
+	load(a, BPF_H | BPF_ABS, 46);
+	jump(a, BPF_JGT, 1, NEXT, INTERFACE);
+	load(a, BPF_H | BPF_ABS, 4); /* payload length */
+	jump(a, BPF_JEQ, 8, INTERFACE, DROP);
 }
 
 /* The host's own answers carry no extension headers, so only what comes in is followed further. */
@@ -156,16 +228,16 @@ static void add_ipv6(struct assembly *a)
 	jump(a, BPF_JEQ, IPPROTO_ROUTING, IPV6_EXTENSIONS, NEXT);
 	jump(a, BPF_JEQ, IPPROTO_FRAGMENT, IPV6_EXTENSIONS, NEXT);
 	jump(a, BPF_JEQ, IPPROTO_DSTOPTS, IPV6_EXTENSIONS, NEXT);
-	jump(a, BPF_JEQ, IPPROTO_AH, IPV6_EXTENSIONS, DROP);
+	jump(a, BPF_JEQ, IPPROTO_AH, IPV6_EXTENSIONS, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_SCTP, IPV6_SCTP, UNSPOKEN);
 
 	place(a, IPV6_EXTENSIONS);
 	require_direction(a, PACKET_HOST);
 	go(a, INTERFACE);
 
-	place(a, IPV6_ICMP);
-	require_direction(a, PACKET_OUTGOING);
-	load(a, BPF_B | BPF_ABS, 40);
-	jump(a, BPF_JEQ, 1, INTERFACE, DROP); /* destination unreachable, RFC 4443 §3.1 */
+	place(a, IPV6_SCTP);
+	add(a, BPF_LDX | BPF_IMM, 40, NEXT, NEXT);
+	go(a, SCTP_CHUNK);
 
 	place(a, IPV6_UDP);
 	add(a, BPF_LDX | BPF_IMM, 40, NEXT, NEXT);
@@ -217,6 +289,56 @@ static void add_udp_port(struct assembly *a, const struct filter_params *params)
 	/* what passes falls through to INTERFACE */
 }
 
+/* X: where the SCTP header starts; its first chunk's type follows 12 bytes of it (RFC 9260 §3). */
+static void add_sctp(struct assembly *a)
+{
+	place(a, SCTP_CHUNK);
+	load(a, BPF_B | BPF_IND, 12);
+	jump(a, BPF_JEQ, PACKET_SCTP_INIT, INTERFACE, NEXT);
+	jump(a, BPF_JEQ, PACKET_SCTP_INIT_ACK, INTERFACE, NEXT);
+	jump(a, BPF_JEQ, PACKET_SCTP_ABORT, INTERFACE, NEXT);
+	jump(a, BPF_JEQ, PACKET_SCTP_COOKIE_ECHO, INTERFACE, DROP);
+}
+
+/* A: the protocol. The ranges of packet_unspoken(), from above. */
+static void add_unspoken(struct assembly *a)
+{
+	place(a, UNSPOKEN);
+	jump(a, BPF_JGE, 146, INTERFACE, NEXT);
+	jump(a, BPF_JGE, 132, DROP, NEXT);
+	jump(a, BPF_JGE, 116, INTERFACE, NEXT);
+	jump(a, BPF_JGE, 88, DROP, NEXT);
+	jump(a, BPF_JGE, 61, INTERFACE, NEXT);
+	jump(a, BPF_JGE, 41, DROP, NEXT);
+	jump(a, BPF_JGE, 18, INTERFACE, NEXT);
+	jump(a, BPF_JGE, 17, DROP, NEXT);
+	jump(a, BPF_JGE, 7, INTERFACE, DROP);
+}
+
+/* A broadcast ARP request (RFC 826), a multicast neighbour solicitation (RFC 4861 §4.3). */
+static void add_link_sweeps(struct assembly *a, const struct filter_params *params)
+{
+	place(a, ARP);
+	load_ancillary(a, SKF_AD_PROTOCOL);
+	jump(a, BPF_JEQ, ETH_P_ARP, NEXT, DROP);
+	load(a, BPF_H | BPF_ABS, 6);
+	jump(a, BPF_JEQ, 1, NEXT, DROP);
+	load(a, BPF_B | BPF_ABS, 27);
+	mask(a, FILTER_SAMPLE - 1);
+	jump(a, BPF_JEQ, params->sample_v4, INTERFACE, DROP);
+
+	place(a, NEIGHBOUR);
+	load_ancillary(a, SKF_AD_PROTOCOL);
+	jump(a, BPF_JEQ, ETH_P_IPV6, NEXT, DROP);
+	load(a, BPF_B | BPF_ABS, 6);
+	jump(a, BPF_JEQ, IPPROTO_ICMPV6, NEXT, DROP);
+	load(a, BPF_B | BPF_ABS, 40);
+	jump(a, BPF_JEQ, 135, NEXT, DROP);
+	load(a, BPF_B | BPF_ABS, 63);
+	mask(a, FILTER_SAMPLE - 1);
+	jump(a, BPF_JEQ, params->sample_v6, INTERFACE, DROP);
+}
+
 static void add_interface(struct assembly *a, const struct filter_params *params)
 {
 	place(a, INTERFACE);
@@ -263,21 +385,30 @@ int filter_build(const struct filter_params *params, struct sock_filter prog[FIL
 {
 	struct assembly a = { 0 };
 
-	if (params->n_only > FILTER_MAX_INTERFACES || params->n_skip > FILTER_MAX_INTERFACES ||
+	if (params->n_only > FILTER_MAX_INTERFACES ||
+	    params->n_skip > FILTER_MAX_INTERFACES - params->n_only ||
 	    params->n_udp_open > FILTER_MAX_UDP_PORTS ||
 	    params->n_tcp_open > FILTER_MAX_TCP_PORTS || params->snaplen == 0)
 		return -EINVAL;
 
 	load_ancillary(&a, SKF_AD_PKTTYPE);
 	jump(&a, BPF_JEQ, PACKET_HOST, PROTOCOL, NEXT);
-	jump(&a, BPF_JEQ, PACKET_OUTGOING, PROTOCOL, DROP);
+	jump(&a, BPF_JEQ, PACKET_OUTGOING, PROTOCOL, NEXT);
+	jump(&a, BPF_JEQ, PACKET_BROADCAST, ARP, NEXT);
+	jump(&a, BPF_JEQ, PACKET_MULTICAST, NEIGHBOUR, DROP);
 	place(&a, PROTOCOL);
 	load_ancillary(&a, SKF_AD_PROTOCOL);
 	jump(&a, BPF_JEQ, ETH_P_IPV6, IPV6, NEXT);
 	jump(&a, BPF_JEQ, ETH_P_IP, NEXT, DROP);
 	add_ipv4(&a);
+	add_ipv4_icmp(&a, params->gateway);
 	add_ipv6(&a);
 	add_tcp_flags(&a, params);
+	add_ipv6_icmp(&a, params->gateway);
+	add_sctp(&a);
+	add_unspoken(&a);
+	add_link_sweeps(&a, params);
+	/* Falls through to INTERFACE, and so come last: */
 	add_udp_port(&a, params);
 	add_interface(&a, params);
 	place(&a, PASS);

@@ -3,14 +3,21 @@
  * The classic BPF program of the packet source: lets through only what detection needs.
  *
  * It runs on a SOCK_DGRAM packet socket, so offset 0 is the network header whatever the link is.
- * What passes, of packets to this host or sent by it (not broadcast, multicast, other hosts'):
+ * What passes, of packets to this host or sent by it (not other hosts'):
  *   - TCP but plain data (ACK without SYN, FIN, RST): first packets, ends, refusals, both ways;
  *   - the first fragments of a TCP segment, and later ones that can still hold its header;
  *   - UDP to, and from, a port below the ephemeral range of this host where nothing listens (the
  *     list is part of the program, which is rebuilt when it changes);
- *   - ICMP and ICMPv6 destination unreachable that this host sends;
+ *   - SCTP that opens or refuses an association, by its first chunk;
+ *   - datagrams of protocols that nobody ordinary speaks (packet_unspoken());
+ *   - ICMP and ICMPv6 unreachable (port, host, protocol) that this host sends;
+ *   - ICMP timestamp, address mask and information requests, ICMPv6 node information queries;
+ *   - the first echo requests of a ping (sequence number 0 or 1), and those without payload, as
+ *     scanners send them: a ping that goes on costs no wakeups;
  *   - IPv6 with extension headers coming in, for user space to follow the chain.
- * Everything else costs no wakeup. See linux/Documentation/networking/filter.rst.
+ * Of broadcast and multicast only ARP requests and neighbour solicitations for every eighth address,
+ * which stand for the others: enough to see a sweep. In gateway scope all echo requests
+ * pass, and unreachables in both directions. Everything else costs no wakeup. See linux/Documentation/networking/filter.rst.
  */
 #ifndef MIMAMORI_SENSOR_FILTER_H
 #define MIMAMORI_SENSOR_FILTER_H
@@ -19,10 +26,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FILTER_MAX_INSNS 256 /* so every jump fits eight bits; all lists full, 192 are used */
+#define FILTER_MAX_INSNS 256 /* so every jump fits eight bits */
 #define FILTER_MAX_UDP_PORTS 64 /* more listeners: the highest are left to user space to ignore */
 #define FILTER_MAX_TCP_PORTS 24 /* more listeners: the answers of the highest are not shed */
-#define FILTER_MAX_INTERFACES 32
+#define FILTER_MAX_INTERFACES 32 /* to pass or to drop */
+#define FILTER_SAMPLE 8 /* of so many addresses on the link, requests for one are looked at */
+#define FILTER_NO_SAMPLE \
+	FILTER_SAMPLE /* a residue that no address has: sweeps are not looked for */
 
 struct filter_params {
 	/* Interfaces to pass (n_only > 0) or to drop (loopback, members of a bridge or bond, whose
@@ -42,6 +52,10 @@ struct filter_params {
 	bool shed_answers;
 	uint16_t tcp_open[FILTER_MAX_TCP_PORTS];
 	unsigned int n_tcp_open;
+	bool gateway; /* what is forwarded is watched, too */
+	/* The last byte, modulo FILTER_SAMPLE, of the addresses asked for in ARP requests and neighbour
+	 * solicitations that pass: best one that no busy address of the link has. */
+	uint8_t sample_v4, sample_v6;
 	uint32_t snaplen; /* bytes kept of what passes */
 };
 

@@ -235,6 +235,16 @@ int listeners_refresh(struct listeners *l, uint64_t now_ns)
 	return read_listing(l, now_ns);
 }
 
+/* The directory is there when the protocol is: looking for it loads no module, as a socket would. */
+bool listeners_sctp(struct listeners *l, uint64_t now_ns)
+{
+	if (l->sctp_read_ns == 0 || now_ns - l->sctp_read_ns >= LISTENERS_MIN_AGE_MS * NS_PER_MS) {
+		l->sctp_read_ns = now_ns;
+		l->sctp = access("/proc/net/sctp", F_OK) == 0;
+	}
+	return l->sctp;
+}
+
 void listeners_publish(struct listeners *l, bool udp, struct addr self, uint16_t port)
 {
 	unsigned int i = l->published_next;

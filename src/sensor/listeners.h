@@ -42,6 +42,8 @@ struct listeners {
 		uint16_t port;
 		uint8_t udp;
 	} published[LISTENERS_PUBLISHED_MAX];
+	bool sctp; /* the kernel speaks it; as of sctp_read_ns, 0: never looked */
+	uint64_t sctp_read_ns;
 	uint64_t read_ns; /* clock time of the last listing */
 	uint64_t digest; /* of the last listing, whatever its order */
 	uint64_t listings, failures; /* counters */
@@ -62,6 +64,9 @@ void listeners_withdraw(struct listeners *l, bool udp, struct addr self, uint16_
 
 /* Reads the listing now unless it is younger than LISTENERS_MIN_AGE_MS. 0 or -errno. */
 int listeners_refresh(struct listeners *l, uint64_t now_ns);
+
+/* Does the kernel speak SCTP? Looked up at most once in LISTENERS_MIN_AGE_MS. */
+bool listeners_sctp(struct listeners *l, uint64_t now_ns);
 
 /* The host answered from addr:port: remember it as open. */
 void listeners_publish(struct listeners *l, bool udp, struct addr self, uint16_t port);

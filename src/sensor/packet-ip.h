@@ -24,6 +24,7 @@ enum {
 	PROTO_AH = 51,
 	PROTO_ICMPV6 = 58,
 	PROTO_DESTINATION = 60,
+	PROTO_SCTP = 132,
 };
 
 /* A datagram on its way through the layers. Addresses stay bytes: most packets never need them. */

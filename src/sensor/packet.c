@@ -11,6 +11,8 @@
 #define ETHERTYPE_IPV6 0x86dd
 
 #define TCP_HEADER 20
+#define ANSWER_BYTES \
+	100 /* UDP payloads of services beyond are answers: nobody asks at such length */
 
 static enum packet_result fill(const struct packet_view *v, uint8_t proto, struct packet *out)
 {
@@ -154,6 +156,61 @@ static inline enum packet_result read_tcp(struct packet_parser *pp, struct packe
 	return tcp_fill(v, h, cursor_over(options, size), whole, out);
 }
 
+/* A DNS response (RFC 1035 §4.1.1): of an opcode that is assigned, to one question at most. */
+static bool dns_answer(const uint8_t *h)
+{
+	return (h[2] & 0x80) && (h[2] >> 3 & 15) <= 6 && be16(h + 4) <= 1;
+}
+
+/* NTP: a server's or a broadcast packet (RFC 5905 §7.3), or a response of the control (RFC 9327) or
+ * private modes, which floods are reflected with. */
+static bool ntp_answer(const uint8_t *h)
+{
+	switch (h[0] & 7) {
+	case 4:
+	case 5:
+		return true;
+	case 6:
+		return h[1] & 0x80;
+	case 7:
+		return h[0] & 0x80;
+	}
+	return false;
+}
+
+/*
+ * Does the payload answer what somebody asked in this host's name? From the ports of services that
+ * reflect floods (Rossow, "Amplification Hell", 2014); where the payload does not say, by its size.
+ */
+static bool udp_answer(struct packet_view *v, uint16_t sport)
+{
+	size_t len = v->len;
+	const uint8_t *h;
+
+	switch (sport) {
+	case 53:
+		return len >= 12 && packet_take(v, 12, &h) == PACKET_OK && dns_answer(h);
+	case 123:
+		return len >= 8 && packet_take(v, 8, &h) == PACKET_OK && ntp_answer(h);
+	case 1900: /* UPnP Device Architecture §1.3.3 */
+		return len >= 5 && packet_take(v, 5, &h) == PACKET_OK && !memcmp(h, "HTTP/", 5);
+	case 17: /* quote of the day, characters: any question will do */
+	case 19:
+		return len > 0;
+	case 111:
+	case 137:
+	case 161:
+	case 389:
+	case 520:
+	case 3702:
+	case 5353:
+	case 5683:
+	case 11211:
+		return len > ANSWER_BYTES;
+	}
+	return false;
+}
+
 /* RFC 768. A length that disagrees with IP's is dropped by hosts; zero is a jumbogram's. */
 static enum packet_result read_udp(struct packet_view *v, struct packet *out)
 {
@@ -176,7 +233,57 @@ static enum packet_result read_udp(struct packet_view *v, struct packet *out)
 		return r;
 	out->sport = be16(h);
 	out->dport = be16(h + 2);
+	out->answer = udp_answer(v, out->sport);
 	return PACKET_OK;
+}
+
+/* RFC 9260 §3: a common header, then chunks. Only what opens or refuses an association. */
+static enum packet_result read_sctp(struct packet_view *v, struct packet *out)
+{
+	const unsigned int opening = 1 << PACKET_SCTP_INIT | 1 << PACKET_SCTP_INIT_ACK |
+				     1 << PACKET_SCTP_ABORT | 1 << PACKET_SCTP_COOKIE_ECHO;
+	enum packet_result r;
+	const uint8_t *h;
+
+	if (v->unit)
+		return PACKET_IGNORED;
+	r = packet_take(v, 16, &h);
+	if (r)
+		return r;
+	if (h[12] > PACKET_SCTP_COOKIE_ECHO || !(opening >> h[12] & 1))
+		return PACKET_IGNORED;
+	r = fill(v, PACKET_SCTP, out);
+	if (r)
+		return r;
+	out->sport = be16(h);
+	out->dport = be16(h + 2);
+	out->type = h[12];
+	return PACKET_OK;
+}
+
+static enum packet_result read_unspoken(struct packet_view *v, struct packet *out)
+{
+	enum packet_result r;
+
+	if (v->unit)
+		return PACKET_IGNORED;
+	r = fill(v, PACKET_IP, out);
+	if (!r)
+		out->dport = v->proto;
+	return r;
+}
+
+static enum packet_proto quoted_proto(uint8_t protocol, bool v6)
+{
+	switch (protocol) {
+	case PROTO_TCP:
+		return PACKET_TCP;
+	case PROTO_UDP:
+		return PACKET_UDP;
+	case PROTO_SCTP:
+		return PACKET_SCTP;
+	}
+	return protocol == (v6 ? PROTO_ICMPV6 : PROTO_ICMP) ? PACKET_OTHER : PACKET_IP;
 }
 
 /*
@@ -196,7 +303,7 @@ static enum packet_result read_unreachable(struct packet_view *v, bool port, str
 		return PACKET_IGNORED;
 	if (memcmp(q.src, v->dst, v->v6 ? 16 : 4) != 0)
 		return PACKET_MALFORMED;
-	if (q.proto == PROTO_TCP || q.proto == PROTO_UDP) {
+	if (q.proto == PROTO_TCP || q.proto == PROTO_UDP || q.proto == PROTO_SCTP) {
 		r = packet_take(&q, 4, &ports);
 		if (r)
 			return r;
@@ -210,16 +317,27 @@ static enum packet_result read_unreachable(struct packet_view *v, bool port, str
 	if (r)
 		return r;
 	out->unreachable_port = port;
-	out->quoted_proto = PACKET_OTHER;
+	out->quoted_proto = quoted_proto(q.proto, v->v6);
 	if (ports) {
-		out->quoted_proto = q.proto == PROTO_TCP ? PACKET_TCP : PACKET_UDP;
 		out->sport = be16(ports + 2);
 		out->dport = be16(ports);
+	} else if (out->quoted_proto == PACKET_IP) {
+		out->sport = q.proto;
 	}
 	return PACKET_OK;
 }
 
-/* RFC 792, codes 9, 10 and 13 from RFC 1812 §5.2.7.1. Codes that do not refuse (fragmentation
+static enum packet_result fill_icmp(const struct packet_view *v, uint8_t proto, uint8_t type,
+				    struct packet *out)
+{
+	enum packet_result r = fill(v, proto, out);
+
+	if (!r)
+		out->type = type;
+	return r;
+}
+
+/* RFC 792 and, of address masks, RFC 950; codes 9, 10 and 13 from RFC 1812 §5.2.7.1. Codes that do not refuse (fragmentation
  * needed, source route failed, precedence and type of service) are nothing for detection. */
 static enum packet_result read_icmp(struct packet_view *v, struct packet *out)
 {
@@ -234,14 +352,31 @@ static enum packet_result read_icmp(struct packet_view *v, struct packet *out)
 		return r;
 	if (h[0] == 8)
 		return fill(v, PACKET_ICMP_ECHO, out);
+	if (h[0] == 13 || h[0] == 15 || h[0] == 17)
+		return fill_icmp(v, PACKET_ICMP_QUERY, h[0], out);
 	if (h[0] == 0)
 		return fill(v, PACKET_ICMP_ECHO_REPLY, out);
 	if (h[0] == 3 && h[1] < 16 && refusals >> h[1] & 1)
-		return read_unreachable(v, h[1] == 3, out);
+		return read_unreachable(v, h[1] == 2 || h[1] == 3, out);
 	return PACKET_IGNORED;
 }
 
-/* RFC 4443 §3.1, §4 */
+/* RFC 4861 §4.3. From the unspecified address it is a sender who looks whether its own is free. */
+static enum packet_result read_neighbour(struct packet_view *v, struct packet *out)
+{
+	const uint8_t *target;
+	enum packet_result r = packet_take(v, 16, &target);
+
+	if (r || v->ttl != 255) /* it has come through a router: none of its hosts heeds it */
+		return r ? r : PACKET_IGNORED;
+	v->dst = target;
+	r = fill(v, PACKET_NEIGHBOUR, out);
+	if (!r && (addr_is_unspecified(out->src) || addr_is_multicast(out->dst)))
+		return PACKET_IGNORED;
+	return r;
+}
+
+/* RFC 4443 §3.1, §3.4 (code 1: nobody here speaks the protocol), §4; node information: RFC 4620. */
 static enum packet_result read_icmpv6(struct packet_view *v, struct packet *out)
 {
 	enum packet_result r;
@@ -256,8 +391,14 @@ static enum packet_result read_icmpv6(struct packet_view *v, struct packet *out)
 		return fill(v, PACKET_ICMP_ECHO, out);
 	if (h[0] == 129)
 		return fill(v, PACKET_ICMP_ECHO_REPLY, out);
+	if (h[0] == 139)
+		return fill_icmp(v, PACKET_ICMP_QUERY, h[0], out);
+	if (h[0] == 135)
+		return read_neighbour(v, out);
 	if (h[0] == 1 && h[1] <= 6)
 		return read_unreachable(v, h[1] == 4, out);
+	if (h[0] == 4 && h[1] == 1)
+		return read_unreachable(v, true, out);
 	return PACKET_IGNORED;
 }
 
@@ -289,6 +430,10 @@ static inline enum packet_result read_packet(struct packet_parser *pp, uint16_t 
 		return read_icmp(v, out);
 	if (v->proto == PROTO_ICMPV6 && v->v6)
 		return read_icmpv6(v, out);
+	if (v->proto == PROTO_SCTP)
+		return read_sctp(v, out);
+	if (packet_unspoken(v->proto))
+		return read_unspoken(v, out);
 	return PACKET_IGNORED;
 }
 

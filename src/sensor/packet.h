@@ -44,7 +44,11 @@ enum packet_proto {
 	 * the ports are those of the *quoted* datagram turned around: src is who was asked and did
 	 * not serve, dst is who had asked; quoted_proto says how. */
 	PACKET_UNREACHABLE,
-	PACKET_ARP_REQUEST, /* src asks for dst (IPv4); replay only */
+	PACKET_ARP_REQUEST, /* src asks for dst (IPv4) */
+	PACKET_ICMP_QUERY, /* asks a host about itself, not whether it is there: `type` says what */
+	PACKET_NEIGHBOUR, /* ICMPv6 neighbour solicitation: src asks for dst, its target */
+	PACKET_SCTP, /* its first chunk, `type`, is one of PACKET_SCTP_* */
+	PACKET_IP, /* of a protocol that nobody speaks: dport is its number */
 	PACKET_OTHER,
 };
 
@@ -63,14 +67,17 @@ struct packet {
 	struct addr src, dst;
 	uint16_t sport, dport; /* host order; 0 for ICMP */
 	uint8_t proto; /* enum packet_proto */
-	uint8_t quoted_proto; /* PACKET_UNREACHABLE: PACKET_TCP or PACKET_UDP or PACKET_OTHER */
+	/* PACKET_UNREACHABLE: PACKET_TCP, UDP, SCTP, IP (sport is the protocol) or OTHER (ICMP) */
+	uint8_t quoted_proto;
 	uint8_t dir; /* enum packet_dir */
 	uint8_t ttl;
 	uint16_t ip_id; /* IPv4; 0 in IPv6 */
 	uint8_t tcp_flags; /* the eight flag bits */
 	uint8_t fragmented; /* its TCP header came in pieces */
 	uint8_t tcp_options; /* PACKET_OPT_* bits */
-	uint8_t unreachable_port; /* PACKET_UNREACHABLE: it is the port that is closed */
+	uint8_t unreachable_port; /* PACKET_UNREACHABLE: it is the port, or the protocol, not the host */
+	uint8_t type; /* of ICMP and ICMPv6; of an SCTP packet's first chunk */
+	uint8_t answer; /* UDP: from a service's port, and by its payload an answer, not a question */
 	uint8_t answers_shed; /* set by the source: not all answers of the host are delivered just now */
 	uint16_t tcp_window;
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
@@ -80,6 +87,12 @@ struct packet {
 	uint32_t link; /* hash of the sender's link address, never 0 then; 0: none, or unknown */
 	int32_t ifindex; /* live; 0 in replay */
 };
+
+/* Chunks that open and refuse associations (RFC 9260 §3.2). */
+#define PACKET_SCTP_INIT 1
+#define PACKET_SCTP_INIT_ACK 2
+#define PACKET_SCTP_ABORT 6
+#define PACKET_SCTP_COOKIE_ECHO 10
 
 #define PACKET_OPT_ANY 0x01 /* the header is longer than 20 bytes */
 #define PACKET_OPT_MSS 0x02
@@ -119,6 +132,17 @@ enum packet_result packet_parse(struct packet_parser *pp, uint16_t ethertype, co
 /* An ARP request body (after the link header), into PACKET_ARP_REQUEST. Gratuitous: ignored. */
 enum packet_result packet_parse_arp(struct packet_parser *pp, const uint8_t *bytes, size_t captured,
 				    struct packet *out);
+
+/*
+ * Is it a protocol that nobody ordinary speaks? Ranges of the IANA registry that hold nothing but what
+ * died decades ago or was never assigned; they are few, so that the filter can look at them, too.
+ */
+static inline bool packet_unspoken(uint8_t protocol)
+{
+	return (protocol >= 7 && protocol <= 16) || (protocol >= 18 && protocol <= 40) ||
+	       (protocol >= 61 && protocol <= 87) || (protocol >= 116 && protocol <= 131) ||
+	       protocol >= 146;
+}
 
 static inline bool packet_is_plain_data(uint8_t tcp_flags)
 {

@@ -56,7 +56,7 @@ struct probe {
 	uint8_t tools; /* FINGERPRINT_* bits of the packet */
 	uint32_t seq; /* TCP sequence number, 0 without TCP */
 	uint32_t link; /* hash of the sender's link address; 0: none, or unknown */
-	uint8_t variant; /* of one kind: contacts of their own; 0 where the kind has none */
+	uint8_t variant; /* of one kind: contacts of their own; ICMP type of a query; else 0 */
 	uint8_t trait[4]; /* crowd_traits(): in what it may be like those of a flood */
 	uint8_t answer_unseen; /* refusals are not looked at just now: no silence can be told from one */
 };

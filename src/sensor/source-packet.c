@@ -157,6 +157,24 @@ static void choose_links(struct packet_source *ps, struct filter_params *f)
 	ps->closed = config->interfaces.count && !f->n_only;
 }
 
+/*
+ * Which addresses of the link stand for all: such that none of this host's own is among them, as
+ * its neighbours ask for those all the time, nor, if possible, .1 and .254, where routers are.
+ */
+static uint8_t sample(const struct host *h, bool v4)
+{
+	static const uint8_t order[FILTER_SAMPLE] = { 3, 5, 4, 7, 2, 0, 6, 1 };
+	unsigned int own = 0, i;
+
+	for (i = 0; i < h->n_addrs; i++) {
+		if (addr_is_v4(h->addr[i].addr) == v4)
+			own |= 1U << h->addr[i].addr.lo % FILTER_SAMPLE;
+	}
+	for (i = 0; i < FILTER_SAMPLE - 1 && own >> order[i] & 1; i++)
+		;
+	return order[i];
+}
+
 /* What the filter should be now. The caller compares it bytewise, so all of it is set. */
 static void build_filter(struct packet_source *ps, struct filter_params *f)
 {
@@ -173,6 +191,12 @@ static void build_filter(struct packet_source *ps, struct filter_params *f)
 	if (f->shed_answers)
 		f->n_tcp_open =
 			listeners_tcp_ports(ps->env.listeners, f->tcp_open, FILTER_MAX_TCP_PORTS);
+	f->gateway = ps->env.config->scope == CONFIG_SCOPE_GATEWAY;
+	f->sample_v4 = f->sample_v6 = FILTER_NO_SAMPLE;
+	if (ps->env.config->link_sweeps) {
+		f->sample_v4 = sample(h, true);
+		f->sample_v6 = sample(h, false);
+	}
 	f->snaplen = PACKET_SNAPLEN;
 }
 
@@ -288,9 +312,10 @@ static bool wanted(const struct packet_source *ps, const struct sockaddr_ll *sll
 {
 	uint16_t ethertype = ntohs(sll->sll_protocol);
 
-	if (ethertype != ETH_P_IP && ethertype != ETH_P_IPV6)
+	if (ethertype != ETH_P_IP && ethertype != ETH_P_IPV6 && ethertype != ETH_P_ARP)
 		return false;
-	if (sll->sll_pkttype == PACKET_HOST)
+	if (sll->sll_pkttype == PACKET_HOST || sll->sll_pkttype == PACKET_BROADCAST ||
+	    sll->sll_pkttype == PACKET_MULTICAST)
 		*dir = PACKET_DIR_IN;
 	else if (sll->sll_pkttype == PACKET_OUTGOING)
 		*dir = PACKET_DIR_OUT;
@@ -299,6 +324,14 @@ static bool wanted(const struct packet_source *ps, const struct sockaddr_ll *sll
 	if (ps->n_dropped && contains(ps->dropped, ps->n_dropped, sll->sll_ifindex))
 		return false;
 	return *dir == PACKET_DIR_IN || sll->sll_ifindex != ps->loopback;
+}
+
+static enum packet_result parse(struct packet_source *ps, uint16_t ethertype,
+				const struct tpacket3_hdr *h, const uint8_t *net, struct packet *p)
+{
+	if (ethertype == ETH_P_ARP)
+		return packet_parse_arp(&ps->parser, net, h->tp_snaplen, p);
+	return packet_parse(&ps->parser, ethertype, net, h->tp_snaplen, h->tp_len, p);
 }
 
 static void take_frame(const struct tpacket3_hdr *h, const struct sockaddr_ll *from,
@@ -314,8 +347,7 @@ static void take_frame(const struct tpacket3_hdr *h, const struct sockaddr_ll *f
 	}
 	p.t_ns = clock_advance(ps->env.clock, clock_from_wall(ps->env.clock, wall_ns));
 	p.ifindex = from->sll_ifindex;
-	if (packet_parse(&ps->parser, ntohs(from->sll_protocol), net, h->tp_snaplen, h->tp_len,
-			 &p) != PACKET_OK)
+	if (parse(ps, ntohs(from->sll_protocol), h, net, &p) != PACKET_OK)
 		return;
 	p.answers_shed = ps->shed.on;
 	if (p.dir == PACKET_DIR_OUT && contains(ps->lower, ps->n_lowers, p.ifindex) &&

@@ -35,6 +35,8 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	line_if(to, engine->overturned, "ports served without a listener of their own");
 	line_if(to, engine->forgotten + engine->trie.folds,
 		"peers folded into their prefix for want of room");
+	line_if(to, engine->backscatter, "answers to packets forged in this host's name");
+	line_if(to, engine->reflected, "answers of UDP services to nobody's question");
 	line_if(to, engine->hurried, "contacts settled early for want of room");
 	line_if(to, engine->findings.evicted, "findings closed early for want of room");
 	line_if(to, engine->findings.refused, "findings about a flood's peers left out");

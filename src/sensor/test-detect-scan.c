@@ -29,7 +29,7 @@ static int start(void **state)
 	(void)state;
 	conf_defaults(&sensor_config_table, &config);
 	scan_policy_init(&policy, config.failures, &config.ambient_ports, &config.login_ports,
-			 false);
+			 HOME_HOST);
 	ev = (struct evidence){ 0 };
 	evidence_fade(&ev, START_NS);
 	return 0;
@@ -59,7 +59,7 @@ static enum scan_verdict one(uint16_t port, uint8_t kind, uint8_t outcome, bool 
 	struct probe p = probe_of(port, kind, outcome);
 	bool ambient = ambient_from(p, on_link);
 
-	evidence_add(&ev, &p, scan_weight(&policy, &p, ambient), ambient);
+	evidence_add(&ev, &p, scan_weight(&policy, &p, &ev, ambient), ambient);
 	return scan_judge(&policy, &ev, &llr);
 }
 
@@ -99,7 +99,7 @@ static void test_configured_failures(void **state)
 	(void)state;
 	for (unsigned int failures = 3; failures <= 20; failures++) {
 		start(NULL);
-		scan_policy_init(&policy, failures, &none, &none, false);
+		scan_policy_init(&policy, failures, &none, &none, HOME_HOST);
 		for (unsigned int i = 1; i < failures; i++)
 			assert_int_not_equal(one((uint16_t)i, PROBE_SYN, PROBE_CLOSED, false),
 					     SCAN_YES);
@@ -162,8 +162,8 @@ static void test_silence_weighs_less(void **state)
 		struct probe refused = probe_of(23, kinds[i], PROBE_REFUSED);
 		struct probe silent = probe_of(23, kinds[i], PROBE_UNANSWERED);
 
-		assert_int_equal(scan_weight(&policy, &refused, false), 2 * EVIDENCE_BIT);
-		assert_in_range(scan_weight(&policy, &silent, false), 1, EVIDENCE_BIT);
+		assert_int_equal(scan_weight(&policy, &refused, NULL, false), 2 * EVIDENCE_BIT);
+		assert_in_range(scan_weight(&policy, &silent, NULL, false), 1, EVIDENCE_BIT);
 	}
 }
 
@@ -179,12 +179,12 @@ static void test_inferred_homes(void **state)
 		uint32_t n = 0;
 
 		start(NULL);
-		scan_policy_init(&policy, 4, &none, &none, inferred);
+		scan_policy_init(&policy, 4, &none, &none, inferred ? HOME_INFERRED : HOME_GIVEN);
 		while (verdict != SCAN_YES && n < 100) {
 			struct probe p = probe_of(23, PROBE_SYN, PROBE_UNANSWERED);
 
 			p.self = addr_from_v4(0xc0000200 + n++);
-			evidence_add(&ev, &p, scan_weight(&policy, &p, false), false);
+			evidence_add(&ev, &p, scan_weight(&policy, &p, &ev, false), false);
 			verdict = scan_judge(&policy, &ev, &llr);
 		}
 		needed[inferred] = n;

@@ -43,6 +43,8 @@ static const struct filter_params plain = {
 	.udp_open = { 53, 5353 },
 	.n_udp_open = 2,
 	.ephemeral_first = 32768,
+	.sample_v4 = 3,
+	.sample_v6 = FILTER_NO_SAMPLE,
 	.snaplen = SNAPLEN,
 };
 
@@ -113,6 +115,9 @@ static uint32_t interpret(const struct sock_filter *prog, unsigned int n, const 
 		case BPF_ALU | BPF_AND | BPF_K:
 			a &= f->k;
 			continue;
+		case BPF_ALU | BPF_SUB | BPF_X:
+			a -= x;
+			continue;
 		case BPF_JMP | BPF_JA:
 			pc += f->k;
 			continue;
@@ -157,10 +162,13 @@ struct sample {
 	uint8_t options; /* IPv4: words of options */
 	uint16_t fragment; /* IPv4: flags and offset */
 	uint8_t l4[20];
+	uint8_t l4_len; /* 0: all of it */
 	bool passes;
 };
 
 #define TCP_HEAD 0x9c, 0x40, 0, 22, 0, 0, 0, 1, 0, 0, 0, 0, 0x50
+#define SCTP_HEAD 0x9c, 0x40, 0, 22, 0, 0, 0, 0, 0, 0, 0, 0
+#define ECHO(type, number) type, 0, 0, 0, 0, 7, (number) >> 8, (number)&0xff
 #define UDP_TO(port)                                       \
 	{                                                  \
 		0x9c, 0x40, (port) >> 8, (port)&0xff, 0, 8 \
@@ -213,13 +221,45 @@ static const struct sample samples[] = {
 	{ "port unreachable sent behind IP options", .out = true, .proto = 1, .options = 2,
 	  .l4 = { 3, 3 }, .passes = true },
 	{ "port unreachable that comes in", .proto = 1, .l4 = { 3, 3 } },
-	{ "echo request", .proto = 1, .l4 = { 8, 0 } },
+	{ "first echo request", .proto = 1, .l4 = { ECHO(8, 0) }, .passes = true },
+	{ "echo request of number 1 behind IP options", .proto = 1, .options = 2,
+	  .l4 = { ECHO(8, 1) }, .passes = true },
+	{ "third echo request", .proto = 1, .l4 = { ECHO(8, 2) } },
+	{ "echo request without payload", .proto = 1, .l4 = { ECHO(8, 999) }, .l4_len = 8,
+	  .passes = true },
+	{ "echo request without payload behind IP options", .proto = 1, .options = 3,
+	  .l4 = { ECHO(8, 999) }, .l4_len = 8, .passes = true },
+	{ "echo request sent", .out = true, .proto = 1, .l4 = { ECHO(8, 0) } },
+	{ "timestamp request", .proto = 1, .l4 = { 13, 0 }, .passes = true },
+	{ "timestamp reply", .proto = 1, .l4 = { 14, 0 } },
+	{ "information request", .proto = 1, .l4 = { 15, 0 }, .passes = true },
+	{ "address mask request", .proto = 1, .l4 = { 17, 0 }, .passes = true },
+	{ "timestamp request sent", .out = true, .proto = 1, .l4 = { 13, 0 } },
+	{ "later fragment of an echo request", .proto = 1, .fragment = 0x0001,
+	  .l4 = { ECHO(8, 0) } },
 	{ "echo reply sent", .out = true, .proto = 1, .l4 = { 0, 0 } },
 	{ "time exceeded sent", .out = true, .proto = 1, .l4 = { 11, 0 } },
 	{ "later fragment of an ICMP message sent", .out = true, .proto = 1, .fragment = 0x0001,
 	  .l4 = { 3, 3 } },
-	{ "SCTP", .proto = 132, .l4 = { TCP_HEAD, 0x02 } },
+	{ "SCTP INIT", .proto = 132, .l4 = { SCTP_HEAD, 1 }, .passes = true },
+	{ "SCTP INIT behind IP options", .proto = 132, .options = 1, .l4 = { SCTP_HEAD, 1 },
+	  .passes = true },
+	{ "SCTP INIT ACK sent", .out = true, .proto = 132, .l4 = { SCTP_HEAD, 2 }, .passes = true },
+	{ "SCTP ABORT sent", .out = true, .proto = 132, .l4 = { SCTP_HEAD, 6 }, .passes = true },
+	{ "SCTP COOKIE ECHO", .proto = 132, .l4 = { SCTP_HEAD, 10 }, .passes = true },
+	{ "SCTP DATA", .proto = 132, .l4 = { SCTP_HEAD, 0 } },
+	{ "SCTP SACK", .proto = 132, .l4 = { SCTP_HEAD, 3 } },
+	{ "SCTP HEARTBEAT", .proto = 132, .l4 = { SCTP_HEAD, 4 } },
+	{ "SCTP, later fragment", .proto = 132, .fragment = 0x0001, .l4 = { SCTP_HEAD, 1 } },
+	{ "IGMP", .proto = 2 },
+	{ "CBT", .proto = 7, .passes = true },
+	{ "IRTP sent", .out = true, .proto = 28, .passes = true },
 	{ "GRE", .proto = 47 },
+	{ "OSPF", .proto = 89 },
+	{ "VRRP", .proto = 112 },
+	{ "UDP-Lite", .proto = 136 },
+	{ "a protocol without a name", .proto = 200, .passes = true },
+	{ "the last protocol", .proto = 255, .passes = true },
 	{ "ICMPv6 in IPv4", .out = true, .proto = 58, .l4 = { 1, 4 } },
 
 	{ "SYN, IPv6", .v6 = true, .proto = 6, .l4 = { TCP_HEAD, 0x02 }, .passes = true },
@@ -240,6 +280,20 @@ static const struct sample samples[] = {
 	  .passes = true },
 	{ "unreachable that comes in, IPv6", .v6 = true, .proto = 58, .l4 = { 1, 4 } },
 	{ "neighbour solicitation sent", .v6 = true, .out = true, .proto = 58, .l4 = { 135, 0 } },
+	{ "protocol not known sent, IPv6", .v6 = true, .out = true, .proto = 58, .l4 = { 4, 1 },
+	  .passes = true },
+	{ "first echo request, IPv6", .v6 = true, .proto = 58, .l4 = { ECHO(128, 1) },
+	  .passes = true },
+	{ "third echo request, IPv6", .v6 = true, .proto = 58, .l4 = { ECHO(128, 2) } },
+	{ "echo request without payload, IPv6", .v6 = true, .proto = 58, .l4 = { ECHO(128, 999) },
+	  .l4_len = 8, .passes = true },
+	{ "echo reply, IPv6", .v6 = true, .proto = 58, .l4 = { ECHO(129, 0) } },
+	{ "node information query", .v6 = true, .proto = 58, .l4 = { 139, 0 }, .passes = true },
+	{ "neighbour solicitation to this host alone", .v6 = true, .proto = 58, .l4 = { 135, 0 } },
+	{ "SCTP INIT, IPv6", .v6 = true, .proto = 132, .l4 = { SCTP_HEAD, 1 }, .passes = true },
+	{ "SCTP DATA, IPv6", .v6 = true, .proto = 132, .l4 = { SCTP_HEAD, 0 } },
+	{ "mobility header", .v6 = true, .proto = 135 },
+	{ "a protocol without a name, IPv6", .v6 = true, .proto = 200, .passes = true },
 	{ "hop-by-hop options", .v6 = true, .proto = 0, .passes = true },
 	{ "routing header", .v6 = true, .proto = 43, .passes = true },
 	{ "fragment header", .v6 = true, .proto = 44, .passes = true },
@@ -254,14 +308,15 @@ static const struct sample samples[] = {
 /* 192.0.2.1 to 192.0.2.2, 2001:db8::1 to 2001:db8::2, or the other way. */
 static size_t make(const struct sample *s, uint8_t bytes[128])
 {
-	size_t head = s->v6 ? 40 : 20U + 4U * s->options, len = head + sizeof(s->l4);
+	size_t head = s->v6 ? 40 : 20U + 4U * s->options;
+	size_t l4_len = s->l4_len ? s->l4_len : sizeof(s->l4), len = head + l4_len;
 
 	memset(bytes, 0, 128);
 	if (s->v6) {
 		const uint8_t net[] = { 0x20, 0x01, 0x0d, 0xb8 };
 
 		bytes[0] = 0x60;
-		bytes[5] = sizeof(s->l4);
+		bytes[5] = (uint8_t)l4_len;
 		bytes[6] = s->proto;
 		bytes[7] = 64;
 		memcpy(bytes + 8, net, 4);
@@ -283,7 +338,7 @@ static size_t make(const struct sample *s, uint8_t bytes[128])
 		bytes[19] = s->out ? 1 : 2;
 		memset(bytes + 20, 1, 4U * s->options); /* no operation */
 	}
-	memcpy(bytes + head, s->l4, sizeof(s->l4));
+	memcpy(bytes + head, s->l4, l4_len);
 	return len;
 }
 
@@ -406,16 +461,16 @@ static struct filter_params fullest(void)
 {
 	struct filter_params params = plain;
 
-	params.n_only = FILTER_MAX_INTERFACES;
-	params.n_skip = FILTER_MAX_INTERFACES;
+	params.n_only = FILTER_MAX_INTERFACES / 2;
+	params.n_skip = FILTER_MAX_INTERFACES / 2;
 	params.n_udp_open = FILTER_MAX_UDP_PORTS;
 	params.n_tcp_open = FILTER_MAX_TCP_PORTS;
 	params.shed_answers = true;
-	for (int i = 0; i < FILTER_MAX_INTERFACES; i++) {
+	for (int i = 0; i < FILTER_MAX_INTERFACES / 2; i++) {
 		params.skip[i] = 1000 + i;
 		params.only[i] = 2000 + i;
 	}
-	params.only[FILTER_MAX_INTERFACES - 1] = TAP_IFINDEX;
+	params.only[FILTER_MAX_INTERFACES / 2 - 1] = TAP_IFINDEX;
 	for (uint16_t i = 0; i < FILTER_MAX_UDP_PORTS; i++)
 		params.udp_open[i] = (uint16_t)(10000 + i);
 	params.udp_open[FILTER_MAX_UDP_PORTS - 2] = 53;
@@ -435,7 +490,7 @@ static void test_fullest(void **state)
 		len = make(&samples[i], bytes);
 		m = metadata_of(&samples[i]);
 		assert_int_equal(run(&params, &m, bytes, len), samples[i].passes ? SNAPLEN : 0);
-		m.ifindex = 1000 + FILTER_MAX_INTERFACES - 1;
+		m.ifindex = 1000 + FILTER_MAX_INTERFACES / 2 - 1;
 		assert_int_equal(run(&params, &m, bytes, len), 0);
 		m.ifindex = 3000;
 		assert_int_equal(run(&params, &m, bytes, len), 0);
@@ -493,6 +548,70 @@ static void test_shed(void **state)
 	}
 }
 
+/* A gateway watches pings, and what hosts behind it refuse. */
+static void test_gateway(void **state)
+{
+	static const struct sample passing[] = {
+		{ "echo request", .proto = 1, .l4 = { ECHO(8, 77) } },
+		{ "echo request, IPv6", .v6 = true, .proto = 58, .l4 = { ECHO(128, 77) } },
+		{ "unreachable", .proto = 1, .l4 = { 3, 1 } },
+		{ "unreachable, IPv6", .v6 = true, .proto = 58, .l4 = { 1, 3 } },
+		{ "parameter problem, IPv6", .v6 = true, .proto = 58, .l4 = { 4, 1 } },
+	};
+	struct filter_params params = plain;
+	uint8_t bytes[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
+		struct metadata m = metadata_of(&passing[i]);
+		size_t len = make(&passing[i], bytes);
+
+		params.gateway = false;
+		assert_int_equal(run(&params, &m, bytes, len), 0);
+		params.gateway = true;
+		assert_int_equal(run(&params, &m, bytes, len), SNAPLEN);
+	}
+}
+
+/* RFC 826: a request, operation 1, for 10.0.0.n. */
+static uint32_t arp_for(uint8_t operation, uint8_t last)
+{
+	struct metadata m = { .pkttype = PACKET_BROADCAST,
+			      .protocol = ETH_P_ARP,
+			      .ifindex = TAP_IFINDEX };
+	uint8_t bytes[46] = { 0, 1, 8, 0, 6, 4, 0, operation, [24] = 10, 0, 0, last };
+
+	return run(&plain, &m, bytes, sizeof(bytes));
+}
+
+/* RFC 4861 §4.3: a solicitation for 2001:db8::n, sent to its group. */
+static uint32_t solicitation_for(const struct filter_params *params, uint8_t type, uint8_t last)
+{
+	struct metadata m = { .pkttype = PACKET_MULTICAST,
+			      .protocol = ETH_P_IPV6,
+			      .ifindex = TAP_IFINDEX };
+	uint8_t bytes[72] = { 0x60,	   [5] = 32, [6] = 58, [7] = 255, [40] = type,
+			      [48] = 0x20, 0x01,     0x0d,     0xb8,	  [63] = last };
+
+	return run(params, &m, bytes, sizeof(bytes));
+}
+
+static void test_link_sweeps(void **state)
+{
+	struct filter_params params = plain;
+
+	(void)state;
+	params.sample_v6 = 5;
+	for (unsigned int last = 0; last < 256; last++) {
+		assert_int_equal(arp_for(1, (uint8_t)last), last % 8 == 3 ? SNAPLEN : 0);
+		assert_int_equal(arp_for(2, (uint8_t)last), 0);
+		assert_int_equal(solicitation_for(&params, 135, (uint8_t)last),
+				 last % 8 == 5 ? SNAPLEN : 0);
+		assert_int_equal(solicitation_for(&params, 136, (uint8_t)last), 0);
+		assert_int_equal(solicitation_for(&plain, 135, (uint8_t)last), 0);
+	}
+}
+
 static void test_bad_params(void **state)
 {
 	struct sock_filter prog[FILTER_MAX_INSNS];
@@ -504,6 +623,9 @@ static void test_bad_params(void **state)
 	assert_int_equal(filter_build(&params, prog), -EINVAL);
 	params = plain;
 	params.n_skip = FILTER_MAX_INTERFACES + 1;
+	assert_int_equal(filter_build(&params, prog), -EINVAL);
+	params.n_only = 1;
+	params.n_skip = FILTER_MAX_INTERFACES;
 	assert_int_equal(filter_build(&params, prog), -EINVAL);
 	params = plain;
 	params.n_udp_open = FILTER_MAX_UDP_PORTS + 1;
@@ -549,7 +671,8 @@ static void test_agrees_with_parser(void **state)
 		m.pkttype = PACKET_HOST;
 		if (packet_parse(&pp, (uint16_t)m.protocol, bytes, len, len, &p) != PACKET_OK)
 			continue;
-		if (p.proto != PACKET_TCP)
+		if (p.proto != PACKET_TCP && p.proto != PACKET_SCTP && p.proto != PACKET_IP &&
+		    p.proto != PACKET_ICMP_QUERY)
 			continue;
 		assert_int_equal(interpret(prog, (unsigned int)n, &m, bytes, len), SNAPLEN);
 		agreed++;
@@ -753,6 +876,8 @@ int main(void)
 		cmocka_unit_test(test_interfaces),
 		cmocka_unit_test(test_fullest),
 		cmocka_unit_test(test_shed),
+		cmocka_unit_test(test_gateway),
+		cmocka_unit_test(test_link_sweeps),
 		cmocka_unit_test(test_bad_params),
 		cmocka_unit_test(test_agrees_with_parser),
 		cmocka_unit_test(test_kernel_accepts),
