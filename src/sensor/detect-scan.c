@@ -8,6 +8,8 @@
 #define AMBIENT_MOST 8 /* one bit in all: a PC may look for as many services as it likes */
 #define SILENCE EVIDENCE_BIT
 #define GIVEN_UP (EVIDENCE_BIT / 2)
+#define ODD (EVIDENCE_BIT / 2)
+#define LATE (4 * EVIDENCE_BIT) /* nothing but service detection waits for a greeting first */
 #define LEAVE EVIDENCE_BIT
 #define ALONE 4 /* a leave beside no question weighs a fourth of it */
 #define THREE 3 /* contacts that suffice where two of them show a scanner's hand */
@@ -63,14 +65,23 @@ static bool client_port(uint16_t port)
 	return false;
 }
 
+static uint8_t question_weight(const struct probe *p)
+{
+	if (p->variant >= PROBE_ASKED_LATE)
+		return LATE;
+	if (p->variant >= PROBE_ASKED_ODDLY)
+		return ODD;
+	return p->variant == PROBE_LEFT ? 0 : FULL; /* see leaves_weight() */
+}
+
 uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p,
 		    const struct evidence *ev, bool ambient)
 {
 	if (ambient)
 		return AMBIENT;
-	if (probe_is_leave(p))
-		return 0; /* see leaves_weight() */
 	switch ((enum probe_kind)p->kind) {
+	case PROBE_VERSION:
+		return question_weight(p);
 	case PROBE_ARP:
 	case PROBE_NEIGHBOUR:
 		/* Routers ask for absent hosts, too. */
@@ -102,7 +113,6 @@ uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p,
 	case PROBE_SCTP_INIT:
 	case PROBE_SCTP_COOKIE:
 	case PROBE_IP_PROTO:
-	case PROBE_VERSION:
 	case PROBE_OS:
 	case PROBE_KINDS:
 		break;

@@ -10,7 +10,10 @@
 
 #include "core/clock.h"
 #include "sensor/packet.h"
+#include "sensor/service-probe.h"
 
+/* Nmap waits 6 s for a greeting; a first packet that was lost comes again within 3. */
+#define LATE_MS 4500
 #define LEAVE_MS 1500 /* a browser's unused connections, opened beforehand, last longer */
 
 static struct flow_ends ends_from(const struct packet *p)
@@ -63,7 +66,7 @@ static void take_credit_back(struct engine *e, struct flow *f, struct addr peer)
 
 /* Evidence of the flow: as a contact of the table, where that is there still. */
 static void in_vain(struct engine *e, const struct packet *p, const struct flow *f,
-		    enum probe_kind kind, enum probe_variant variant)
+		    enum probe_kind kind, uint8_t variant)
 {
 	struct contact *c =
 		contacts_find_kind(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport, kind);
@@ -81,7 +84,7 @@ static void in_vain(struct engine *e, const struct packet *p, const struct flow 
 		.proto = CONTACT_TCP,
 	};
 
-	if (!c)
+	if (!c || c->probe.variant != variant)
 		c = &passing;
 	c->probe.outcome = PROBE_ABORTED;
 	engine_in_vain(e, c);
@@ -122,4 +125,41 @@ bool engine_flow_ended(struct engine *e, const struct packet *p)
 	if (left)
 		in_vain(e, p, f, PROBE_VERSION, PROBE_LEFT);
 	return true;
+}
+
+/* PROBE_LEFT: it is what a client asks. */
+static uint8_t question_variant(const struct packet *p, const struct flow *f, uint64_t now_ns)
+{
+	enum service_fit fit = service_fit(p->question, p->dport);
+
+	if (flow_age_ms(f, now_ns) >= LATE_MS && service_by_program(p->question))
+		return PROBE_ASKED_LATE | p->question;
+	switch (fit) {
+	case SERVICE_OWN:
+		break;
+	case SERVICE_UNKNOWN:
+		return PROBE_ASKED_ODDLY | p->question;
+	case SERVICE_FOREIGN:
+		return PROBE_ASKED | p->question;
+	}
+	return PROBE_LEFT;
+}
+
+void engine_flow_asked(struct engine *e, const struct packet *p)
+{
+	struct flow_ends ends = ends_from(p);
+	struct flow *f = flows_find(e->flows, &ends, e->clock->now_ns);
+	uint8_t variant;
+
+	/* First bytes only, and of a connection that is real: else anybody could be accused of them. */
+	if (!f || (f->state & FLOW_ASKED) || p->tcp_seq != f->peer_isn + 1 ||
+	    !flow_proven(f, p->tcp_ack))
+		return;
+	f->state |= FLOW_ASKED;
+	variant = question_variant(p, f, e->clock->now_ns);
+	if (variant == PROBE_LEFT)
+		return;
+	take_credit_back(e, f, p->src);
+	engine_proven(e, p->src, false);
+	in_vain(e, p, f, PROBE_VERSION, variant);
 }

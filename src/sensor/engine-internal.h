@@ -114,6 +114,9 @@ void engine_flow_self_ended(struct engine *e, const struct packet *p);
 /* A RST without ACK: true when it breaks a flow off half open, which is evidence. */
 bool engine_flow_aborted(struct engine *e, const struct packet *p);
 
+/* Plain data that the parser knows: was it the flow's first, and right for the port? */
+void engine_flow_asked(struct engine *e, const struct packet *p);
+
 /* A FIN or RST with ACK: true when it proves, and ends, a flow of its sender. */
 bool engine_flow_ended(struct engine *e, const struct packet *p);
 

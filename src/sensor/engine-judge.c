@@ -72,7 +72,7 @@ static bool goes_on(struct engine *e, const struct probe *p)
 static uint64_t second_kind(const struct engine *e, const struct probe *p)
 {
 	if (p->kind == PROBE_VERSION)
-		return p->variant == PROBE_ASKED ? 1 : VERSION_CONTACTS;
+		return p->variant != PROBE_LEFT ? 1 : VERSION_CONTACTS;
 	return p->kind == PROBE_OS ? OS_CONTACTS : e->policy.failures;
 }
 

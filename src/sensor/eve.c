@@ -148,7 +148,7 @@ static void write_outcomes(struct event *ev, const struct finding *f)
 	uint64_t failed = finding_failed(f);
 	/* Repeats are refused as well, and contacts estimated: never more than all of them. */
 	uint64_t refused = f->refused < failed ? f->refused : failed;
-	uint64_t told = refused + f->unseen;
+	uint64_t told = refused + f->aborted + f->unseen;
 
 	event_object(ev, "outcomes");
 	event_u64(ev, "open", f->open);
@@ -156,6 +156,8 @@ static void write_outcomes(struct event *ev, const struct finding *f)
 	event_u64(ev, "unanswered", failed > told ? failed - told : 0);
 	if (f->unseen)
 		event_u64(ev, "closed", f->unseen);
+	if (f->aborted)
+		event_u64(ev, "aborted", f->aborted);
 	event_close(ev);
 }
 

@@ -125,6 +125,8 @@ void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bo
 	memcpy(ev->trait, p->trait, sizeof(ev->trait));
 	ev->last_port = p->port;
 	ev->hosts |= evidence_host_bit(p->self);
+	if (p->outcome == PROBE_ABORTED)
+		bump(&ev->aborted);
 	if (probe_is_leave(p))
 		return;
 	bump(&ev->kind[p->kind]);

@@ -51,7 +51,7 @@ struct evidence {
 	uint8_t exact; /* how many of them are in use */
 	uint8_t leaves; /* bits: which exact contacts are probe_is_leave(); they are in no other count */
 	uint8_t plain, ambient; /* contacts in vain: to any port, to ports every PC tries */
-	uint8_t refused;
+	uint8_t refused, aborted;
 	uint8_t alerts; /* scans found so far, saturating */
 	uint8_t kind[PROBE_KINDS]; /* contacts by kind, saturating */
 	uint8_t tool[FINGERPRINT_COUNT]; /* contacts by mark, saturating */

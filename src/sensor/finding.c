@@ -263,6 +263,7 @@ void finding_begin_with(struct finding *f, const struct evidence *ev)
 	f->probes = ev->probes;
 	f->failed = evidence_contacts(ev);
 	f->refused = ev->refused;
+	f->aborted = ev->aborted;
 	f->hosts_before = ev->hosts;
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
 		f->tool[i] = ev->tool[i];
@@ -377,6 +378,7 @@ void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns)
 	f->probes++;
 	f->failed++;
 	f->refused += p->outcome == PROBE_REFUSED;
+	f->aborted += p->outcome == PROBE_ABORTED;
 	f->unseen += p->answer_unseen;
 	f->last_ns = now_ns;
 	f->last = *p;

@@ -61,6 +61,7 @@ struct finding {
 	uint64_t probes; /* packets */
 	uint64_t failed; /* contacts in vain, those that fell together in the sketch left out */
 	uint64_t refused, open; /* contacts by answer */
+	uint64_t aborted; /* with what serves, broken off or not used as a client does */
 	uint64_t unseen; /* closed ports whose answers were not looked at */
 	uint32_t tool[FINGERPRINT_COUNT]; /* contacts by mark */
 	uint64_t hosts_before; /* sketch (evidence_host_bit) of the addresses tried before the finding */

@@ -4,6 +4,7 @@
 #include "core/cursor.h"
 #include "sensor/packet-fragment.h"
 #include "sensor/packet-ip.h"
+#include "sensor/service-probe.h"
 
 #include <string.h>
 
@@ -129,6 +130,26 @@ static enum packet_result tcp_pieces(struct packet_parser *pp, struct packet_vie
 	return r;
 }
 
+/* h: the fixed part of the header; v: what follows it. */
+static enum packet_result read_data(struct packet_view *v, const uint8_t *h, struct packet *out)
+{
+	size_t size = (size_t)(h[12] >> 4) * 4 - TCP_HEADER;
+	const uint8_t *options;
+	enum packet_result r;
+	uint8_t question;
+
+	if (h[12] >> 4 < TCP_HEADER / 4 || v->len <= size || v->len - size > SERVICE_PROBE_MAX ||
+	    packet_take(v, size, &options))
+		return PACKET_IGNORED;
+	question = service_probe(v->c.pos, cursor_left(&v->c), v->len);
+	if (!question)
+		return PACKET_IGNORED;
+	r = tcp_fill(v, h, cursor_over(options, size), true, out);
+	if (!r)
+		out->question = question;
+	return r;
+}
+
 static inline enum packet_result read_tcp(struct packet_parser *pp, struct packet_view *v,
 					  struct packet *out)
 {
@@ -143,7 +164,7 @@ static inline enum packet_result read_tcp(struct packet_parser *pp, struct packe
 	if (r)
 		return r;
 	if (packet_is_plain_data(h[13]))
-		return PACKET_IGNORED;
+		return read_data(v, h, out);
 	if (h[12] >> 4 < TCP_HEADER / 4)
 		return PACKET_MALFORMED;
 	size = (size_t)(h[12] >> 4) * 4 - TCP_HEADER;

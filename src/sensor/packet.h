@@ -83,6 +83,7 @@ struct packet {
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
 	uint16_t tcp_urgent, tcp_mss; /* the urgent pointer, set or not; the MSS option, 0: none */
 	uint32_t tcp_seq, tcp_ack;
+	uint8_t question; /* plain data: the service_probe() that it is; else 0 */
 	uint32_t tcp_timestamp; /* TSval of the option, 0: none */
 	uint32_t link; /* hash of the sender's link address, never 0 then; 0: none, or unknown */
 	int32_t ifindex; /* live; 0 in replay */
@@ -123,8 +124,8 @@ void packet_parser_init(struct packet_parser *pp);
  * the wire). ethertype: 0x0800 or 0x86dd, or 0 to go by the version nibble. Fills all of *out but
  * t_ns, dir and ifindex when it returns PACKET_OK; counts the result either way.
  *
- * A TCP packet of plain data (ACK set, no SYN, FIN or RST) is PACKET_IGNORED, as the live filter
- * drops it: packet_is_plain_data().
+ * A TCP packet of plain data (ACK set, no SYN, FIN or RST: packet_is_plain_data()) is PACKET_IGNORED, as
+ * the live filter drops it, unless all its payload is a question of service detection.
  */
 enum packet_result packet_parse(struct packet_parser *pp, uint16_t ethertype, const uint8_t *bytes,
 				size_t captured, size_t wire_len, struct packet *out);

@@ -45,7 +45,11 @@ enum probe_outcome {
 /* PROBE_VERSION by what the peer did; of PROBE_OS a hash tells its packets apart. */
 enum probe_variant {
 	PROBE_LEFT, /* finished the handshake, asked nothing, and left */
-	PROBE_ASKED, /* asked what no client of that port asks */
+	/* One of these, and the question's number beside it: */
+	PROBE_ASKED = 0x40, /* what no client of that port asks */
+	PROBE_ASKED_ODDLY = 0x80, /* what clients ask elsewhere; of that port nothing is known */
+	PROBE_ASKED_LATE =
+		0xc0, /* a program's question, but only after it had waited for a greeting */
 };
 
 struct probe {
@@ -56,7 +60,8 @@ struct probe {
 	uint8_t tools; /* FINGERPRINT_* bits of the packet */
 	uint32_t seq; /* TCP sequence number, 0 without TCP */
 	uint32_t link; /* hash of the sender's link address; 0: none, or unknown */
-	uint8_t variant; /* of one kind: contacts of their own; ICMP type of a query; else 0 */
+	/* Of one kind: contacts of their own. enum probe_variant, the ICMP type of a query; else 0. */
+	uint8_t variant;
 	uint8_t trait[4]; /* crowd_traits(): in what it may be like those of a flood */
 	uint8_t answer_unseen; /* refusals are not looked at just now: no silence can be told from one */
 };

@@ -3,6 +3,7 @@
  * Service and OS detection on open ports, and what looks like it: monitors, balancers, browsers.
  */
 #include "sensor/engine-fixture.h"
+#include "sensor/service-probe.h"
 
 #define SCANNER "203.0.113.7"
 #define MONITOR "192.0.2.77"
@@ -69,6 +70,73 @@ static void aborted(struct addr peer, uint16_t port)
 				    .ttl = 44 });
 	tcp(&x, ip(DEVICE), port, peer, 51234, TCP_SYN | TCP_ACK, 0x1002);
 	ended(peer, 51234, port, TCP_RST, 0);
+}
+
+/* The first bytes of a connection, so many milliseconds after its SYN. */
+static void asked(struct addr peer, uint16_t port, const char *text, size_t len, uint64_t after_ms)
+{
+	uint16_t from = opened(peer, port);
+
+	pass_ms(&x, after_ms);
+	packet(&x, (struct packet){ .src = peer,
+				    .dst = ip(DEVICE),
+				    .sport = from,
+				    .dport = port,
+				    .proto = PACKET_TCP,
+				    .tcp_flags = TCP_PSH | TCP_ACK,
+				    .question = service_probe((const uint8_t *)text, len, len),
+				    .payload = (uint16_t)len,
+				    .tcp_seq = 0x1002,
+				    .tcp_ack = FIXTURE_ISN + 1,
+				    .ttl = 57 });
+	ended(peer, from, port, TCP_FIN | TCP_ACK, (uint32_t)len);
+}
+
+#define ASKED(peer, port, text, after_ms) asked(peer, port, text, sizeof(text) - 1, after_ms)
+
+/* nmap -sV -sT of 22, 80, 443: a connect scan, then ssh greets; the others are asked after 6 s. */
+static void test_version_by_connect(void **state)
+{
+	(void)state;
+	left(ip(SCANNER), 22, TCP_RST | TCP_ACK);
+	left(ip(SCANNER), 80, TCP_RST | TCP_ACK);
+	left(ip(SCANNER), 443, TCP_RST | TCP_ACK);
+	left(ip(SCANNER), 22, TCP_FIN | TCP_ACK);
+	assert_int_equal(x.n_told, 0);
+	ASKED(ip(SCANNER), 80, "GET / HTTP/1.0\r\n\r\n", 6000);
+	assert_int_equal(told_of(&x, ip(SCANNER), FINDING_START), 1);
+	assert_int_equal(x.told[0].f.kind, PROBE_VERSION);
+	assert_int_equal(x.told[0].f.aborted, 4);
+	assert_false(x.told[0].f.spoofable);
+}
+
+static void test_foreign_questions(void **state)
+{
+	(void)state;
+	ASKED(ip(SCANNER), 22, "GET / HTTP/1.0\r\n\r\n", 1);
+	ASKED(ip(SCANNER), 80, "OPTIONS / RTSP/1.0\r\n\r\n", 1);
+	ASKED(ip(SCANNER), 443, "\r\n\r\n", 1);
+	assert_int_equal(x.n_told, 0);
+	ASKED(ip(SCANNER), 443, "HELP\r\n", 1);
+	assert_int_equal(told_of(&x, ip(SCANNER), FINDING_START), 1);
+	assert_int_equal(x.told[0].f.kind, PROBE_VERSION);
+}
+
+/* What balancers and simple checks ask, every few seconds for a day; a person at the keyboard. */
+static void test_ordinary_questions(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 10000; i++) {
+		ASKED(ip(MONITOR), 80, "GET / HTTP/1.0\r\n\r\n", 1);
+		ASKED(ip(MONITOR), 80, "OPTIONS / HTTP/1.0\r\n\r\n", 1);
+		left(ip(MONITOR), 22, TCP_FIN | TCP_ACK);
+		left(ip(MONITOR), 443, TCP_RST | TCP_ACK);
+		sleep_s(&x, 8);
+	}
+	assert_int_equal(stats_of(&x).failed, 0);
+	ASKED(ip(MONITOR), 22, "\r\n\r\n", 9000);
+	engine_finish(x.engine);
+	assert_int_equal(x.n_told, 0);
 }
 
 static void test_half_open(void **state)
@@ -262,6 +330,9 @@ static void test_three_probes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_version_by_connect),
+		TEST(test_foreign_questions),
+		TEST(test_ordinary_questions),
 		TEST(test_half_open),
 		TEST(test_backscatter_of_a_flood),
 		TEST(test_half_open_health_check),
