@@ -84,8 +84,10 @@ static void in_vain(struct engine *e, const struct packet *p, const struct flow 
 		.proto = CONTACT_TCP,
 	};
 
-	if (!c || c->probe.variant != variant)
+	if (!c || c->probe.variant != variant) {
+		crowd_traits(p, p->src, kind, passing.probe.trait);
 		c = &passing;
+	}
 	c->probe.outcome = PROBE_ABORTED;
 	engine_in_vain(e, c);
 }

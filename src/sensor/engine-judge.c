@@ -241,7 +241,9 @@ void engine_in_vain(struct engine *e, struct contact *c)
 {
 	const struct probe *p = &c->probe;
 	struct trie_node *n = trie_find(e->trie, p->peer);
-	struct group *group = engine_group(e, p);
+	/* Neighbours who connect and leave are a house full of monitors and browsers, no group. */
+	bool leave = probe_is_leave(p);
+	struct group *group = leave ? NULL : engine_group(e, p);
 	struct evidence *ev;
 	struct finding *f;
 	bool ambient;
@@ -250,7 +252,7 @@ void engine_in_vain(struct engine *e, struct contact *c)
 		e->stats.knocks++;
 		return;
 	}
-	if (engine_group_takes(e, c, group, n ? evidence_of(n) : NULL))
+	if (!leave && engine_group_takes(e, c, group, n ? evidence_of(n) : NULL))
 		return;
 	if (!n && kept_at_door(e, c, &group))
 		return;
@@ -277,14 +279,14 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	ambient = scan_ambient(&e->policy, p, &e->home);
 	c->weight = scan_weight(&e->policy, p, ev, ambient);
 	evidence_add(ev, p, c->weight, ambient);
-	if (!f || !f->alerted)
+	if (!leave && (!f || !f->alerted))
 		crowd_count(&e->crowd, p->trait, p->port, e->clock->now_ns);
-	e->stats.failed += !probe_is_leave(p);
+	e->stats.failed += !leave;
 	if (p->outcome == PROBE_REFUSED && ev->refused < UINT8_MAX)
 		ev->refused++;
 	if (n->class == ENGINE_NEW && ev->plain + ev->ambient > 1)
 		trie_reclass(e->trie, n, ENGINE_SUSPECT);
-	if (!engine_group_add(e, c, group, ev, ambient))
+	if (leave || !engine_group_add(e, c, group, ev, ambient))
 		conclude(e, ev, p);
 }
 

@@ -69,7 +69,8 @@ struct flow *flows_begin(struct flows *fs, const struct flow_ends *ends, uint32_
 	for (unsigned int i = 0; i < FLOWS_WAYS; i++) {
 		if (set[i].key == key) {
 			f = &set[i];
-			if (f->peer_isn == peer_isn && flow_age_ms(f, now_ns) < FLOW_FORGET_MS)
+			if (f->peer_isn == peer_isn && !(f->state & FLOW_ENDED) &&
+			    flow_age_ms(f, now_ns) < FLOW_REPEAT_MS)
 				return f;
 			break;
 		}

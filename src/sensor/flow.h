@@ -25,6 +25,7 @@
 #define FLOWS 512 /* remembered at a time: 12 kB */
 #define FLOWS_WAYS 4
 #define FLOW_FORGET_MS 3600000 /* older ones are nobody's any more */
+#define FLOW_REPEAT_MS 130000 /* Linux repeats a SYN for so long (tcp_syn_retries) */
 #define FLOW_PROOF_WINDOW \
 	(1u << 20) /* how far past the initial number an ack still proves it seen */
 
