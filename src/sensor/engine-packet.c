@@ -372,9 +372,9 @@ static void on_tcp(struct engine *e, const struct packet *p)
 		on_rst(e, p);
 	else if ((flags & TCP_FIN) && (flags & TCP_ACK))
 		on_fin(e, p);
-	else if (packet_is_plain_data(flags))
+	else if (p->question)
 		engine_flow_asked(e, p);
-	else
+	else if (!packet_is_plain_data(flags))
 		on_opening(e, p, opening_kind(p));
 }
 
