@@ -6,6 +6,7 @@
 #ifndef MIMAMORI_SENSOR_ENGINE_INTERNAL_H
 #define MIMAMORI_SENSOR_ENGINE_INTERNAL_H
 
+#include "sensor/campaign.h"
 #include "sensor/contacts.h"
 #include "sensor/crowd.h"
 #include "sensor/detect-scan.h"
@@ -40,6 +41,7 @@ struct engine {
 	struct groups *groups;
 	unsigned int wide_used;
 	struct engine_wide wide[ENGINE_WIDE];
+	struct campaigns campaigns;
 	struct engine_stats stats;
 	struct routers routers;
 	uint64_t awaited_ns; /* until then a contact waits for its answer on a host that knows the others' */
@@ -145,6 +147,13 @@ void engine_group_disown(struct engine *e, const struct probe *p);
 /* As engine_confirm_refused() and engine_answered(), for the group. */
 void engine_group_refused(struct engine *e, const struct probe *p);
 void engine_group_undo(struct engine *e, const struct contact *c);
+
+/* Is a contact, which the peer's evidence holds already, a campaign's? Then no more comes of it. */
+bool engine_campaign_takes(struct engine *e, const struct contact *c, const struct evidence *ev,
+			   bool ambient);
+
+/* As engine_confirm_refused(), for a campaign. */
+void engine_campaign_refused(struct engine *e, const struct probe *p, const struct evidence *ev);
 
 /* Forgets findings that have ended. */
 void engine_group_tick(struct engine *e);

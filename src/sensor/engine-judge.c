@@ -286,7 +286,8 @@ void engine_in_vain(struct engine *e, struct contact *c)
 		ev->refused++;
 	if (n->class == ENGINE_NEW && ev->plain + ev->ambient > 1)
 		trie_reclass(e->trie, n, ENGINE_SUSPECT);
-	if (leave || !engine_group_add(e, c, group, ev, ambient))
+	if (leave || (!engine_group_add(e, c, group, ev, ambient) &&
+		      !engine_campaign_takes(e, c, ev, ambient)))
 		conclude(e, ev, p);
 }
 
@@ -309,6 +310,8 @@ void engine_confirm_refused(struct engine *e, struct contact *c)
 		ev->refused++;
 	if (f)
 		f->refused++;
+	else
+		engine_campaign_refused(e, &c->probe, ev);
 }
 
 static void forget_newcomer(struct engine *e, struct addr peer, uint16_t port)
