@@ -10,9 +10,11 @@
 #define PEER_BITS 1.0f
 
 /* The contact, and for a peer that joins by it those before, are the campaign's. */
-static void join(struct engine *e, struct finding *f, const struct evidence *ev,
-		 const struct probe *p, bool first)
+static void join(struct engine *e, struct finding *f, struct evidence *ev, const struct probe *p)
 {
+	bool first = !(ev->flags & EVIDENCE_JOINED);
+
+	ev->flags |= EVIDENCE_JOINED;
 	finding_contact(f, p, e->clock->now_ns);
 	if (first) {
 		f->failed += ev->plain - 1u;
@@ -36,12 +38,15 @@ static void open_campaign(struct engine *e, struct campaign *c, const struct evi
 	finding_begin_with(f, ev);
 	c->told = findings_ref(e->findings, f);
 	for (unsigned int i = 0; i < c->peers; i++) {
-		const struct trie_node *n = trie_find(e->trie, c->peer[i]);
-		const struct evidence *its = n ? (const struct evidence *)n->payload : NULL;
+		struct trie_node *n = trie_find(e->trie, c->peer[i]);
+		struct evidence *its = n ? (struct evidence *)n->payload : NULL;
 
 		finding_member(f, c->peer[i]);
 		findings_withdraw_within(e->findings, &(struct prefix){ c->peer[i], ADDR_BITS });
-		if (addr_eq(c->peer[i], p->peer) || !its)
+		if (!its)
+			continue;
+		its->flags |= EVIDENCE_JOINED;
+		if (addr_eq(c->peer[i], p->peer))
 			continue;
 		f->failed += its->plain;
 		f->probes += its->probes;
@@ -52,7 +57,7 @@ static void open_campaign(struct engine *e, struct campaign *c, const struct evi
 	findings_tell(e->findings, f, llr + PEER_BITS * (float)c->peers);
 }
 
-bool engine_campaign_takes(struct engine *e, const struct contact *c, const struct evidence *ev,
+bool engine_campaign_takes(struct engine *e, const struct contact *c, struct evidence *ev,
 			   bool ambient)
 {
 	const struct probe *p = &c->probe;
@@ -70,7 +75,7 @@ bool engine_campaign_takes(struct engine *e, const struct contact *c, const stru
 	told = campaigns_told(&e->campaigns, e->findings, p->peer, port, n);
 	if (told) {
 		told->last_ns = e->clock->now_ns;
-		join(e, findings_get(e->findings, told->told), ev, p, n == 2);
+		join(e, findings_get(e->findings, told->told), ev, p);
 		return true;
 	}
 	if (n < CAMPAIGN_PORTS || scan_judge(&e->policy, ev, &llr) == SCAN_NO)

@@ -149,7 +149,7 @@ void engine_group_refused(struct engine *e, const struct probe *p);
 void engine_group_undo(struct engine *e, const struct contact *c);
 
 /* Is a contact, which the peer's evidence holds already, a campaign's? Then no more comes of it. */
-bool engine_campaign_takes(struct engine *e, const struct contact *c, const struct evidence *ev,
+bool engine_campaign_takes(struct engine *e, const struct contact *c, struct evidence *ev,
 			   bool ambient);
 
 /* As engine_confirm_refused(), for a campaign. */

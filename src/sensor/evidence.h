@@ -33,6 +33,7 @@ enum evidence_flag {
 	EVIDENCE_VALIDATED = 1, /* the peer completed a handshake: its address is its own */
 	EVIDENCE_FINDING = 2, /* it may have a finding: worth a search */
 	EVIDENCE_ALERTED = 4, /* and has been alerted */
+	EVIDENCE_JOINED = 8, /* its contacts are counted in a finding of unrelated peers */
 };
 
 struct evidence {
