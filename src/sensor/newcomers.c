@@ -16,7 +16,7 @@ _Static_assert(PROBE_KINDS <= 32, "a kind has five bits");
 #define AWAY_SETS 256
 #define AWAY_WAYS 8
 
-#define AGE_SHIFT 36 /* 69 s: a day is ten bits of it */
+#define AGE_SHIFT 38 /* 275 s: a day is eight bits of it */
 
 struct newcomers {
 	uint64_t seed;

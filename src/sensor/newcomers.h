@@ -14,7 +14,7 @@
  * nothing is lost but resolution. Were it always the oldest, 100,000 forged addresses a second would
  * leave a scanner 5 ms for its second contact. So the heaviest gives way (crowd.h): the one whose packets
  * are most like what everybody sends just now, the arriving one included. A flood so displaces no
- * one but its own, and a peer that differs from it in one respect stays for hours. Age counts by its logarithm, ten
+ * one but its own, and a peer that differs from it in one respect stays for hours. Age counts by its logarithm, eight
  * bits in a day: against a flood it is nothing; among equals the oldest gives way. After a day a
  * contact is over.
  *

@@ -149,6 +149,125 @@ static void test_every_flood(void **state)
 		}
 }
 
+/* Slow floods are the harder ones: they weigh less. Here down to 28 packets a second. */
+static void test_slow_scanners(void **state)
+{
+	static const struct {
+		uint64_t gap_s;
+		unsigned int between;
+	} pace[] = { { 15, 10000 }, { 300, 10000 }, { 3600, 100000 } };
+
+	(void)state;
+	for (unsigned int i = 0; i < FLOODS; i++)
+		for (unsigned int g = 0; g < sizeof(pace) / sizeof(pace[0]); g++)
+			assert_found(&floods[i], (i + g) % TOOLS, ip(i & 1 ? SCANNER_V6 : SCANNER),
+				     pace[g].gap_s * NS_PER_S, pace[g].between);
+}
+
+/* A flood that comes in bursts is not yet known when a burst begins. */
+static void test_bursts(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < FLOODS; i++) {
+		unsigned int contacts = 0;
+
+		restart();
+		for (unsigned int n = 0; n < 2 * MOST_CONTACTS && !contacts; n++) {
+			for (unsigned int b = 0; b < 6; b++) {
+				send_flood(&floods[i], 5000, NS_PER_S / 20);
+				sleep_s(&x, 600);
+			}
+			x.n_told = 0;
+			probe(NMAP_SYN, ip(SCANNER), (uint16_t)(5000 + n));
+			if (told_of(&x, ip(SCANNER), FINDING_START))
+				contacts = n + 1;
+		}
+		if (!contacts || contacts > MOST_CONTACTS)
+			fail_msg("flood: %s, in bursts: found after %u contacts", floods[i].name,
+				 contacts);
+	}
+}
+
+/* Issue 3: ten scanners at once are ten findings, each with its start and its end. */
+static void test_ten_scanners(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < FLOODS; i++) {
+		unsigned int started[10] = { 0 }, ended = 0;
+
+		restart();
+		for (unsigned int n = 0; n < MOST_CONTACTS; n++) {
+			send_flood(&floods[i], 10000, NS_PER_S);
+			for (uint32_t s = 0; s < 10; s++) {
+				struct addr peer = addr_from_v4(0xcb007107 + (s << 16));
+
+				x.n_told = 0;
+				probe(s % TOOLS, peer, (uint16_t)(6000 + 11 * n + s));
+				started[s] += told_of(&x, peer, FINDING_START);
+			}
+		}
+		for (uint32_t s = 0; s < 10; s++)
+			if (started[s] != 1)
+				fail_msg("flood: %s: scanner %u was told %u times", floods[i].name,
+					 s, started[s]);
+		for (unsigned int n = 0; n < 60; n++) {
+			x.n_told = 0;
+			send_flood(&floods[i], 200, NS_PER_S);
+			for (uint32_t s = 0; s < 10; s++)
+				ended += told_of(&x, addr_from_v4(0xcb007107 + (s << 16)),
+						 FINDING_END);
+		}
+		if (ended != 10)
+			fail_msg("flood: %s: %u of ten scans ended", floods[i].name, ended);
+	}
+}
+
+/* Alike in everything but the port: one probe each 5 s is one too many for the flood's own port. */
+static void test_scanner_of_the_floods_own_shape(void **state)
+{
+	struct flood f = floods[0];
+
+	(void)state;
+	f.options = OPTIONS_RAW;
+	f.window = 1024;
+	f.ttl = 44;
+	assert_found(&f, NMAP_SYN, ip(SCANNER), 5 * NS_PER_S, SATURATING);
+	assert_found(&f, NMAP_SYN, ip(SCANNER), 3600 * NS_PER_S, SATURATING);
+}
+
+/* Alike in everything: only speed tells a scanner then. 1,000 probes a second through 100,000. */
+static void test_fast_scanner_that_is_alike(void **state)
+{
+	struct flood f = floods[2];
+
+	(void)state;
+	f.options = OPTIONS_RAW;
+	f.window = 1024;
+	f.ttl = 44;
+	restart();
+	send_flood(&f, SATURATING, NS_PER_S);
+	assert_in_range(found_after(&f, NMAP_SYN, ip(SCANNER), NS_PER_S / 1000, 100), 1,
+			MOST_CONTACTS + 1);
+}
+
+/* The owners of the forged addresses refuse what they never asked for (RFC 9293 3.5.2). */
+static void test_owners_who_refuse(void **state)
+{
+	(void)state;
+	for (unsigned int n = 0; n < MOST_CONTACTS; n++) {
+		for (unsigned int i = 0; i < 2000; i++) {
+			struct addr from = addr_from_v4((uint32_t)next_random(&seed));
+
+			tcp(&x, from, 40000, ip(DEVICE), 80, TCP_SYN, 0);
+			tcp(&x, ip(DEVICE), 80, from, 40000, TCP_SYN | TCP_ACK, 0x1002);
+			tcp(&x, from, 40000, ip(DEVICE), 80, TCP_RST, 0);
+		}
+		probe(NMAP_SYN, ip(SCANNER), (uint16_t)(5000 + n));
+	}
+	assert_int_equal(told_of(&x, ip(SCANNER), FINDING_START), 1);
+	assert_int_equal(x.n_told, 1);
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -170,6 +289,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_every_flood),
+		TEST(test_slow_scanners),
+		TEST(test_bursts),
+		TEST(test_ten_scanners),
+		TEST(test_scanner_of_the_floods_own_shape),
+		TEST(test_fast_scanner_that_is_alike),
+		TEST(test_owners_who_refuse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
