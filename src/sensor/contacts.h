@@ -41,6 +41,7 @@ struct contact {
 	uint32_t isn; /* of the answering side, once its SYN/ACK was seen */
 	uint16_t node; /* trie node of the peer that was judged for it, or TRIE_NONE */
 	uint16_t chain; /* next in the hash bucket, 0: end */
+	uint16_t decoys; /* the group of decoys it was counted for (decoys.h), 0: none */
 	uint8_t proto; /* enum contact_proto */
 	uint8_t weight; /* evidence it counted for, in sixteenths: to take back when overturned */
 	bool answered; /* by a SYN/ACK: counted once */

@@ -278,6 +278,8 @@ static inline void connect_served(struct fixture *x, struct addr peer, struct ad
 static inline void syn_probe(struct fixture *x, struct addr peer, struct addr self, uint16_t port,
 			     bool open)
 {
+	uint32_t seq = addr_hash(peer, 1); /* two scanners have two */
+
 	packet(x, (struct packet){ .src = peer,
 				   .dst = self,
 				   .sport = 51234,
@@ -286,13 +288,13 @@ static inline void syn_probe(struct fixture *x, struct addr peer, struct addr se
 				   .tcp_flags = TCP_SYN,
 				   .tcp_options = OPTIONS_RAW,
 				   .tcp_window = 1024,
-				   .tcp_seq = 0x1001,
+				   .tcp_seq = seq,
 				   .ttl = 44 });
 	if (open) {
-		tcp(x, self, port, peer, 51234, TCP_SYN | TCP_ACK, 0x1002);
+		tcp(x, self, port, peer, 51234, TCP_SYN | TCP_ACK, seq + 1);
 		tcp(x, peer, 51234, self, port, TCP_RST, 0);
 	} else {
-		tcp(x, self, port, peer, 51234, TCP_RST | TCP_ACK, 0x1002);
+		tcp(x, self, port, peer, 51234, TCP_RST | TCP_ACK, seq + 1);
 	}
 }
 

@@ -123,7 +123,7 @@ bool engine_flow_ended(struct engine *e, const struct packet *p)
 	left = end.by_peer && end.asked == 0 && p->payload == 0 && end.age_ms < LEAVE_MS;
 	if (left)
 		take_credit_back(e, f, p->src);
-	engine_proven(e, p->src, !left);
+	engine_proven(e, p->src, p->link, !left);
 	if (left)
 		in_vain(e, p, f, PROBE_VERSION, PROBE_LEFT);
 	return true;

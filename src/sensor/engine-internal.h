@@ -9,6 +9,7 @@
 #include "sensor/campaign.h"
 #include "sensor/contacts.h"
 #include "sensor/crowd.h"
+#include "sensor/decoys.h"
 #include "sensor/detect-scan.h"
 #include "sensor/engine.h"
 #include "sensor/flow.h"
@@ -42,6 +43,7 @@ struct engine {
 	unsigned int wide_used;
 	struct engine_wide wide[ENGINE_WIDE];
 	struct campaigns campaigns;
+	struct decoys *decoys;
 	struct engine_stats stats;
 	struct routers routers;
 	uint64_t awaited_ns; /* until then a contact waits for its answer on a host that knows the others' */
@@ -100,8 +102,33 @@ void engine_discredit(struct engine *e, struct addr peer);
 void engine_answered_unremembered(struct engine *e, bool udp, struct addr self, uint16_t port,
 				  struct addr peer);
 
-/* The peer finished a handshake: its address is its own. used: and made use of the connection. */
-void engine_proven(struct engine *e, struct addr peer, bool used);
+/* The peer finished a handshake: its address is its own. used: and made use of the connection. link:
+ * of its packets, 0: unknown. */
+void engine_proven(struct engine *e, struct addr peer, uint32_t link, bool used);
+
+/* What was counted against the peer of this evidence for a probe, of this weight, was not its doing. */
+void engine_take_back(struct engine *e, struct evidence *ev, const struct probe *p, uint8_t weight);
+
+/* A contact in vain: was it one of a scanner with decoys? Then that is all that comes of it. */
+bool engine_among_decoys(struct engine *e, struct contact *c);
+
+/* A SYN that serves, or may: it shows who its scanner is as well. */
+void engine_decoys_seen(struct engine *e, const struct probe *p);
+
+/* A contact of such a scanner was tried again, was refused, was answered after all. */
+void engine_decoys_repeated(struct engine *e, const struct contact *c);
+void engine_decoys_refused(struct engine *e, const struct contact *c);
+void engine_decoys_answered(struct engine *e, const struct contact *c);
+
+/* What may tell the real one of its addresses: a RST from outside, a finished handshake. */
+void engine_decoys_reset(struct engine *e, const struct packet *p);
+void engine_decoys_proven(struct engine *e, struct addr peer, uint32_t link, bool newcomer);
+
+/* Names those that time has told; when to ask again, 0: never. */
+uint64_t engine_decoys_tick(struct engine *e);
+
+/* There is no more time: names those that can be named. */
+void engine_decoys_finish(struct engine *e);
 
 /* A SYN to what serves, or may serve: its flow begins. */
 void engine_flow_syn(struct engine *e, const struct packet *p, const struct probe *probe);

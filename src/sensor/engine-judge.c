@@ -48,6 +48,10 @@ void engine_repeated(struct engine *e, struct contact *c)
 	struct evidence *ev = contact_evidence(e, c);
 	struct finding *f = finding_of(e, ev, &c->probe);
 
+	if (c->decoys) {
+		engine_decoys_repeated(e, c);
+		return;
+	}
 	if (f)
 		finding_repeat(f, &c->probe, e->clock->now_ns);
 	else if (ev && ev->probes < UINT32_MAX)
@@ -240,10 +244,10 @@ static bool kept_at_door(struct engine *e, struct contact *c, struct group **gro
 void engine_in_vain(struct engine *e, struct contact *c)
 {
 	const struct probe *p = &c->probe;
-	struct trie_node *n = trie_find(e->trie, p->peer);
 	/* Neighbours who connect and leave are a house full of monitors and browsers, no group. */
 	bool leave = probe_is_leave(p);
-	struct group *group = leave ? NULL : engine_group(e, p);
+	struct trie_node *n;
+	struct group *group;
 	struct evidence *ev;
 	struct finding *f;
 	bool ambient;
@@ -252,6 +256,10 @@ void engine_in_vain(struct engine *e, struct contact *c)
 		e->stats.knocks++;
 		return;
 	}
+	if (engine_among_decoys(e, c))
+		return;
+	n = trie_find(e->trie, p->peer);
+	group = leave ? NULL : engine_group(e, p);
 	if (!leave && engine_group_takes(e, c, group, n ? evidence_of(n) : NULL))
 		return;
 	if (!n && kept_at_door(e, c, &group))
@@ -297,6 +305,10 @@ void engine_confirm_refused(struct engine *e, struct contact *c)
 	struct finding *f = finding_of(e, ev, &c->probe);
 
 	c->probe.outcome = PROBE_REFUSED;
+	if (c->decoys) {
+		engine_decoys_refused(e, c);
+		return;
+	}
 	if (!f || ev->plain < e->policy.failures)
 		engine_group_refused(e, &c->probe);
 	if (!ev) {
@@ -329,6 +341,10 @@ static void take_back(struct engine *e, struct contact *c, struct evidence *ev)
 		listeners_publish(e->listeners, c->proto == CONTACT_UDP, c->probe.self,
 				  c->probe.port);
 	e->stats.overturned++;
+	if (c->decoys) {
+		engine_decoys_answered(e, c);
+		return;
+	}
 	engine_group_undo(e, c);
 	if (ev) {
 		struct finding *f = finding_of(e, ev, &c->probe);
@@ -341,6 +357,16 @@ static void take_back(struct engine *e, struct contact *c, struct evidence *ev)
 		return;
 	}
 	forget_newcomer(e, c->probe.peer, c->probe.port);
+}
+
+void engine_take_back(struct engine *e, struct evidence *ev, const struct probe *p, uint8_t weight)
+{
+	struct finding *f = finding_of(e, ev, p);
+	float llr;
+
+	evidence_disown(ev, p, weight, scan_ambient(&e->policy, p, &e->home));
+	if (f && !f->alerted && scan_judge(&e->policy, ev, &llr) == SCAN_NO)
+		findings_withdraw(e->findings, f);
 }
 
 void engine_answered_unremembered(struct engine *e, bool udp, struct addr self, uint16_t port,
@@ -385,11 +411,12 @@ void engine_discredit(struct engine *e, struct addr peer)
 		evidence_discredit(evidence_of(n));
 }
 
-void engine_proven(struct engine *e, struct addr peer, bool used)
+void engine_proven(struct engine *e, struct addr peer, uint32_t link, bool used)
 {
 	struct trie_node *n = leaf_of(e, peer, ENGINE_KNOWN);
 	struct evidence *ev = evidence_of(n);
 
+	engine_decoys_proven(e, peer, link, !(ev->flags & EVIDENCE_VALIDATED));
 	if (n->class != ENGINE_KNOWN) {
 		trie_reclass(e->trie, n, ENGINE_KNOWN);
 		if (used)

@@ -112,8 +112,10 @@ void engine_opening(struct engine *e, const struct packet *p, enum contact_proto
 		/* Under a flood the table would forget a contact before its answer came. What is a
 		 * repeat shows in the evidence. */
 		unlisted = probe.outcome == PROBE_CLOSED && !vain && engine_awaits(e);
-		if (proto == CONTACT_TCP && probe.outcome != PROBE_CLOSED)
+		if (proto == CONTACT_TCP && probe.outcome != PROBE_CLOSED) {
 			engine_flow_syn(e, p, &probe);
+			engine_decoys_seen(e, &probe);
+		}
 		if (probe.outcome != PROBE_UNKNOWN && probe.answer_unseen && !unlisted) {
 			engine_passing(e, &probe, proto);
 			return;
@@ -267,6 +269,7 @@ static void answer_to_ack_probe(struct engine *e, const struct packet *p)
 		.port = p->sport,
 		.kind = PROBE_ACK,
 		.outcome = PROBE_REFUSED,
+		.seq = p->tcp_seq, /* it repeats what the probe acknowledged */
 	};
 	struct contact *c;
 
@@ -302,6 +305,8 @@ static void on_rst(struct engine *e, const struct packet *p)
 {
 	struct contact *c;
 
+	if (p->dir != PACKET_DIR_OUT)
+		engine_decoys_reset(e, p);
 	if (!(p->tcp_flags & TCP_ACK)) {
 		if (!engine_flow_aborted(e, p) && !explained(e, p))
 			answer_to_ack_probe(e, p);
@@ -319,7 +324,7 @@ static void on_rst(struct engine *e, const struct packet *p)
 		return;
 	c = contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport);
 	if (c && c->probe.kind < PROBE_KINDS && proves_handshake(c, p))
-		engine_proven(e, p->src, true);
+		engine_proven(e, p->src, p->link, true);
 	/* So a SYN is refused (RFC 9293 §3.10.7.1), which nobody here sent. */
 	if (!c && p->tcp_seq == 0 && engine_watches(e, p->src, p->dst))
 		e->stats.backscatter++;
@@ -335,19 +340,21 @@ static void on_fin(struct engine *e, const struct packet *p)
 		.peer_port = p->sport,
 		.port = p->dport,
 		.kind = PROBE_MAIMON,
+		.seq = p->tcp_seq,
+		.link = p->link,
 	};
 
 	if (c) {
 		if (!engine_flow_ended(e, p) && c->probe.kind < PROBE_KINDS &&
 		    proves_handshake(c, p))
-			engine_proven(e, p->src, true);
+			engine_proven(e, p->src, p->link, true);
 		return;
 	}
 	c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
 	if (c) {
 		/* The side that was asked says good-bye: the asker had got through. */
 		if (c->probe.kind < PROBE_KINDS && c->probe.outcome == PROBE_OPEN)
-			engine_proven(e, p->dst, true);
+			engine_proven(e, p->dst, c->probe.link, true);
 		engine_flow_self_ended(e, p);
 		return;
 	}

@@ -52,7 +52,9 @@ struct engine *engine_new(const struct engine_params *params)
 	e->findings = findings_new(config->findings, config->quiet_ns, params->seed, params->emit,
 				   params->arg);
 	e->groups = groups_new(params->seed);
-	if (!e->flows || !e->trie || !e->newcomers || !e->contacts || !e->groups || !e->findings) {
+	e->decoys = decoys_new(params->seed);
+	if (!e->flows || !e->trie || !e->newcomers || !e->contacts || !e->groups || !e->decoys ||
+	    !e->findings) {
 		engine_free(e);
 		errno = ENOMEM;
 		return NULL;
@@ -71,6 +73,7 @@ void engine_free(struct engine *e)
 	contacts_free(e->contacts);
 	findings_free(e->findings);
 	groups_free(e->groups);
+	decoys_free(e->decoys);
 	free(e);
 }
 
@@ -130,12 +133,15 @@ uint64_t engine_tick(struct engine *e)
 	uint64_t now_ns = e->clock->now_ns;
 	bool hosted = e->home.mode == HOME_HOST;
 	uint64_t wait_ns = hosted ? CONTACTS_WAIT_SELF_NS : CONTACTS_WAIT_NS;
-	uint64_t due_ns;
+	uint64_t due_ns, named_ns;
 	struct contact *c;
 
 	while (contacts_oldest_due(e->contacts, now_ns, wait_ns))
 		settle_oldest(e);
+	named_ns = engine_decoys_tick(e);
 	due_ns = findings_expire(e->findings, now_ns);
+	if (named_ns && (due_ns == 0 || named_ns < due_ns))
+		due_ns = named_ns;
 	engine_group_tick(e);
 	/* A host that does not forward knows nearly every outcome at once: nothing to wait for. */
 	c = contacts_oldest(e->contacts);
@@ -150,6 +156,7 @@ void engine_finish(struct engine *e)
 {
 	while (contacts_oldest(e->contacts))
 		settle_oldest(e);
+	engine_decoys_finish(e);
 	findings_close_all(e->findings);
 }
 
@@ -158,6 +165,7 @@ void engine_stats(const struct engine *e, struct engine_stats *out)
 	*out = e->stats;
 	trie_stats(e->trie, &out->trie);
 	findings_stats(e->findings, &out->findings);
+	out->decoys_crowded = decoys_crowded(e->decoys);
 }
 
 unsigned int engine_open_findings(const struct engine *e)

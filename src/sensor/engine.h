@@ -57,6 +57,7 @@ struct engine_stats {
 	uint64_t backscatter; /* TCP and ICMP answers to what nobody here had sent */
 	uint64_t reflected; /* likewise answers of UDP services */
 	uint64_t hurried; /* contacts settled early because the table was full */
+	uint64_t decoys_crowded; /* groups of decoys that gave way to newer ones */
 	struct trie_stats trie;
 	struct finding_stats findings;
 };

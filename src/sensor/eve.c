@@ -80,9 +80,12 @@ static bool has_ports(enum probe_kind kind)
 
 static void write_flow(struct event *ev, const struct finding *f, enum probe_kind kind)
 {
+	bool unknown = f->scope == FINDING_DECOYS && !f->real_known;
+	struct addr nobody = addr_is_v4(f->last.peer) ? addr_from_v4(0) : (struct addr){ 0, 0 };
 	char text[ADDR_STRLEN];
 
-	event_text(ev, "src_ip", addr_format(f->last.peer, text));
+	/* Whoever acts on this field must not act on a forged address. */
+	event_text(ev, "src_ip", addr_format(unknown ? nobody : f->last.peer, text));
 	if (has_ports(kind))
 		event_u64(ev, "src_port", f->last.peer_port);
 	event_text(ev, "dest_ip", addr_format(f->last.self, text));

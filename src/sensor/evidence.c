@@ -202,6 +202,28 @@ void evidence_undo(struct evidence *ev, const struct probe *p, uint8_t weight, b
 		ev->sum[i] -= ev->sum[i] < weight ? ev->sum[i] : weight;
 }
 
+void evidence_disown(struct evidence *ev, const struct probe *p, uint8_t weight, bool ambient)
+{
+	uint8_t where = evidence_where(p);
+	unsigned int i = 0;
+
+	while (i < ev->exact && (ev->port[i] != p->port || ev->where[i] != where))
+		i++;
+	if (i == ev->exact)
+		return;
+	ev->exact--;
+	ev->port[i] = ev->port[ev->exact];
+	ev->where[i] = ev->where[ev->exact];
+	ev->leaves = (uint8_t)((ev->leaves & ~(1 << i)) | (ev->leaves >> ev->exact & 1) << i);
+	ev->leaves &= (uint8_t) ~(1 << ev->exact);
+	evidence_undo(ev, p, weight, ambient);
+	for (i = 0; i < FINGERPRINT_COUNT; i++)
+		if (ev->tool[i] && p->tools & (1 << i))
+			ev->tool[i]--;
+	if (ev->probes)
+		ev->probes--;
+}
+
 void evidence_restart(struct evidence *ev, uint64_t now_ns)
 {
 	*ev = (struct evidence){

@@ -413,6 +413,12 @@ bool findings_tell(struct findings *fs, struct finding *f, float llr)
 	return false;
 }
 
+void findings_update(struct findings *fs, struct finding *f)
+{
+	if (f->alerted)
+		tell(fs, f, FINDING_UPDATE);
+}
+
 void findings_proven(struct findings *fs, struct addr peer)
 {
 	for (unsigned int i = 0; i < fs->capacity; i++)

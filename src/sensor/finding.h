@@ -145,6 +145,9 @@ void finding_contact(struct finding *f, const struct probe *p, uint64_t now_ns);
 /* Alerts, or re-alerts when it has grown enough. True when it is a new alert. */
 bool findings_tell(struct findings *fs, struct finding *f, float llr);
 
+/* Tells an alerted finding again: something about it is new. */
+void findings_update(struct findings *fs, struct finding *f);
+
 /* Ends a suspicion without a word: what it was built on has been taken back. */
 void findings_withdraw(struct findings *fs, struct finding *f);
 

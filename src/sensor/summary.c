@@ -40,6 +40,7 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	line_if(to, engine->hurried, "contacts settled early for want of room");
 	line_if(to, engine->findings.evicted, "findings closed early for want of room");
 	line_if(to, engine->findings.refused, "findings about a flood's peers left out");
+	line_if(to, engine->decoys_crowded, "groups of decoys forgotten for want of room");
 	line_if(to, lost, "events lost");
 	line_if(to, over_budget, "events left out by a budget");
 }
