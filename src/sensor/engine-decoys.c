@@ -124,7 +124,7 @@ static void group_contact(struct engine *e, struct decoys_group *g, struct conta
 		return;
 	}
 	ambient = scan_ambient(&e->policy, p, &e->home);
-	c->weight = scan_weight(&e->policy, p, ambient);
+	c->weight = scan_weight(&e->policy, p, ev, ambient);
 	evidence_add(ev, p, c->weight, ambient);
 	if (p->outcome == PROBE_REFUSED && ev->refused < UINT8_MAX)
 		ev->refused++;
@@ -144,7 +144,7 @@ static void disown(struct engine *e, struct addr peer, const struct contact *sec
 	struct trie_node *n;
 
 	first.probe.peer = peer;
-	first.weight = scan_weight(&e->policy, p, scan_ambient(&e->policy, p, &e->home));
+	first.weight = scan_weight(&e->policy, p, NULL, scan_ambient(&e->policy, p, &e->home));
 	engine_group_undo(e, &first);
 	if (c) {
 		c->decoys = g->id;

@@ -25,7 +25,7 @@ static void on_cookie_echo(struct engine *e, const struct packet *p)
 	struct contact *c = contacts_find(e->contacts, p->src, p->dst, CONTACT_SCTP, p->dport);
 
 	if (c && c->probe.kind == PROBE_SCTP_INIT && c->answered)
-		engine_proven(e, p->src, true);
+		engine_proven(e, p->src, p->link, true);
 	else if (!c || c->probe.kind != CONTACT_OWN)
 		engine_opening(e, p, CONTACT_SCTP, PROBE_SCTP_COOKIE, true);
 }
