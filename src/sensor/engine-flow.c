@@ -162,6 +162,6 @@ void engine_flow_asked(struct engine *e, const struct packet *p)
 	if (variant == PROBE_LEFT)
 		return;
 	take_credit_back(e, f, p->src);
-	engine_proven(e, p->src, false);
+	engine_proven(e, p->src, p->link, false);
 	in_vain(e, p, f, PROBE_VERSION, variant);
 }
