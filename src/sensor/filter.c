@@ -3,14 +3,16 @@
  * Theory of operation
  * -------------------
  * The program is written as a list of steps whose jumps name labels; when all labels have their
- * place, names become distances. A conditional jump of classic BPF reaches 255 instructions forward:
- * that a program has no more than FILTER_MAX_INSNS of them keeps every label within reach.
+ * place, names become distances. A conditional jump of classic BPF reaches 255 instructions forward, so
+ * that labels at the far end have a second place on the way: a way station, from where an
+ * unconditional jump, which reaches any distance, goes on.
  *
  * What ends most packets comes first: the direction, then the flags of TCP. Interfaces and VLAN
  * tags are looked at only when a packet would pass otherwise.
  */
 #include "sensor/filter.h"
 
+#include "sensor/filter-internal.h"
 #include "sensor/packet.h"
 
 #include <errno.h>
@@ -18,101 +20,6 @@
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-
-enum label {
-	NEXT, /* the following step */
-	PROTOCOL,
-	IPV4_TCP,
-	IPV4_TCP_LATER,
-	IPV4_UDP,
-	IPV4_SCTP,
-	IPV4_ICMP,
-	IPV4_ICMP_SENT,
-	IPV4_ECHO,
-	IPV6,
-	IPV6_TCP,
-	IPV6_UDP,
-	IPV6_SCTP,
-	IPV6_ICMP,
-	IPV6_ICMP_SENT,
-	IPV6_ECHO,
-	IPV6_EXTENSIONS,
-	TCP_FLAGS,
-	SYN_ACK,
-	SHED_IF_SENT,
-	UDP_PORT,
-	UDP_SENT,
-	UDP_KNOWN,
-	SCTP_CHUNK,
-	UNSPOKEN,
-	ARP,
-	NEIGHBOUR,
-	INTERFACE,
-	TAG,
-	PASS,
-	DROP,
-	LABELS,
-};
-
-struct step {
-	uint16_t code;
-	uint8_t yes, no; /* enum label; of BPF_JA: yes */
-	uint32_t k;
-};
-
-struct assembly {
-	unsigned int count;
-	bool full;
-	uint16_t label[LABELS]; /* the step it stands before */
-	struct step step[FILTER_MAX_INSNS];
-};
-
-_Static_assert(FILTER_MAX_INSNS <= UINT8_MAX + 1, "a jump's distance has eight bits");
-
-static void add(struct assembly *a, uint16_t code, uint32_t k, enum label yes, enum label no)
-{
-	if (a->count == FILTER_MAX_INSNS) {
-		a->full = true;
-		return;
-	}
-	a->step[a->count++] = (struct step){ .code = code, .k = k, .yes = yes, .no = no };
-}
-
-static void load(struct assembly *a, uint16_t code, uint32_t k)
-{
-	add(a, BPF_LD | code, k, NEXT, NEXT);
-}
-
-static void load_ancillary(struct assembly *a, uint32_t what)
-{
-	load(a, BPF_W | BPF_ABS, (uint32_t)SKF_AD_OFF + what);
-}
-
-static void mask(struct assembly *a, uint32_t k)
-{
-	add(a, BPF_ALU | BPF_AND | BPF_K, k, NEXT, NEXT);
-}
-
-/* op: BPF_JEQ, BPF_JGT, BPF_JGE or BPF_JSET */
-static void jump(struct assembly *a, uint16_t op, uint32_t k, enum label yes, enum label no)
-{
-	add(a, BPF_JMP | op | BPF_K, k, yes, no);
-}
-
-static void go(struct assembly *a, enum label l)
-{
-	add(a, BPF_JMP | BPF_JA, 0, l, NEXT);
-}
-
-static void verdict(struct assembly *a, uint32_t snaplen)
-{
-	add(a, BPF_RET | BPF_K, snaplen, NEXT, NEXT);
-}
-
-static void place(struct assembly *a, enum label l)
-{
-	a->label[l] = (uint16_t)a->count;
-}
 
 /* Only what came to this host, or only what it sent, goes on. */
 static void require_direction(struct assembly *a, uint32_t pkttype)
@@ -253,10 +160,10 @@ static void add_tcp_flags(struct assembly *a, const struct filter_params *params
 	place(a, TCP_FLAGS); /* A: the flags; X: where the TCP header starts */
 	mask(a, 0x17); /* ACK, RST, SYN, FIN: see packet_is_plain_data() */
 	if (!params->shed_answers) {
-		jump(a, BPF_JEQ, 0x10, DROP, INTERFACE);
+		jump(a, BPF_JEQ, 0x10, DATA, INTERFACE);
 		return;
 	}
-	jump(a, BPF_JEQ, 0x10, DROP, NEXT);
+	jump(a, BPF_JEQ, 0x10, DATA, NEXT);
 	jump(a, BPF_JEQ, 0x12, SYN_ACK, NEXT);
 	jump(a, BPF_JEQ, 0x14, NEXT, INTERFACE);
 	load(a, BPF_W | BPF_IND, 4); /* sequence number */
@@ -339,6 +246,15 @@ static void add_link_sweeps(struct assembly *a, const struct filter_params *para
 	jump(a, BPF_JEQ, params->sample_v6, INTERFACE, DROP);
 }
 
+/* Everything that comes before has its labels within reach. */
+static void add_way_stations(struct assembly *a)
+{
+	place(a, DROP);
+	verdict(a, 0);
+	place(a, INTERFACE);
+	go(a, INTERFACE);
+}
+
 static void add_interface(struct assembly *a, const struct filter_params *params)
 {
 	place(a, INTERFACE);
@@ -363,22 +279,26 @@ static void add_interface(struct assembly *a, const struct filter_params *params
 /* How far step i has to jump to reach the label. */
 static unsigned int distance(const struct assembly *a, unsigned int i, uint8_t l)
 {
-	return l == NEXT ? 0 : a->label[l] - i - 1U;
+	const uint16_t *at = a->label[l];
+
+	return l == NEXT ? 0 : (at[0] > i ? at[0] : at[1]) - i - 1U;
 }
 
-static void emit(const struct assembly *a, unsigned int i, struct sock_filter *out)
+/* False when the jump is too far. */
+static bool emit(const struct assembly *a, unsigned int i, struct sock_filter *out)
 {
 	const struct step *s = &a->step[i];
 
 	*out = (struct sock_filter)BPF_STMT(s->code, s->k);
 	if (BPF_CLASS(s->code) != BPF_JMP)
-		return;
+		return true;
 	if (BPF_OP(s->code) == BPF_JA) {
 		out->k = distance(a, i, s->yes);
-		return;
+		return true;
 	}
 	out->jt = (uint8_t)distance(a, i, s->yes);
 	out->jf = (uint8_t)distance(a, i, s->no);
+	return distance(a, i, s->yes) <= UINT8_MAX && distance(a, i, s->no) <= UINT8_MAX;
 }
 
 int filter_build(const struct filter_params *params, struct sock_filter prog[FILTER_MAX_INSNS])
@@ -408,6 +328,8 @@ int filter_build(const struct filter_params *params, struct sock_filter prog[FIL
 	add_sctp(&a);
 	add_unspoken(&a);
 	add_link_sweeps(&a, params);
+	add_way_stations(&a);
+	filter_add_questions(&a);
 	/* Falls through to INTERFACE, and so come last: */
 	add_udp_port(&a, params);
 	add_interface(&a, params);
@@ -419,7 +341,8 @@ int filter_build(const struct filter_params *params, struct sock_filter prog[FIL
 		return -E2BIG;
 
 	for (unsigned int i = 0; i < a.count; i++)
-		emit(&a, i, &prog[i]);
+		if (!emit(&a, i, &prog[i]))
+			return -E2BIG;
 	return (int)a.count;
 }
 

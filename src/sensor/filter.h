@@ -5,6 +5,7 @@
  * It runs on a SOCK_DGRAM packet socket, so offset 0 is the network header whatever the link is.
  * What passes, of packets to this host or sent by it (not other hosts'):
  *   - TCP but plain data (ACK without SYN, FIN, RST): first packets, ends, refusals, both ways;
+ *   - of plain data that comes in, short packets that begin like a question of service detection;
  *   - the first fragments of a TCP segment, and later ones that can still hold its header;
  *   - UDP to, and from, a port below the ephemeral range of this host where nothing listens (the
  *     list is part of the program, which is rebuilt when it changes);
@@ -26,7 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FILTER_MAX_INSNS 256 /* so every jump fits eight bits */
+#define FILTER_MAX_INSNS 384 /* some more than all lists full take */
 #define FILTER_MAX_UDP_PORTS 64 /* more listeners: the highest are left to user space to ignore */
 #define FILTER_MAX_TCP_PORTS 24 /* more listeners: the answers of the highest are not shed */
 #define FILTER_MAX_INTERFACES 32 /* to pass or to drop */

@@ -118,6 +118,15 @@ static uint32_t interpret(const struct sock_filter *prog, unsigned int n, const 
 		case BPF_ALU | BPF_SUB | BPF_X:
 			a -= x;
 			continue;
+		case BPF_ALU | BPF_RSH | BPF_K:
+			a >>= f->k;
+			continue;
+		case BPF_ALU | BPF_ADD | BPF_X:
+			a += x;
+			continue;
+		case BPF_MISC | BPF_TAX:
+			x = a;
+			continue;
 		case BPF_JMP | BPF_JA:
 			pc += f->k;
 			continue;
@@ -573,6 +582,62 @@ static void test_gateway(void **state)
 	}
 }
 
+/* Data with timestamps (RFC 7323), to this host or from it. What of it was kept. */
+static uint32_t data_of(bool v6, bool out, const char *text, size_t len)
+{
+	struct metadata m = { .pkttype = out ? PACKET_OUTGOING : PACKET_HOST,
+			      .protocol = v6 ? ETH_P_IPV6 : ETH_P_IP,
+			      .ifindex = TAP_IFINDEX };
+	uint8_t bytes[2048] = { 0 }, *l4 = bytes + (v6 ? 40 : 20);
+	size_t size = 32 + len;
+
+	if (v6) {
+		bytes[0] = 0x60;
+		bytes[4] = (uint8_t)(size >> 8);
+		bytes[5] = (uint8_t)size;
+		bytes[6] = 6;
+	} else {
+		bytes[0] = 0x45;
+		bytes[2] = (uint8_t)((size + 20) >> 8);
+		bytes[3] = (uint8_t)(size + 20);
+		bytes[9] = 6;
+	}
+	l4[12] = 0x80;
+	l4[13] = 0x18;
+	memcpy(l4 + 32, text, len);
+	return run(&plain, &m, bytes, (size_t)(l4 - bytes) + size);
+}
+
+#define DATA_OF(v6, out, text) data_of(v6, out, text, sizeof(text) - 1)
+
+/* Questions of service detection pass; nothing that clients say every day does. */
+static void test_questions(void **state)
+{
+	char bulk[1448];
+
+	(void)state;
+	memset(bulk, '\n', sizeof(bulk));
+	for (int v6 = 0; v6 < 2; v6++) {
+		assert_int_equal(DATA_OF(v6, false, "GET / HTTP/1.0\r\n\r\n"), SNAPLEN);
+		assert_int_equal(DATA_OF(v6, false, "GET /nice%20ports%2C/Tri%6Eity.txt%2ebak"),
+				 SNAPLEN);
+		assert_int_equal(DATA_OF(v6, false, "\r\n\r\n"), SNAPLEN);
+		assert_int_equal(DATA_OF(v6, false, "HELP\r\n"), SNAPLEN);
+		assert_int_equal(DATA_OF(v6, false, "OPTIONS / RTSP/1.0\r\n\r\n"), SNAPLEN);
+		assert_int_equal(DATA_OF(v6, false, "\x10\x10\x00\x04MQTT"), SNAPLEN);
+
+		assert_int_equal(DATA_OF(v6, true, "GET / HTTP/1.0\r\n\r\n"), 0);
+		assert_int_equal(DATA_OF(v6, false, "OPTIONS / HTTP/1.0\r\n\r\n"), 0);
+		assert_int_equal(DATA_OF(v6, false, "GET / HTTP/1.1\r\nHost: 192.0.2.10\r\n\r\n"),
+				 0);
+		assert_int_equal(DATA_OF(v6, false, "SSH-2.0-OpenSSH_9.2p1\r\n"), 0);
+		assert_int_equal(DATA_OF(v6, false, "\r\n"), 0);
+		assert_int_equal(DATA_OF(v6, false, ""), 0);
+		assert_int_equal(data_of(v6, false, bulk, 4), 0);
+		assert_int_equal(data_of(v6, false, bulk, sizeof(bulk)), 0);
+	}
+}
+
 /* RFC 826: a request, operation 1, for 10.0.0.n. */
 static uint32_t arp_for(uint8_t operation, uint8_t last)
 {
@@ -874,6 +939,7 @@ int main(void)
 		cmocka_unit_test(test_short_packets),
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_questions),
 		cmocka_unit_test(test_fullest),
 		cmocka_unit_test(test_shed),
 		cmocka_unit_test(test_gateway),
