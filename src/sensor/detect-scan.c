@@ -177,6 +177,15 @@ static unsigned int logins(const struct scan_policy *policy, const struct eviden
 	return n;
 }
 
+/* Contacts besides the ambient ones and besides looking for who is there. */
+static unsigned int closed_ports(const struct evidence *ev)
+{
+	unsigned int sweeps = (unsigned int)ev->kind[PROBE_ECHO] + ev->kind[PROBE_ARP] +
+			      ev->kind[PROBE_NEIGHBOUR];
+
+	return ev->plain > sweeps ? ev->plain - sweeps : 0;
+}
+
 static bool shows_hand(const struct scan_policy *policy, const struct evidence *ev)
 {
 	static const uint8_t tools[] = { FINGERPRINT_MIRAI, FINGERPRINT_MASSCAN, FINGERPRINT_ZMAP,
@@ -184,7 +193,7 @@ static bool shows_hand(const struct scan_policy *policy, const struct evidence *
 	static const uint8_t kinds[] = { PROBE_FIN, PROBE_NULL, PROBE_XMAS, PROBE_CUSTOM };
 	unsigned int raw = 0;
 
-	if (policy->failures > THREE_FAILURES || ev->plain < THREE)
+	if (policy->failures > THREE_FAILURES || closed_ports(ev) < THREE)
 		return false;
 	for (unsigned int i = 0; i < sizeof(tools); i++)
 		if (ev->tool[tools[i]] >= HANDS)
@@ -204,7 +213,7 @@ enum scan_verdict scan_judge(const struct scan_policy *policy, const struct evid
 		if (ev->sum[i] > sum)
 			sum = ev->sum[i];
 	ambient = ev->ambient < AMBIENT_MOST ? ev->ambient : AMBIENT_MOST;
-	sum += ambient * (ev->plain >= PLAIN_TO_UNMASK ? FULL : AMBIENT);
+	sum += ambient * (closed_ports(ev) >= PLAIN_TO_UNMASK ? FULL : AMBIENT);
 	sum += leaves_weight(ev);
 	bits = (float)sum / EVIDENCE_BIT - ev->credit;
 	*llr = bits;
