@@ -145,6 +145,16 @@ static inline bool packet_unspoken(uint8_t protocol)
 	       protocol >= 146;
 }
 
+/* For struct packet's link, from a link address of up to eight bytes; none, or zeros (loopback): 0. */
+static inline uint32_t packet_link(const uint8_t *address, size_t len)
+{
+	uint64_t a = 0;
+
+	for (size_t i = 0; i < len && i < 8; i++)
+		a = a << 8 | address[i];
+	return a ? (uint32_t)(a * 0x9e3779b97f4a7c15ULL >> 32) | 1 : 0;
+}
+
 static inline bool packet_is_plain_data(uint8_t tcp_flags)
 {
 	return (tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COOKED_OUTGOING 4 /* LINUX_SLL_OUTGOING */
+#define COOKED_ADDRESS 8
 #define MAX_TAGS 4 /* VLAN tags on one frame */
 #define MAX_UNIX_S UINT32_MAX /* later than 2106: not a time but damage */
 #define READ_AHEAD_BYTES (128 * 1024)
@@ -31,15 +33,19 @@
 /* Moves c from the link header to the network header. OK: *ethertype is set. */
 typedef enum packet_result strip_fn(struct cursor *c, uint16_t *ethertype);
 
+/* The sender's link address, hashed (struct packet's link), at the link header; 0: none. */
+typedef uint32_t link_fn(struct cursor c);
+
 struct link_type {
 	int dlt;
 	strip_fn *strip;
+	link_fn *link; /* NULL: the link has no addresses */
 };
 
 struct replay {
 	struct engine *engine;
 	struct clock *clock;
-	strip_fn *strip;
+	const struct link_type *type;
 	uint64_t packets;
 	uint64_t counts[PACKET_RESULTS]; /* of link headers; the parser counts the rest */
 	struct packet_parser parser;
@@ -123,6 +129,42 @@ static enum packet_result strip_sll2(struct cursor *c, uint16_t *ethertype)
 	return strip_tags(c, ethertype);
 }
 
+static uint32_t link_ethernet(struct cursor c)
+{
+	const uint8_t *address;
+
+	if (!cursor_skip(&c, 6))
+		return 0;
+	address = cursor_take(&c, 6);
+	return address ? packet_link(address, 6) : 0;
+}
+
+/* The address of a Linux cooked header, whose sender it is unless this host sent it. */
+static uint32_t link_cooked(struct cursor c, bool outgoing, size_t len)
+{
+	const uint8_t *address = cursor_take(&c, COOKED_ADDRESS);
+
+	return !address || outgoing || len > COOKED_ADDRESS ? 0 : packet_link(address, len);
+}
+
+static uint32_t link_sll(struct cursor c)
+{
+	uint16_t direction, len;
+
+	if (!cursor_be16(&c, &direction) || !cursor_skip(&c, 2) || !cursor_be16(&c, &len))
+		return 0;
+	return link_cooked(c, direction == COOKED_OUTGOING, len);
+}
+
+static uint32_t link_sll2(struct cursor c)
+{
+	uint8_t direction, len;
+
+	if (!cursor_skip(&c, 10) || !cursor_u8(&c, &direction) || !cursor_u8(&c, &len))
+		return 0;
+	return link_cooked(c, direction == COOKED_OUTGOING, len);
+}
+
 static enum packet_result strip_raw(struct cursor *c, uint16_t *ethertype)
 {
 	(void)c;
@@ -162,28 +204,28 @@ static enum packet_result strip_chdlc(struct cursor *c, uint16_t *ethertype)
 }
 
 static const struct link_type link_types[] = {
-	{ DLT_EN10MB, strip_ethernet }, /* Ethernet, and Wi-Fi as hosts see it */
-	{ DLT_LINUX_SLL, strip_sll }, /* "any" of tcpdump */
-	{ DLT_LINUX_SLL2, strip_sll2 }, /* the same since libpcap 1.10 */
-	{ DLT_RAW, strip_raw }, /* TUN, WireGuard, mobile modems */
-	{ 14, strip_raw }, /* DLT_RAW as OpenBSD numbers it */
-	{ DLT_IPV4, strip_raw },
-	{ DLT_IPV6, strip_raw },
-	{ DLT_NULL, strip_family }, /* loopback of the BSDs and Darwin */
-	{ DLT_LOOP, strip_family }, /* loopback of OpenBSD */
-	{ DLT_PPP, strip_ppp },
-	{ DLT_PPP_SERIAL, strip_ppp },
-	{ DLT_PPP_ETHER, strip_pppoe },
-	{ DLT_C_HDLC, strip_chdlc },
+	{ DLT_EN10MB, strip_ethernet, link_ethernet }, /* Ethernet, and Wi-Fi as hosts see it */
+	{ DLT_LINUX_SLL, strip_sll, link_sll }, /* "any" of tcpdump */
+	{ DLT_LINUX_SLL2, strip_sll2, link_sll2 }, /* the same since libpcap 1.10 */
+	{ DLT_RAW, strip_raw, NULL }, /* TUN, WireGuard, mobile modems */
+	{ 14, strip_raw, NULL }, /* DLT_RAW as OpenBSD numbers it */
+	{ DLT_IPV4, strip_raw, NULL },
+	{ DLT_IPV6, strip_raw, NULL },
+	{ DLT_NULL, strip_family, NULL }, /* loopback of the BSDs and Darwin */
+	{ DLT_LOOP, strip_family, NULL }, /* loopback of OpenBSD */
+	{ DLT_PPP, strip_ppp, NULL },
+	{ DLT_PPP_SERIAL, strip_ppp, NULL },
+	{ DLT_PPP_ETHER, strip_pppoe, NULL },
+	{ DLT_C_HDLC, strip_chdlc, NULL },
 };
 
-static strip_fn *strip_of(int dlt)
+static const struct link_type *type_of(int dlt)
 {
 	size_t i;
 
 	for (i = 0; i < sizeof(link_types) / sizeof(link_types[0]); i++) {
 		if (link_types[i].dlt == dlt)
-			return link_types[i].strip;
+			return &link_types[i];
 	}
 	return NULL;
 }
@@ -196,7 +238,7 @@ static enum packet_result parse(struct replay *r, const struct pcap_pkthdr *h, c
 	uint16_t ethertype;
 	size_t wire_len;
 
-	result = r->strip(&c, &ethertype);
+	result = r->type->strip(&c, &ethertype);
 	if (result != PACKET_OK) {
 		r->counts[result]++;
 		return result;
@@ -226,8 +268,10 @@ static void take_packet(u_char *arg, const struct pcap_pkthdr *h, const u_char *
 	p.t_ns = clock_advance(r->clock, seconds * NS_PER_S + ns);
 	p.dir = PACKET_DIR_UNKNOWN;
 	p.ifindex = 0;
-	if (parse(r, h, bytes, &p) == PACKET_OK)
-		engine_packet(r->engine, &p);
+	if (parse(r, h, bytes, &p) != PACKET_OK)
+		return;
+	p.link = r->type->link ? r->type->link(cursor_over(bytes, h->caplen)) : 0;
+	engine_packet(r->engine, &p);
 }
 
 static void add_stats(struct source_stats *to, const struct replay *r)
@@ -262,8 +306,8 @@ static int read_packets(pcap_t *pcap, const char *name, struct engine *engine, s
 	const char *dlt_name = pcap_datalink_val_to_name(dlt);
 	int status;
 
-	r.strip = strip_of(dlt);
-	if (!r.strip) {
+	r.type = type_of(dlt);
+	if (!r.type) {
 		snprintf(error, REPLAY_ERROR_LEN,
 			 "%s: link type %s (%d) is not supported: capture Ethernet, Linux cooked, "
 			 "raw IP or loopback",

@@ -203,6 +203,8 @@ static void put_case(const struct link_case *c)
 
 static void test_link_types(void **state)
 {
+	static const uint8_t sender[] = { 2, 0, 0, 0, 0, 1 };
+
 	(void)state;
 	for (size_t i = 0; i < sizeof(link_cases) / sizeof(link_cases[0]); i++) {
 		const struct link_case *c = &link_cases[i];
@@ -216,6 +218,11 @@ static void test_link_types(void **state)
 		assert_int_equal(n_seen, 1);
 		assert_int_equal(stats.packets, 1);
 		assert_int_equal(stats.parsed, 1);
+		/* One sender, whatever the header; no address where the link has none. */
+		if (c->linktype == 1 || c->linktype == 113 || c->linktype == 276)
+			assert_true(seen[0].link && seen[0].link == packet_link(sender, 6));
+		else
+			assert_int_equal(seen[0].link, 0);
 		if (c->net != 'a') {
 			expect_syn(&seen[0], c->net == '6');
 			continue;

@@ -276,6 +276,7 @@ static int teardown(void **state)
 
 static void test_both_directions(void **state)
 {
+	static const uint8_t vb_mac[] = { 2, 0, 0, 0, 0, 0x0b };
 	uint64_t before;
 	struct source_stats stats;
 
@@ -292,6 +293,11 @@ static void test_both_directions(void **state)
 		assert_true(seen[i].t_ns >= before && seen[i].t_ns <= before + 10 * NS_PER_S);
 		assert_true(!i || seen[i].t_ns >= seen[i - 1].t_ns);
 		before = seen[i].t_ns;
+		/* The peer's link address; this host's own says nothing. */
+		if (seen[i].dir == PACKET_DIR_IN)
+			assert_true(seen[i].link && seen[i].link == packet_link(vb_mac, 6));
+		else
+			assert_int_equal(seen[i].link, 0);
 	}
 	source.ops->stats(&source, &stats);
 	assert_int_equal(stats.parsed, n_seen);
