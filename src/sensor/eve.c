@@ -301,7 +301,8 @@ static void add_targets(char buf[EVE_TEXT_LEN], size_t *len, const struct findin
 	char text[ADDR_STRLEN];
 
 	if (ports)
-		add(buf, len, "%u port%s of ", ports, ports == 1 ? "" : "s");
+		add(buf, len, "%u %s%s of ", ports, f->kind == PROBE_IP_PROTO ? "protocol" : "port",
+		    ports == 1 ? "" : "s");
 	if (hosts > 1)
 		add(buf, len, "%u addresses", hosts);
 	else
