@@ -135,6 +135,9 @@ static void write_anomaly(struct event *ev)
 
 static bool tool_named(const struct finding *f, unsigned int tool)
 {
+	/* One such packet is enough to name the technique, and so the tool. */
+	if (f->kind == PROBE_OS && tool == FINGERPRINT_NMAP_OS)
+		return f->tool[tool];
 	return f->tool[tool] && f->tool[tool] * MIN_TOOL_SHARE >= f->failed;
 }
 
