@@ -172,6 +172,7 @@ static void admit(struct engine *e, struct newcomer *set, const struct contact *
 		.kind = p->kind,
 		.ambient = ambient,
 		.refused = p->outcome == PROBE_REFUSED,
+		.aborted = p->outcome == PROBE_ABORTED,
 		.port = p->port,
 		.where = evidence_where(p),
 		.tools = p->tools,

@@ -159,6 +159,7 @@ void evidence_begin(struct evidence *ev, const struct newcomer *n, uint64_t now_
 	ev->plain = !n->ambient;
 	ev->ambient = n->ambient;
 	ev->refused = n->refused;
+	ev->aborted = n->aborted;
 	for (unsigned int i = 0; !n->ambient && i < EVIDENCE_SCALES; i++)
 		ev->sum[i] = n->weight;
 }

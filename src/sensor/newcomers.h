@@ -41,7 +41,7 @@
 #define NEWCOMERS_STAY_NS (24 * 3600ULL * 1000000000ULL)
 #define NEWCOMERS_BURST 32 /* equals that give way to equals at once, */
 #define NEWCOMERS_PACE_SHIFT 30 /* and one each so many nanoseconds, as a power of two: 1.07 s */
-#define NEWCOMER_MAX_REPEATS 31
+#define NEWCOMER_MAX_REPEATS 15
 #define NEWCOMER_TIME_SHIFT 12 /* 4 us: 40 bits of it pass in 52 days */
 
 struct newcomer {
@@ -50,8 +50,8 @@ struct newcomer {
 	uint64_t weight : 6; /* of evidence, in sixteenths of a bit */
 	uint64_t host : 6; /* number of its evidence_host_bit() */
 	uint64_t kind : 5; /* enum probe_kind */
-	uint64_t repeats : 5; /* of the contact, saturating */
-	uint64_t ambient : 1, refused : 1;
+	uint64_t repeats : 4; /* of the contact, saturating */
+	uint64_t ambient : 1, refused : 1, aborted : 1;
 	uint16_t port;
 	uint8_t where; /* evidence_where() */
 	uint8_t tools; /* as in struct probe */
