@@ -6,12 +6,13 @@ import socket
 import struct
 from collections import namedtuple
 
-TCP, UDP = 6, 17
+TCP, UDP, SCTP = 6, 17, 132
 _EXTENSIONS = (0, 43, 60)  # hop-by-hop, routing, destination options
 _FRAGMENT = 44
 
-# t: Unix time in integer microseconds, as events carry it.
-Packet = namedtuple("Packet", "t src dst proto sport dport flags")
+# t: Unix time in integer microseconds, as events carry it. at: where in the frame its transport
+# header begins, None in later fragments, which have none.
+Packet = namedtuple("Packet", "t src dst proto sport dport flags at")
 
 
 class Capture:
@@ -42,7 +43,7 @@ class Capture:
             seconds, micros, captured, _wire = struct.unpack_from(self._order + "IIII", data, at)
             if at + 16 + captured > len(data):
                 break
-            packet = _parse(seconds * 1000000 + micros, data[at + 16:at + 16 + captured])
+            packet = parse(seconds * 1000000 + micros, data[at + 16:at + 16 + captured])
             if packet:
                 self.packets.append(packet)
             at += 16 + captured
@@ -50,7 +51,8 @@ class Capture:
         return self.packets
 
 
-def _parse(t, frame):
+def parse(t, frame):
+    """A frame of Ethernet as a Packet; None when it is not IP."""
     kind, at = int.from_bytes(frame[12:14], "big"), 14
     while kind in (0x8100, 0x88A8):
         kind, at = int.from_bytes(frame[at + 2:at + 4], "big"), at + 4
@@ -75,11 +77,11 @@ def _parse(t, frame):
     else:
         return None
     sport = dport = flags = 0
-    if not later_fragment and proto in (TCP, UDP) and len(frame) >= at + 4:
+    if not later_fragment and proto in (TCP, UDP, SCTP) and len(frame) >= at + 4:
         sport, dport = struct.unpack_from(">HH", frame, at)
         if proto == TCP and len(frame) >= at + 14:
             flags = frame[at + 13]
-    return Packet(t, src, dst, proto, sport, dport, flags)
+    return Packet(t, src, dst, proto, sport, dport, flags, None if later_fragment else at)
 
 
 def same(a, b):

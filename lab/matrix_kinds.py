@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The rows of the matrix: every kind of scan, how it is run at each speed, what an event must say."""
+
+import dataclasses
+import os
+import random
+import sys
+
+import tools
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FAST, S5, T1 = "fast", "5s", "T1"
+PACE_S = {FAST: 0.01, S5: 5, T1: 15}
+# What Nmap is told for each speed. A sweep has one probe a host, and a delay is Nmap's per host, so
+# there the rate is limited instead.
+NMAP = {FAST: ("-Pn",), S5: ("-Pn", "--scan-delay", "5s", "--max-retries", "1"), T1: ("-Pn", "-T1")}
+SWEEP = {FAST: (), S5: ("--max-rate", "0.2"), T1: ("-T1", "--max-rate", "0.0667")}
+PORTS = (21, 25, 110, 143, 443, 993, 1433, 3306, 3389, 5432, 5900, 6379, 8080, 8443, 9200, 27017)
+HOST, PREFIX, DISTRIBUTED, DECOYS = "host", "prefix", "distributed", "decoys"
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """`make` gives the command line for an Attack (matrix_net.py)."""
+
+    name: str
+    techniques: tuple
+    make: object
+    families: tuple = (4, 6)
+    without: str = ""  # why not in the other family
+    scope: str = HOST
+    sources: object = None  # of an attack from other addresses than the attacker's own: its peers
+    near: bool = False
+    bar: int = 5  # failed contacts, of fast ones; 0: by the tool's end
+    counts: str = "contacts"  # that fail, or "connections" to ports that serve
+    stay: bool = False  # the tool's whole run is needed for a capture
+
+
+def nmap(option, *more, slow=None):
+    def make(attack):
+        given = [m(attack) if callable(m) else m for m in more]
+        pace = (NMAP if slow is None else slow)[attack.speed]
+        return tools.nmap(attack.family, option, attack.target, extra=(*given, *pace))
+    return make
+
+
+def sweep(option):
+    """One packet to each of the device's addresses that the attacker can reach."""
+    def make(attack):
+        return tools.nmap(attack.family, "-sn", option, *attack.targets, extra=SWEEP[attack.speed])
+    return make
+
+
+def link_sweep(attack):
+    """Who is on this link: Nmap asks ARP, or neighbour discovery, of everyone it is told."""
+    if attack.family == 4:
+        return tools.nmap(4, "-sn", "10.7.0.0/24", extra=SWEEP[attack.speed])
+    unused = [f"fd07::{n}" for n in range(31, 50)]
+    return tools.nmap(6, "-sn", *attack.targets, *unused, extra=SWEEP[attack.speed])
+
+
+def masscan(attack):
+    rate = {FAST: "1000", S5: "0.2", T1: "0.0667"}[attack.speed]
+    argv = tools.masscan(attack.namespace, attack.family, attack.address, attack.target,
+                         attack.gateway_mac)
+    argv[argv.index("--rate") + 1] = rate
+    return argv
+
+
+def probes(style, ports=PORTS, sources=None, horizontal=False, in_turn=1):
+    """probes.py, from `sources` or the attacker's own address."""
+    def make(attack):
+        return [sys.executable, "-B", os.path.join(HERE, "probes.py"), style,
+                PACE_S[attack.speed] / in_turn,
+                ("-" if in_turn > 1 else "") + ",".join(attack.sources),
+                ",".join(attack.targets if horizontal else [attack.target]),
+                ",".join(map(str, ports))]
+    return make
+
+
+def rotating(attack):
+    """Addresses of one IPv6 /64, made at random."""
+    base = attack.address.rsplit("::", 1)[0]
+    return [f"{base}:{random.getrandbits(16):x}:{random.getrandbits(16):x}:"
+            f"{random.getrandbits(16):x}:{random.randrange(1, 65536):x}" for _ in range(24)]
+
+
+def neighbours(attack):
+    """Addresses of one IPv4 /24."""
+    base = attack.address.rsplit(".", 1)[0]
+    return [f"{base}.{n}" for n in random.sample(range(20, 250), 24)]
+
+
+def strangers(attack, count=30):
+    """Addresses that have nothing in common: each of its own /16, or /32."""
+    if attack.family == 4:
+        return [f"{130 + i}.{random.randrange(256)}.{random.randrange(256)}."
+                f"{random.randrange(1, 255)}" for i in range(count)]
+    return [f"2a{i:02x}:{random.randrange(1, 65536):x}:{random.randrange(1, 65536):x}::"
+            f"{random.randrange(1, 65536):x}" for i in range(count)]
+
+
+def with_decoys(attack):
+    """The attacker itself, among five others."""
+    return [attack.address] + strangers(attack, 5)
+
+
+def decoys(attack):
+    return ",".join(["ME"] + attack.sources[1:])
+
+
+def rows_of_nmap():
+    for name, (option, technique, extra) in tools.NMAP.items():
+        yield Kind(name, (technique,), nmap(option, *extra))
+
+
+def one_to_each_port(style):
+    """A port asked by each source once: as many ports as sources."""
+    def make(attack):
+        argv = probes(style)(attack)
+        argv[-3:] = ["-" + ",".join(attack.sources), attack.target, "8080"]
+        return argv
+    return make
+
+
+KINDS = {kind.name: kind for kind in [
+    *rows_of_nmap(),
+    Kind("masscan", ("syn",), masscan),
+    Kind("flags SYN,FIN", ("custom",), nmap("-sS", "--scanflags", "SYNFIN")),
+    Kind("flags PSH", ("custom",), nmap("-sS", "--scanflags", "PSH")),
+    Kind("flags SYN,ACK", ("custom",), nmap("-sS", "--scanflags", "SYNACK")),
+    Kind("flags all", ("custom",), nmap("-sS", "--scanflags", "URGACKPSHRSTSYNFIN")),
+    Kind("sctp-init", ("sctp-init",), nmap("-sY")),
+    Kind("sctp-cookie", ("sctp-cookie",), nmap("-sZ")),
+    Kind("ip-protocol", ("ip-protocol",), nmap("-sO")),
+    Kind("echo sweep", ("icmp",), sweep("-PE")),
+    Kind("timestamp sweep", ("icmp-query",), sweep("-PP"), (4,), "ICMPv6 has no such query"),
+    Kind("mask sweep", ("icmp-query",), sweep("-PM"), (4,), "ICMPv6 has no such query"),
+    Kind("link sweep", ("arp", "neighbour"), link_sweep, near=True),
+    Kind("os", ("os",), nmap("-O", "-p", "22,1"), stay=True),
+    Kind("fragments -f", ("syn",), nmap("-sS", "-f"), (4,), "Nmap fragments IPv4 only"),
+    Kind("fragments --mtu 16", ("syn",), nmap("-sS", "--mtu", "16"), (4,),
+         "Nmap fragments IPv4 only"),
+    Kind("version", ("version",), nmap("-sV", "-p", "22,23,80"), bar=10, counts="connections",
+         stay=True),
+    Kind("decoys", ("syn",), nmap("-sS", "-D", decoys), scope=DECOYS, sources=with_decoys),
+    Kind("rotating /64", ("syn",), one_to_each_port("nmap"), (6,), "a /64 is IPv6's",
+         PREFIX, rotating),
+    Kind("shared /24", ("syn",), one_to_each_port("nmap"), (4,), "a /24 is IPv4's",
+         PREFIX, neighbours),
+    Kind("30 peers x 3", ("syn", "connect"), probes("linux", (2323, 5555, 8081), in_turn=30),
+         scope=DISTRIBUTED, sources=strangers, bar=0),
+    Kind("three probes", ("syn",), probes("nmap", (8081, 9000, 4444))),
+    Kind("hping", ("syn",), probes("hping")),
+    Kind("zmap", ("syn",), probes("zmap")),
+    Kind("mirai", ("syn",), probes("mirai", (2323,), horizontal=True)),
+]}

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs a plan of the matrix: loads one after another, then the recorded attacks on their own clock."""
+
+import dataclasses
+import shutil
+
+import device
+import matrix_kinds
+import matrix_live
+import matrix_net
+import matrix_slow
+import net
+
+SHORT_SLOW = ("syn", "connect", "fin", "udp", "sctp-init", "ip-protocol")
+SLOTS = 256  # findings at a time where far more than the default's 48 attack at once
+
+
+@dataclasses.dataclass
+class Plan:
+    kinds: list
+    speeds: list
+    loads: list
+    families: list
+    full: bool = False
+    keep: str = None
+    slow_kinds: list = None  # live; None: all of `kinds`
+
+    def of_kinds(self):
+        return [matrix_kinds.KINDS[name] for name in self.kinds]
+
+    def live_slow(self):
+        """(kind, family, speed) of the attacks that run at once."""
+        return [(kind, family, speed) for speed in (matrix_kinds.S5, matrix_kinds.T1)
+                if speed in self.speeds for kind in self.of_kinds()
+                if self.slow_kinds is None or kind.name in self.slow_kinds
+                for family in kind.families if family in self.families]
+
+    def replays(self):
+        return [speed for speed in matrix_slow.SPEEDS if speed in self.speeds]
+
+
+def short(plan):
+    """What fits into three minutes: every kind fast and on its own clock, six slow and live."""
+    plan.slow_kinds = [name for name in SHORT_SLOW if name in plan.kinds]
+    plan.speeds = [s for s in plan.speeds if s != matrix_kinds.T1]
+    return plan
+
+
+def missing(plan):
+    """Why the plan cannot run here, or None."""
+    tools = ["nmap", *(["masscan"] if "masscan" in plan.kinds else [])]
+    absent = [tool for tool in tools if not shutil.which(tool)]
+    absent += [f"bench/{tool}" for tool in ("flood", "mkflood") if not device.bench_tool(tool)]
+    return f"not installed or built: {', '.join(absent)}" if absent else None
+
+
+def _port(number):
+    return matrix_net.FLOOD_PORTS[number % len(matrix_net.FLOOD_PORTS)]
+
+
+def live(plan, load, say):
+    """(cells, wrong, rates, recordings) of one load, live."""
+    recordings, slow = [], plan.live_slow()
+    needs_fast = matrix_kinds.FAST in plan.speeds or load == 0 and plan.replays()
+    with matrix_net.MatrixNetwork() as network:
+        lab = matrix_live.Live(network, load, say,
+                               SLOTS if len(slow) > matrix_net.MANY else None)
+        if needs_fast:
+            for family in plan.families:
+                port, word = _port(family)
+                say(f"fast, v{family}" + (f", {load}/s to port {port} ({word})" if load else ""))
+                lab.all_fast(plan.of_kinds(), family, port)
+        if slow:
+            port, word = _port(load // 1000)
+            say("slow" + (f", {load}/s to port {port} ({word})" if load else ""))
+            lab.all_slow(slow, port)
+        oracle = lab.finish()
+        if plan.keep:
+            lab.keep_capture(plan.keep)
+        if load == 0:
+            recordings = [matrix_slow.Recording(a, oracle.packets(a.sources))
+                          for a, _cell, _event in lab.attacks if a.speed == matrix_kinds.FAST]
+    cells = [cell for _attack, cell, _event in lab.attacks
+             if cell.speed != matrix_kinds.FAST or matrix_kinds.FAST in plan.speeds]
+    return cells, lab.wrong, lab.kept, recordings
+
+
+def run(plan, say):
+    """(cells, what else went wrong, {load: rates that its floods kept}) of the whole plan."""
+    cells, wrong, kept, recordings = [], [], {}, []
+    for load in [0] + [n for n in plan.loads if n]:
+        if load not in plan.loads and not plan.replays():
+            continue
+        one = dataclasses.replace(plan)
+        if load not in plan.loads:
+            one.speeds = plan.replays()  # for their recordings alone
+        if load and not set(plan.speeds) - set(matrix_slow.SPEEDS):
+            continue
+        say(f"load {load}/s, live" if load else "quiet, live")
+        found, bad, rates, recorded = live(one, load, say)
+        cells, wrong, recordings = cells + found, wrong + bad, recordings + recorded
+        kept[load] = rates
+    directory = net.directory()
+    for load in plan.loads:
+        for speed in plan.replays():
+            found, bad = matrix_slow.run(recordings, speed, load, directory, plan.full)
+            cells, wrong = cells + found, wrong + bad
+            good = sum(c.good for c in found)
+            say(f"replay, {speed}, {load}/s: {good} of {len(found)} found")
+    return cells, wrong, kept

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The matrix on a capture's own clock: hours in seconds.
+
+A kind's fast attack, as the device captured it while it was quiet, is taken apart into contacts, each
+with its answers; these are set so far apart as a slow scanner has them. A dozen attackers are replayed at
+once, each with its own offset, and bench/mkflood writes a flood around them into the sensor's pipe.
+"""
+
+import os
+import random
+import struct
+import subprocess
+
+import device
+import events
+import matrix_judge
+import matrix_kinds
+import net
+from matrix_live import HEAVY, Cell
+from matrix_oracle import contacts_until, in_vain
+
+SPEEDS = {"5 s": 5, "15 s": 15, "300 s": 300, "1 h": 3600}
+CONTACTS = 7  # in vain, of each attack, where it made so many
+STEPS = 12  # contacts in all
+MAX_CONTACTS = 6  # in vain, when it is found
+ATTACKERS = 12  # in one replay
+BEGIN_US = 1700000000 * 1000000
+BURST_S = 1  # of flood before and after each packet, where the whole would take hours
+TRUE_LIMIT = 300e6  # packets of flood that a replay takes at most without `full`
+HOMES = ([f"{a}/32" for a in net.Network.device_addresses(4)]
+         + [f"{a}/128" for a in net.Network.device_addresses(6)])
+FLOODS = (("81", "refuse"), ("80", "accept"), ("random", "refuse"), ("random", "none"))
+
+
+class Recording:
+    """A fast attack, as contacts with all that belongs to them."""
+
+    def __init__(self, attack, packets):
+        self.attack = attack
+        self.steps = self._steps(packets)
+
+    def _steps(self, packets):
+        """[[Seen]]: each list begins with the packet that makes a contact new."""
+        steps, of_flow, of_key, known = [], {}, {}, set()
+        by_connection = self.attack.kind.counts == "connections" or self.attack.kind.stay
+        for one in packets:
+            name = (one.flow if by_connection else None) or (self._whose(one), one.contact)
+            if one.contact and name not in known:
+                known.add(name)
+                steps.append([])
+                of_key[one.key] = steps[-1]
+                if one.flow:
+                    of_flow[one.flow] = steps[-1]
+            step = of_flow.get(one.flow) or of_key.get(one.key) or (steps[-1] if steps else None)
+            if step is not None:
+                step.append(one)
+        return steps
+
+    def _whose(self, one):
+        return None if self.attack.kind.scope == matrix_kinds.DECOYS else one.src
+
+    def slowed(self, delay_s, offset_us, limit):
+        """The packets at their new times; the last contact's time."""
+        steps = self.steps[:limit]
+        out = []
+        share = len(self.attack.sources) if self.attack.kind.scope == "distributed" else 1
+        for number, step in enumerate(steps):
+            at = BEGIN_US + offset_us + int(number * delay_s * 1000000 / share)
+            for one in step:
+                # Repeats after a second or two stay; a tool's own later packets are not waited for.
+                late = min(one.t - step[0].t, int(delay_s * 1000000 / share) - 1)
+                out.append(one._replace(t=at + late))
+        return out
+
+    def limit(self):
+        if self.attack.kind.scope == "distributed":
+            return len(self.steps)
+        if self.attack.kind.stay:
+            return len(self.steps)
+        count = 0
+        for number, step in enumerate(self.steps[:STEPS], 1):
+            count += in_vain(step[0], self.attack.kind)
+            if count == CONTACTS:
+                return number
+        return STEPS
+
+
+def write(path, packets):
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for one in packets:
+            file.write(struct.pack("<IIII", one.t // 1000000, one.t % 1000000, len(one.frame),
+                                   one.wire) + one.frame)
+
+
+def _replay(path, load, bursts, flood):
+    """(events, packets of the flood) of a replay through a pipe."""
+    homes = [word for home in HOMES for word in ("--home", home)]
+    argv = [device.sensor_path(), "replay", "--quiet", *homes]
+    if not load:
+        done = subprocess.run([*argv, path], capture_output=True, text=True, check=False)
+        return _events(done.returncode, done.stdout, done.stderr)
+    port, answer = flood
+    maker = subprocess.Popen([device.bench_tool("mkflood"), "-r", str(load), "-d", "10.7.0.1",
+                              "-d", "fd07::1", "-p", port, "-a", answer,
+                              *(["-b", str(BURST_S)] if bursts else []), path],
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             preexec_fn=net.die_with_parent)
+    try:
+        done = subprocess.run([*argv, "-"], stdin=maker.stdout, capture_output=True, text=True,
+                              check=False)
+    finally:
+        maker.stdout.close()
+        maker.terminate()
+        maker.wait()
+    return _events(done.returncode, done.stdout, done.stderr)
+
+
+def _events(code, out, said):
+    if code:
+        raise RuntimeError(f"replay ended with {code}: {said}")
+    return events.parse_lines(out)
+
+
+def _batches(recordings):
+    for at in range(0, len(recordings), ATTACKERS):
+        yield recordings[at:at + ATTACKERS]
+
+
+def run(recordings, speed, load, directory, full):
+    """The cells of one speed and load, for all recordings; and what was said of the innocent."""
+    delay_s, cells, wrong = SPEEDS[speed], [], []
+    chance = random.Random(f"{speed} {load}")
+    for number, batch in enumerate(_batches(recordings)):
+        slowed = [r.slowed(delay_s, chance.randrange(int(delay_s * 1000000)), r.limit())
+                  for r in batch]
+        packets = sorted((p for s in slowed for p in s), key=lambda p: p.t)
+        if not packets:
+            continue
+        whole = (packets[-1].t - packets[0].t) / 1000000 * load
+        bursts = load == HEAVY and whole > TRUE_LIMIT and not full
+        path = os.path.join(directory, "slow.pcap")
+        write(path, packets)
+        found = _replay(path, load, bursts, FLOODS[number % len(FLOODS)])
+        for recording, mine in zip(batch, slowed):
+            cells.append(_judge(recording, mine, found, speed, load, bursts))
+        wrong += [f"replay, {speed}: accused without reason: {e}" for e in
+                  matrix_judge.false_accusations(found, [r.attack for r in batch])]
+    return cells, wrong
+
+
+def _judge(recording, packets, found, speed, load, bursts):
+    attack = recording.attack
+    event, why = matrix_judge.right(found, attack)
+    cell = Cell(attack.kind.name, attack.family, speed, load, true_flood=not bursts)
+    if not recording.steps:
+        cell.why = "nothing was captured of it"
+    elif not event:
+        cell.why = f"{why} ({len({p.contact for p in packets if p.contact})} contacts)"
+    else:
+        cell.contacts = contacts_until(attack, packets, event)
+        bar = max(MAX_CONTACTS, attack.kind.bar) if attack.kind.bar else 0
+        if bar and cell.contacts > bar:
+            cell.why = f"more than {bar} {attack.kind.counts}"
+    return cell
