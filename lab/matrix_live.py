@@ -22,12 +22,11 @@ from matrix_oracle import Oracle, contacts_until
 QUIET, HEAVY = 0, 100000
 LOADS = (QUIET, 2000, HEAVY)
 FIND_S = {QUIET: 25, 2000: 40, HEAVY: 90}
-LINGER_S = 0.6  # of a fast tool that was found: its capture is to be slowed down later
+LINGER_S = 0.3  # of a fast tool that was found while quiet: its capture is slowed down later
 SLOW_S = {matrix_kinds.S5: 60, matrix_kinds.T1: 180}
 STAY_S = 60  # of a kind that is found by its tool's end
 SETTLE_S = 3.5  # after a tool's end: the longest wait for an answer, and the ring's block
 RATE_KEPT = 0.9
-FLOOD_FAMILIES = {"fast": None, "slow": (4, 6)}
 NOT_ATTACKS = ("not host 10.7.0.3 and not host fd07::3 and not ether src {mac} "
                # answers to the flood's addresses
                "and not (ip and (dst net 16.0.0.0/4 or dst net 32.0.0.0/3 or dst net 64.0.0.0/3"
@@ -42,18 +41,20 @@ class Cell:
     family: int
     speed: str
     load: int
-    contacts: int = None  # None: not found
+    contacts: int = None  # None: not found, or not counted yet
+    found: bool = False
     why: str = ""  # it failed
-    true_flood: bool = True
+    true_flood: bool = True  # all the time, not in bursts
 
     @property
     def good(self):
         return not self.why
 
     def __str__(self):
-        found = f"{self.contacts} contacts" if self.contacts is not None else "not found"
-        return (f"{self.kind} v{self.family}, {self.speed}, {self.load or 'no'} SYN/s: {found}"
-                + (f" – {self.why}" if self.why else ""))
+        after = f" after {self.contacts}" if self.contacts is not None else ""
+        return (f"{self.kind} v{self.family}, {self.speed}, {self.load or 'no'} SYN/s: "
+                + (f"found{after}" if self.found else "not found")
+                + (f": {self.why}" if self.why else ""))
 
 
 class Live:
@@ -94,7 +95,7 @@ class Live:
         """The event that is right, if there is one by now; else the cell says why not."""
         event, entry[1].why = matrix_judge.right(self.sensor.events(), entry[0])
         if event:
-            entry[2], entry[1].why = event, ""
+            entry[2], entry[1].why, entry[1].found = event, "", True
         if self.sensor.process.poll() is not None:
             raise RuntimeError(f"the sensor ended with {self.sensor.process.returncode}: "
                                f"{self.sensor.log()}")
@@ -116,8 +117,10 @@ class Live:
         self._end(attack, process, entry[1])
 
     def _linger(self, process, kind):
+        if self.load:
+            return
         try:
-            process.wait(STAY_S if kind.stay and not self.load else LINGER_S)
+            process.wait(STAY_S if kind.stay else LINGER_S)
         except subprocess.TimeoutExpired:
             pass
 
@@ -129,7 +132,7 @@ class Live:
         except subprocess.TimeoutExpired:
             process.kill()
             output = process.communicate()[0]
-        if early:
+        if early and not cell.found:
             cell.why = f"the tool ended with {early}: {output.strip()[-200:]}"
         self.network.release(attack)
 

@@ -11,7 +11,6 @@ import matrix_net
 import matrix_slow
 import net
 
-SHORT_SLOW = ("syn", "connect", "fin", "udp", "sctp-init", "ip-protocol")
 SLOTS = 256  # findings at a time where far more than the default's 48 attack at once
 
 
@@ -21,7 +20,8 @@ class Plan:
     speeds: list
     loads: list
     families: list
-    full: bool = False
+    burst_s: float = matrix_slow.BURST_S  # of heavy floods in replays; 0: they run through
+    light_burst_s: float = 0  # likewise of the lighter ones
     keep: str = None
     slow_kinds: list = None  # live; None: all of `kinds`
 
@@ -38,12 +38,8 @@ class Plan:
     def replays(self):
         return [speed for speed in matrix_slow.SPEEDS if speed in self.speeds]
 
-
-def short(plan):
-    """What fits into three minutes: every kind fast and on its own clock, six slow and live."""
-    plan.slow_kinds = [name for name in SHORT_SLOW if name in plan.kinds]
-    plan.speeds = [s for s in plan.speeds if s != matrix_kinds.T1]
-    return plan
+    def bursts(self, load):
+        return self.burst_s if load == matrix_live.HEAVY else self.light_burst_s
 
 
 def missing(plan):
@@ -85,26 +81,33 @@ def live(plan, load, say):
     return cells, lab.wrong, lab.kept, recordings
 
 
+def replay(plan, recordings, load, say):
+    """(cells, wrong) of all the plan's speeds on the captures' own clocks."""
+    cells, wrong, directory = [], [], net.directory()
+    for speed in plan.replays():
+        found, bad = matrix_slow.run(recordings, speed, load, directory, plan.bursts(load))
+        cells, wrong = cells + found, wrong + bad
+        say(f"replay, {speed}, {load}/s: {sum(c.good for c in found)} of {len(found)} as they should be")
+    return cells, wrong
+
+
 def run(plan, say):
     """(cells, what else went wrong, {load: rates that its floods kept}) of the whole plan."""
     cells, wrong, kept, recordings = [], [], {}, []
+    is_live = set(plan.speeds) - set(matrix_slow.SPEEDS)
     for load in [0] + [n for n in plan.loads if n]:
-        if load not in plan.loads and not plan.replays():
-            continue
-        one = dataclasses.replace(plan)
+        one = plan
         if load not in plan.loads:
-            one.speeds = plan.replays()  # for their recordings alone
-        if load and not set(plan.speeds) - set(matrix_slow.SPEEDS):
+            if not plan.replays():
+                continue
+            one = dataclasses.replace(plan, speeds=plan.replays())  # for their recordings alone
+        elif load and not is_live:
             continue
-        say(f"load {load}/s, live" if load else "quiet, live")
+        say(f"live, {load}/s")
         found, bad, rates, recorded = live(one, load, say)
         cells, wrong, recordings = cells + found, wrong + bad, recordings + recorded
         kept[load] = rates
-    directory = net.directory()
     for load in plan.loads:
-        for speed in plan.replays():
-            found, bad = matrix_slow.run(recordings, speed, load, directory, plan.full)
-            cells, wrong = cells + found, wrong + bad
-            good = sum(c.good for c in found)
-            say(f"replay, {speed}, {load}/s: {good} of {len(found)} found")
+        found, bad = replay(plan, recordings, load, say)
+        cells, wrong = cells + found, wrong + bad
     return cells, wrong, kept

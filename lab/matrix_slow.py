@@ -17,7 +17,7 @@ import events
 import matrix_judge
 import matrix_kinds
 import net
-from matrix_live import HEAVY, Cell
+from matrix_live import Cell
 from matrix_oracle import contacts_until, in_vain
 
 SPEEDS = {"5 s": 5, "15 s": 15, "300 s": 300, "1 h": 3600}
@@ -26,8 +26,8 @@ STEPS = 12  # contacts in all
 MAX_CONTACTS = 6  # in vain, when it is found
 ATTACKERS = 12  # in one replay
 BEGIN_US = 1700000000 * 1000000
-BURST_S = 1  # of flood before and after each packet, where the whole would take hours
-TRUE_LIMIT = 300e6  # packets of flood that a replay takes at most without `full`
+BURST_S = 1  # of flood before and after each packet, where all of it would take hours
+SHORT_BURST_S = 0.2  # still tens of times what the tables hold
 HOMES = ([f"{a}/32" for a in net.Network.device_addresses(4)]
          + [f"{a}/128" for a in net.Network.device_addresses(6)])
 FLOODS = (("81", "refuse"), ("80", "accept"), ("random", "refuse"), ("random", "none"))
@@ -94,8 +94,8 @@ def write(path, packets):
                                    one.wire) + one.frame)
 
 
-def _replay(path, load, bursts, flood):
-    """(events, packets of the flood) of a replay through a pipe."""
+def _replay(path, load, burst_s, flood):
+    """The events of a replay through a pipe. burst_s: 0, the flood runs through."""
     homes = [word for home in HOMES for word in ("--home", home)]
     argv = [device.sensor_path(), "replay", "--quiet", *homes]
     if not load:
@@ -104,7 +104,7 @@ def _replay(path, load, bursts, flood):
     port, answer = flood
     maker = subprocess.Popen([device.bench_tool("mkflood"), "-r", str(load), "-d", "10.7.0.1",
                               "-d", "fd07::1", "-p", port, "-a", answer,
-                              *(["-b", str(BURST_S)] if bursts else []), path],
+                              *(["-b", str(burst_s)] if burst_s else []), path],
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                              preexec_fn=net.die_with_parent)
     try:
@@ -128,8 +128,11 @@ def _batches(recordings):
         yield recordings[at:at + ATTACKERS]
 
 
-def run(recordings, speed, load, directory, full):
-    """The cells of one speed and load, for all recordings; and what was said of the innocent."""
+def run(recordings, speed, load, directory, burst_s):
+    """
+    The cells of one speed and load, for all recordings; and what was said of the innocent. burst_s:
+    the flood is on only so long around each of the attacks' packets; 0, all the time.
+    """
     delay_s, cells, wrong = SPEEDS[speed], [], []
     chance = random.Random(f"{speed} {load}")
     for number, batch in enumerate(_batches(recordings)):
@@ -138,22 +141,20 @@ def run(recordings, speed, load, directory, full):
         packets = sorted((p for s in slowed for p in s), key=lambda p: p.t)
         if not packets:
             continue
-        whole = (packets[-1].t - packets[0].t) / 1000000 * load
-        bursts = load == HEAVY and whole > TRUE_LIMIT and not full
         path = os.path.join(directory, "slow.pcap")
         write(path, packets)
-        found = _replay(path, load, bursts, FLOODS[number % len(FLOODS)])
+        found = _replay(path, load, burst_s, FLOODS[number % len(FLOODS)])
         for recording, mine in zip(batch, slowed):
-            cells.append(_judge(recording, mine, found, speed, load, bursts))
+            cells.append(_judge(recording, mine, found, speed, load, burst_s))
         wrong += [f"replay, {speed}: accused without reason: {e}" for e in
                   matrix_judge.false_accusations(found, [r.attack for r in batch])]
     return cells, wrong
 
 
-def _judge(recording, packets, found, speed, load, bursts):
+def _judge(recording, packets, found, speed, load, burst_s):
     attack = recording.attack
     event, why = matrix_judge.right(found, attack)
-    cell = Cell(attack.kind.name, attack.family, speed, load, true_flood=not bursts)
+    cell = Cell(attack.kind.name, attack.family, speed, load, true_flood=not (load and burst_s), found=event is not None)
     if not recording.steps:
         cell.why = "nothing was captured of it"
     elif not event:

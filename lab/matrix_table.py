@@ -16,7 +16,7 @@ def _field(cell):
     if cell is None:
         return "–"
     if not cell.good:
-        return f"**{cell.contacts}!**" if cell.contacts is not None else "**no**"
+        return f"**{cell.contacts}!**" if cell.found and cell.contacts else "**no**"
     return f"{cell.contacts}" + ("" if cell.true_flood else "*")
 
 
