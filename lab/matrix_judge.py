@@ -29,7 +29,7 @@ def wrong(event, attack):
     if finding.get("technique") not in kind.techniques:
         return f"technique {finding.get('technique')}, not {' or '.join(kind.techniques)}"
     if finding.get("scope", "host") != kind.scope:
-        return f"scope {finding.get('scope')}, not {kind.scope}: {event.peer}"
+        return f"scope {finding.get('scope')}, not {kind.scope}"
     if kind.scope == matrix_kinds.HOST and not event.is_peer(attack.address):
         return f"peer {event.peer}, not {attack.address}"
     if kind.scope == matrix_kinds.PREFIX:
@@ -59,8 +59,8 @@ def right(events, attack):
 
 
 def false_accusations(events, attacks):
-    """Alerts about nobody who attacked, and single decoys that are accused."""
-    out = []
+    """Alerts about nobody who attacked, and single decoys that are accused, as sentences."""
+    nobody, decoys = [], []
     for event in events:
         if event.data.get("event_type") != "alert" or event.finding.get("phase") != "start":
             continue
@@ -68,6 +68,9 @@ def false_accusations(events, attacks):
         decoy = [a for a in who if a.kind.scope == matrix_kinds.DECOYS
                  and event.finding.get("scope", "host") == "host"
                  and not event.is_peer(a.address)]
-        if not who or decoy:
-            out.append(event)
-    return out
+        if decoy:
+            decoys.append(event)
+        elif not who:
+            nobody.append(event)
+    return [f"{len(found)} alerts accuse {whom}, first: {found[0]}" for found, whom in
+            ((decoys, "single decoys"), (nobody, "who attacked nobody")) if found]

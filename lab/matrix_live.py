@@ -72,6 +72,7 @@ class Live:
         self.client.wait_working()
         self.attacks = []  # (Attack, Cell, event or None)
         self.kept = []  # rates of floods
+        self.slack = []  # of them, those too low
         self.wrong = []  # what no cell is to blame for
 
     def flood(self, port, families):
@@ -83,7 +84,7 @@ class Live:
         kept = flood.stop()
         self.kept.append(kept)
         if kept < RATE_KEPT * self.load:
-            self.wrong.append(f"the flood of {self.load}/s during {what} kept only {kept:.0f}/s")
+            self.slack.append(f"the flood of {self.load}/s during {what} kept only {kept:.0f}/s")
 
     def new(self, kind, family, speed):
         attack = self.network.attack(kind, family, speed)
@@ -185,9 +186,8 @@ class Live:
         oracle = Oracle(self.tcpdump.capture.path)
         for attack, cell, event in self.attacks:
             self._count(oracle, attack, cell, event)
-        for event in matrix_judge.false_accusations(self.sensor.events(),
-                                                    [a for a, _cell, _event in self.attacks]):
-            self.wrong.append(f"accused without reason: {event}")
+        self.wrong += matrix_judge.false_accusations(self.sensor.events(),
+                                                     [a for a, _cell, _event in self.attacks])
         for address in self.client.address.values():
             self.wrong += [f"the benign client: {e}" for e in self.sensor.events()
                            if e.about(address)]

@@ -55,7 +55,7 @@ def _port(number):
 
 
 def live(plan, load, say):
-    """(cells, wrong, rates, recordings) of one load, live."""
+    """(cells, wrong, the Live with its floods' rates, recordings) of one load, live."""
     recordings, slow = [], plan.live_slow()
     needs_fast = matrix_kinds.FAST in plan.speeds or load == 0 and plan.replays()
     with matrix_net.MatrixNetwork() as network:
@@ -78,7 +78,7 @@ def live(plan, load, say):
                           for a, _cell, _event in lab.attacks if a.speed == matrix_kinds.FAST]
     cells = [cell for _attack, cell, _event in lab.attacks
              if cell.speed != matrix_kinds.FAST or matrix_kinds.FAST in plan.speeds]
-    return cells, lab.wrong, lab.kept, recordings
+    return cells, lab.wrong, lab, recordings
 
 
 def replay(plan, recordings, load, say):
@@ -104,9 +104,9 @@ def run(plan, say):
         elif load and not is_live:
             continue
         say(f"live, {load}/s")
-        found, bad, rates, recorded = live(one, load, say)
-        cells, wrong, recordings = cells + found, wrong + bad, recordings + recorded
-        kept[load] = rates
+        found, bad, lab, recorded = live(one, load, say)
+        cells, wrong, recordings = cells + found, wrong + bad + lab.slack, recordings + recorded
+        kept[load] = lab.kept
     for load in plan.loads:
         found, bad = replay(plan, recordings, load, say)
         cells, wrong = cells + found, wrong + bad

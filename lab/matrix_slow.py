@@ -146,7 +146,7 @@ def run(recordings, speed, load, directory, burst_s):
         found = _replay(path, load, burst_s, FLOODS[number % len(FLOODS)])
         for recording, mine in zip(batch, slowed):
             cells.append(_judge(recording, mine, found, speed, load, burst_s))
-        wrong += [f"replay, {speed}: accused without reason: {e}" for e in
+        wrong += [f"replay, {speed}, {load}/s: {sentence}" for sentence in
                   matrix_judge.false_accusations(found, [r.attack for r in batch])]
     return cells, wrong
 
