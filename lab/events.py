@@ -32,6 +32,8 @@ class Event:
         address = ipaddress.ip_address(address)
         if self.data.get("src_ip") and ipaddress.ip_address(self.data["src_ip"]) == address:
             return True
+        if self.finding.get("scope") == "distributed":  # the prefix holds more than its peers
+            return str(address) in self.finding.get("peer_sample", [])
         try:
             return address in ipaddress.ip_network(self.peer, strict=False)
         except ValueError:

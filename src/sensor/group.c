@@ -13,6 +13,8 @@
 #define BUSY_SHIFT 30 /* a flood is measured over 2^30 ns, about a second */
 #define BUSY_RATE 256 /* newcomers of one shape in that time that are a flood */
 #define STALE_NS (24 * 3600 * NS_PER_S)
+#define BESIDE_NS \
+	(3600 * NS_PER_S) /* groups further apart in time have nothing to do with each other */
 #define NEIGHBOURHOODS_BITS 24 /* /24s there are in IPv4 */
 #define LN_2 0.6931472
 #define LOG2_E 1.4427
@@ -307,7 +309,7 @@ bool group_stands(const struct groups *gs, const struct group *g, uint32_t failu
 {
 	bool v4 = addr_is_v4(g->near), made = g->made * 2 > g->ev.plain;
 	unsigned int all = g->others, most = 0;
-	bool site = made && (!v4 || g->link > GROUP_LINK_UNKNOWN);
+	bool site = made && !v4 && !g->link;
 
 	for (unsigned int i = 0; i < g->members; i++) {
 		all += g->by[i];
@@ -339,6 +341,7 @@ unsigned int groups_beside(const struct groups *gs, const struct group *g, unsig
 
 		if (gs->tag[i / WAYS][i % WAYS] && other != g && !other->link &&
 		    prefix_contains(&wide, other->near) && (other->shapes & g->shapes) &&
+		    other->ev.last_ns + BESIDE_NS > g->ev.last_ns &&
 		    other->shared <= other->ev.plain && contributors(other) > 1)
 			out[n++] = other;
 	}

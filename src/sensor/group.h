@@ -40,7 +40,7 @@
 #define GROUP_V6_BITS 64
 #define GROUP_MEMBERS 8 /* known by address; more are only counted */
 #define GROUP_PEERS 3 /* that must have contributed */
-#define GROUP_SITE_PEERS 2 /* likewise of an IPv6 /64, or one machine, by packets that tools make */
+#define GROUP_SITE_PEERS 2 /* likewise of an IPv6 /64 beyond a router, by packets that tools make */
 #define GROUP_CHANCE_BITS 32
 
 #define GROUP_ROUTED 0 /* link: the neighbours are beyond a router */
