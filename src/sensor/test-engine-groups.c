@@ -294,6 +294,50 @@ static void test_lan(void **state)
 	lan(1000, true);
 }
 
+/* One machine on the link that takes another address for each probe; its link address gives it away. */
+static void test_one_machine_on_the_link(void **state)
+{
+	(void)state;
+	for (unsigned int pace = 0; pace < 3; pace++) {
+		again();
+		for (unsigned int i = 0; i < 20; i++) {
+			packet(&x, (struct packet){ .src = addr_from_v4(0xc0000264 + i),
+						    .dst = ip(DEVICE),
+						    .sport = 51234,
+						    .dport = 1000 + i,
+						    .proto = PACKET_TCP,
+						    .tcp_flags = TCP_SYN,
+						    .tcp_options = OPTIONS_RAW,
+						    .tcp_window = 1024,
+						    .link = 77,
+						    .ttl = 44 });
+			wait_ms(paces_ms[pace]);
+		}
+		assert_in_range(the_prefix(NULL)->failed, 3, 6);
+	}
+}
+
+/* Behind a repeater all have its link address: persons still. */
+static void test_repeater(void **state)
+{
+	(void)state;
+	for (unsigned int hour = 0; hour < 24; hour++)
+		for (unsigned int pc = 0; pc < 3; pc++) {
+			for (uint16_t i = 0; i < 2; i++)
+				packet(&x, (struct packet){ .src = addr_from_v4(0xc0000264 + pc),
+							    .dst = ip(DEVICE),
+							    .sport = x.next_port++,
+							    .dport = 6000 + pc * 10 + i,
+							    .proto = PACKET_TCP,
+							    .tcp_flags = TCP_SYN,
+							    .tcp_options = OPTIONS_USUAL,
+							    .tcp_window = 64240,
+							    .link = 77 });
+			sleep_s(&x, 1200);
+		}
+	assert_int_equal(told_phase(&x, FINDING_START), 0);
+}
+
 /* Behind a carrier's addresses: many clients of one dead service, or of three. */
 static void test_carrier(void **state)
 {
@@ -351,7 +395,7 @@ static void test_random_flood_is_no_group(void **state)
 		uint64_t seed = 5;
 
 		again();
-		flood(&seed, 3000000, "0.0.0.0/0", gaps_ns[i]);
+		flood(&seed, 1000000, "0.0.0.0/0", gaps_ns[i]);
 		engine_finish(x.engine);
 		assert_int_equal(told_phase(&x, FINDING_START), 0);
 	}
@@ -375,17 +419,33 @@ static void test_flood_from_one_prefix(void **state)
 	}
 }
 
-/* A /24 that scans through a flood of random addresses. */
-static void test_group_through_a_flood(void **state)
+/* A /24 and a /64 that scan through a flood of random addresses: six probes each, up to 100 s
+ * apart, with 2,000 and 100,000 forged ones a second. */
+static void test_groups_through_a_flood(void **state)
 {
-	uint64_t seed = 9;
+	static const struct {
+		unsigned int between; /* forged packets between two probes */
+		uint64_t gap_ns;
+	} flood_of[] = { { 100, 500000 }, { 10000, 500000 }, { 200000, 500000 }, { 300000, 10000 } };
 
 	(void)state;
-	for (unsigned int i = 0; i < 40; i++) {
-		probe(host_of("198.51.100.0", i), 1000 + i, false);
-		flood(&seed, 100, "0.0.0.0/0", 500000);
+	for (unsigned int i = 0; i < sizeof(flood_of) / sizeof(flood_of[0]); i++) {
+		uint64_t seed = 9;
+		const struct told *a, *b;
+
+		again();
+		flood(&seed, 20000, "0.0.0.0/0", flood_of[i].gap_ns);
+		for (unsigned int n = 0; n < 6; n++) {
+			probe(host_of("198.51.100.0", n), 1000 + n, false);
+			probe(rotated("2001:db8:5:6::", n), 2000 + n, true);
+			flood(&seed, flood_of[i].between, "0.0.0.0/0", flood_of[i].gap_ns);
+		}
+		a = told_nth(&x, FINDING_START, 0);
+		b = told_nth(&x, FINDING_START, 1);
+		assert_int_equal(told_phase(&x, FINDING_START), 2);
+		assert_int_equal(a->f.scope, FINDING_PREFIX);
+		assert_int_equal(b->f.scope, FINDING_PREFIX);
 	}
-	assert_in_range(the_prefix(NULL)->at_ns, 0, x.clock.now_ns);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
@@ -402,10 +462,12 @@ int main(void)
 		TEST(test_one_peer_explains_it),
 		TEST(test_group_comes_back),
 		TEST(test_lan),
+		TEST(test_one_machine_on_the_link),
+		TEST(test_repeater),
 		TEST(test_carrier),
 		TEST(test_random_flood_is_no_group),
 		TEST(test_flood_from_one_prefix),
-		TEST(test_group_through_a_flood),
+		TEST(test_groups_through_a_flood),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
