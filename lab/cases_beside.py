@@ -22,7 +22,9 @@ def row_case(row):
             done = trial.Trial(row, others, brief=True)
         except LookupError as error:
             raise Skip(str(error)) from None
-        for rival in others:
+        for reason in done.absent:
+            say(reason)
+        for rival in done.rivals:
             verdict = done.verdicts[rival.name]
             say(f"{rival.name}: " + (f"after {verdict.packets} packets" if verdict.found
                                      else "nothing so far"))

@@ -176,7 +176,7 @@ class Scanlogd(Rival):
 class PortSentry(Rival):
     name, package = "PortSentry", "portsentry"
     needs = ("portsentry",)
-    configured = ("-atcp and -audp (Debian's default, -tcp and -udp, listens on 46 ports of its list "
+    configured = ("-atcp and -audp (Debian's default, -tcp and -udp, looks at the ports of a list "
                   "only); Debian's portsentry.conf, which blocks nobody; its own addresses ignored, "
                   "as its start script does")
     accuses = re.compile(r"attackalert: .* from host: (\S+?)/")

@@ -22,6 +22,7 @@ class Row:
     family, where = 4, "near"
     scope = "host"
     whole = False  # goes on when all have found it: whom they blame counts
+    odd = False  # of packets that no connection begins with: those to open ports are in vain, too
     counts = "failed contacts"
 
     def __init__(self, name, title, options, techniques, max_contacts=5, limit_s=40, **more):
@@ -109,13 +110,13 @@ def _rows():
     return (
         Row("syn", "-sS, 1000 ports", ("-sS",), ("syn",)),
         Row("connect", "-sT, 1000 ports", ("-sT",), ("connect",)),
-        Row("version", "-sV on 3 open ports", ("-sV", "-p", "22,23,80"), ("version",), 10, 120,
+        Row("version", "-sV on 3 open ports", ("-sV", "-p", "22,23,80"), ("version", "syn"), 10, 120,
             counts="connections"),
-        Row("os", "-O, 2 ports", ("-O", "-p", "22,110"), ("os",), 5, 60),
-        Row("fin", "-sF (-F)", ("-sF", "-F"), ("fin",)),
-        Row("null", "-sN (-F)", ("-sN", "-F"), ("null",)),
-        Row("xmas", "-sX (-F)", ("-sX", "-F"), ("xmas",)),
-        Row("ack", "-sA, 1000 ports", ("-sA",), ("ack",)),
+        Row("os", "-O, 2 ports", ("-O", "-p", "22,110"), ("os",), 5, 60, odd=True),
+        Row("fin", "-sF (-F)", ("-sF", "-F"), ("fin",), odd=True),
+        Row("null", "-sN (-F)", ("-sN", "-F"), ("null",), odd=True),
+        Row("xmas", "-sX (-F)", ("-sX", "-F"), ("xmas",), odd=True),
+        Row("ack", "-sA, 1000 ports", ("-sA",), ("ack",), odd=True),
         Row("udp", "-sU, 10 ports", ("-sU", "--top-ports", "10"), ("udp",), where="far"),
         Row("polite", "-T1, 10 ports (15 s a probe)", ("-sS", "-T1", *QUIETLY, "-p", TEN), tcp, 5, 85),
         Row("paced", "one port per 5 s",

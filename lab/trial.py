@@ -13,6 +13,7 @@ import rows
 SETTLE_S = 0.3  # between the last of the watchers and the attack
 GRACE_S = 9  # after the attack: psad looks every 5 s
 BRIEF_GRACE_S = 2.5  # the sensor tells within a second
+SYN, RST, ACK = 0x02, 0x04, 0x10
 
 
 class Verdict:
@@ -27,7 +28,7 @@ class Verdict:
         self.cpu_s = 0.0
         # The sensor's alone: what it had decided on, in the device's capture.
         self.contacts = self.decided_packets = 0
-        self.events = []
+        self.event, self.events = None, []
 
 
 def _is_alert(event):
@@ -48,7 +49,12 @@ class Trial:
             self.attacker, self.address, self.target = network.new_attacker(row.where, row.family)
             self.attackers = row.prepare(network, self.address)
             self.tcpdump = device.Tcpdump(network.device, directory)
-            self.rivals = [rival(network.device, directory) for rival in others]
+            self.rivals, self.absent = [], []
+            for rival in others:
+                try:
+                    self.rivals.append(rival(network.device, directory))
+                except (RuntimeError, net.Timeout) as error:
+                    self.absent.append(f"{rival.name} did not start: {error}")
             self.sensor = device.Sensor(network.device, directory)
             time.sleep(SETTLE_S)
             for rival in self.rivals:
@@ -110,6 +116,7 @@ class Trial:
                        else p.src not in rows.STRANGERS_NOT and not p.src.startswith("fe80"))]
         self.packets = packets
         first = packets[0].t if packets else 0
+        own = self.verdicts["Mimamori"] = Verdict()
         for rival in self.rivals:
             verdict = self.verdicts[rival.name] = Verdict()
             alerts = rival.alerts()
@@ -117,17 +124,15 @@ class Trial:
             verdict.blamed = {alert.peer for alert in alerts}
             if alerts:
                 self._told_at(verdict, alerts[0].t, first)
-        verdict = self.verdicts["Mimamori"] = Verdict()
-        verdict.cpu_s = self.sensor_cpu_s
-        verdict.events = self._events()
-        verdict.blamed = {event.peer for event in verdict.events}
-        event = self._sensor_found()
-        if event:
-            self._told_at(verdict, self._told[id(event)], first)
-            verdict.event = event
-            decided = capture.decided(packets, event)
-            verdict.decided_packets = len(decided)
-            verdict.contacts = self._contacts(decided)
+        own.cpu_s = self.sensor_cpu_s
+        own.events = self._events()
+        own.blamed = {event.peer for event in own.events}
+        own.event = self._sensor_found()
+        if own.event:
+            self._told_at(own, self._told[id(own.event)], first)
+            decided = capture.decided(packets, own.event)
+            own.decided_packets = len(decided)
+            own.contacts = self._contacts(decided)
 
     def _told_at(self, verdict, told, first):
         verdict.found, verdict.told = True, told
@@ -135,12 +140,15 @@ class Trial:
         verdict.seconds = max(0, told - first) / 1e6
 
     def _contacts(self, decided):
+        """What the attack had tried in vain, counted as its row says."""
         if self.row.counts == "connections":
             return len({(p.sport, p.dport) for p in decided
-                        if p.proto == capture.TCP and p.flags & 0x12 == 2})
-        return len({(p.dst, p.proto, p.dport) if self.row.scope != "distributed"
-                    else (p.src, p.dst, p.proto, p.dport) for p in decided
-                    if p.proto in (capture.TCP, capture.UDP)
+                        if p.proto == capture.TCP and p.flags & (SYN | ACK) == SYN})
+        if self.row.odd:
+            return len({(p.dst, p.proto, p.dport, p.flags) for p in decided if not p.flags & RST
+                        and not ((p.proto, p.dport) in device.SERVED and p.flags == SYN)})
+        return len({(p.src if self.row.scope == "distributed" else "", p.dst, p.proto, p.dport)
+                    for p in decided if p.proto in (capture.TCP, capture.UDP)
                     and (p.proto, p.dport) not in device.SERVED})
 
     def bar(self):
