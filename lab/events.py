@@ -28,8 +28,10 @@ class Event:
         return self.finding.get("peer_prefix", "")
 
     def about(self, address):
-        """Does its peer prefix, or its source, cover the address?"""
+        """Does its peer prefix, or its source, cover the address? Decoys accuse only who is real."""
         address = ipaddress.ip_address(address)
+        if self.finding.get("scope") == "decoys" and "real" not in self.finding:
+            return False
         if self.data.get("src_ip") and ipaddress.ip_address(self.data["src_ip"]) == address:
             return True
         if self.finding.get("scope") == "distributed":  # the prefix holds more than its peers
