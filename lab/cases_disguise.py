@@ -14,30 +14,35 @@ import tools
 from case import check
 
 SETTLE_S = 3.5  # after the scan: the sensor names the real one when the others had time to react
+IDLE, FTP = "10.7.0.60", "10.7.0.61"
 DEAD_4, DEAD_6 = ("10.7.0.240", "10.7.0.241"), ("fd07::240", "fd07::241")
 
 
-class Bystanders:
-    """A host of the LAN that an idle scan uses, and an FTP server that connects where it is told."""
+class Bystander:
+    """One more host of the LAN, which others abuse."""
 
-    def __init__(self, network):
-        self.namespace = net.Namespace("zombie")
-        net.cable(self.namespace, "eth0", network.switch, "to-zombie")
-        network.switch.ip("link set to-zombie master br0")
-        self.namespace.ip("addr add 10.7.0.60/24 dev eth0", "addr add 10.7.0.61/24 dev eth0")
-        # Its own kernel would answer as well, and with other identification numbers.
+    def __init__(self, network, kind, address):
+        self.namespace = net.Namespace(kind)
+        net.cable(self.namespace, "eth0", network.switch, f"to-{kind}")
+        network.switch.ip(f"link set to-{kind} master br0")
+        self.namespace.ip(f"addr add {address}/24 dev eth0")
+        if kind == "idle":
+            self.mute()
+        self.namespace.popen([sys.executable, "-B", device.HERE + "/bystanders.py", kind, address])
+        if kind == "ftp":
+            net.wait_for(lambda: device.listening(self.namespace, capture.TCP, 21), 10,
+                         "the FTP server")
+
+    def mute(self):
+        """Its own kernel would answer as well, and with other identification numbers."""
         self.namespace.nft("""
 table ip mute {
     chain output {
         type filter hook output priority 0;
-        ip saddr 10.7.0.60 tcp flags & rst == rst meta mark != 7 drop
+        tcp flags & rst == rst meta mark != 7 drop
     }
 }
 """)
-        for kind, address in ("idle", "10.7.0.60"), ("ftp", "10.7.0.61"):
-            self.namespace.popen([sys.executable, "-B", device.HERE + "/bystanders.py", kind,
-                                  address])
-        net.wait_for(lambda: device.listening(self.namespace, capture.TCP, 21), 10, "the FTP server")
 
 
 def _new_events(lab, before):
@@ -146,19 +151,19 @@ def spoofed_mac_case(where, family):
 def idle_case(lab, say):
     """To its victim it is a SYN scan by the idle host, whose address may be forged."""
     attacker, address, target = lab.network.new_attacker("near", 4)
-    argv = tools.nmap(4, "-Pn", target, extra=("-p", "20-40,80", "-sI", "10.7.0.60:80"))
+    argv = tools.nmap(4, "-Pn", target, extra=("-p", "20-40,80", "-sI", f"{IDLE}:80"))
     say(f"from {address}")
     found, output = _scan(lab, say, attacker, argv)
     said = "; ".join(map(str, found)) or "nothing"
     check("open" in output, f"nmap found no idle host: {output[-300:]}")
-    mine = [e for e in found if e.is_peer("10.7.0.60")]
+    mine = [e for e in found if e.is_peer(IDLE)]
     check(mine and mine[0].finding["phase"] == "start", f"not found: {said}")
     check(len({e.finding["finding"] for e in found}) == 1, f"more than one finding: {said}")
     for event in mine:
         check(event.finding["technique"] == "syn", f"not a SYN scan: {event}")
         check(event.finding["spoofable"], f"said to be no forgery: {event}")
     packets = lab.tcpdump.until(mine[0].t + 20000)
-    failed = capture.failed_contacts(packets, "10.7.0.60", lab.own, lab.served(), mine[0])
+    failed = capture.failed_contacts(packets, IDLE, lab.own, lab.served(), mine[0])
     check(len(failed) <= cases_scan.MAX_FAILED, f"{len(failed)} failed contacts: {said}")
     lab.check_client()
     lab.check_events()
@@ -169,19 +174,20 @@ def idle_case(lab, say):
 def bounce_case(lab, say):
     """The FTP server is who connects."""
     attacker, _address, target = lab.network.new_attacker("near", 4)
-    argv = tools.nmap(4, "-Pn", target, extra=("-p", "20-60", "-b", "10.7.0.61"))
-    return cases_scan.attack(lab, say, attacker, argv, "10.7.0.61", "connect")
+    argv = tools.nmap(4, "-Pn", target, extra=("-p", "20-60", "-b", FTP))
+    return cases_scan.attack(lab, say, attacker, argv, FTP, "connect")
 
 
 def _shared(family):
     def shared():
         with net.Network() as network:
             lab = cases_scan.ScanLab(network, family, sections={"scan": cases_scan.QUIET})
-            bystanders = Bystanders(network)
+            hosts = [Bystander(network, "idle", IDLE), Bystander(network, "ftp", FTP)]
             try:
                 yield lab
             finally:
-                bystanders.namespace.remove()
+                for host in hosts:
+                    host.namespace.remove()
     return shared
 
 

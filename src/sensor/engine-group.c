@@ -170,6 +170,23 @@ static void open_finding(struct engine *e, struct group *g, const struct probe *
 	findings_tell(e->findings, f, llr);
 }
 
+/*
+ * What the address did before may have been another machine's: on the link anybody can forge it, and
+ * then a client's contacts would be those of a group with whoever did.
+ */
+static void begin_group(struct engine *e, const struct contact *c, uint32_t link,
+			const struct evidence *ev)
+{
+	struct evidence this_alone = { .probes = 1 };
+
+	if (link > GROUP_LINK_UNKNOWN) {
+		evidence_fade(&this_alone, e->clock->now_ns);
+		evidence_add(&this_alone, &c->probe, c->weight, false);
+		ev = &this_alone;
+	}
+	groups_begin(e->groups, c->probe.peer, link, ev, &c->probe);
+}
+
 bool engine_group_add(struct engine *e, struct contact *c, struct group *g,
 		      const struct evidence *ev, bool ambient)
 {
@@ -183,7 +200,7 @@ bool engine_group_add(struct engine *e, struct contact *c, struct group *g,
 	if (ev && (ev->flags & EVIDENCE_ALERTED))
 		return false;
 	if (!g) {
-		groups_begin(e->groups, p->peer, link, ev, p);
+		begin_group(e, c, link, ev);
 		return false;
 	}
 	/* Who uses this host's services, and misses one, speaks less for a group. */
