@@ -405,6 +405,52 @@ static void storm(struct bench *b, uint64_t operations)
 	}
 }
 
+/* The payload is how little a leaf deserves its place. */
+static void add_burden(void *into, const void *from, void *arg)
+{
+	(void)arg;
+	*(uint64_t *)into += *(const uint64_t *)from;
+}
+
+static unsigned int burden_of(const void *payload, void *arg)
+{
+	(void)arg;
+	return (unsigned int)*(const uint64_t *)payload;
+}
+
+static void insert_burden(struct trie *t, uint32_t a, uint64_t burden)
+{
+	struct trie_node *n = trie_insert(t, addr_from_v4(a), 0, NULL);
+
+	memcpy(n->payload, &burden, sizeof(burden));
+}
+
+static void the_burdensome_fold_first(void **state)
+{
+	struct trie_params p = { .payload_bytes = 8,
+				 .quota = { 32, 1, 1 },
+				 .fold = add_burden,
+				 .burden = burden_of,
+				 .even = 5 };
+	struct trie *t = trie_new(&p);
+	uint32_t seed = 1;
+
+	(void)state;
+	assert_non_null(t);
+	for (uint32_t a = 0; a < 32; a++)
+		insert_burden(t, a << 8, 3 + a % 3);
+	/* Equal, but for what is chance: the longest unused goes. */
+	insert_burden(t, 100 << 8, 8);
+	assert_null(trie_find(t, addr_from_v4(0)));
+	assert_non_null(trie_find(t, addr_from_v4(1 << 8)));
+	/* A flood folds but its own, though one of the others goes before it can be told. */
+	for (unsigned int i = 0; i < 10000; i++)
+		insert_burden(t, (seed = seed * 1664525 + 1013904223) | 0x80000000, 60);
+	for (uint32_t a = 2; a < 32; a++)
+		assert_non_null(trie_find(t, addr_from_v4(a << 8)));
+	trie_free(t);
+}
+
 static void memory_is_exactly_bounded(void **state)
 {
 	/* the largest trie there is */
@@ -444,6 +490,7 @@ int main(void)
 		cmocka_unit_test(rotating_hosts_leave_an_aggregate),
 		cmocka_unit_test(agrees_with_the_oracle),
 		cmocka_unit_test(flood_leaves_higher_classes_alone),
+		cmocka_unit_test(the_burdensome_fold_first),
 		cmocka_unit_test(memory_is_exactly_bounded),
 	};
 

@@ -3,6 +3,8 @@
 
 #include "sensor/packet.h"
 
+#include <string.h>
+
 #define STEP_SHIFT 35 /* 34 s, as a power of two nanoseconds: no packet costs a division */
 #define COUNT_MAX (UINT32_MAX / 2)
 
@@ -13,7 +15,7 @@ _Static_assert(PORT == CROWD_TRAITS, "the port is not kept among the traits");
 /* Counters begin at one, whose logarithm is nothing. */
 void crowd_init(struct crowd *c)
 {
-	c->step = 0;
+	memset(c, 0, sizeof(*c));
 	for (unsigned int i = 0; i <= CROWD_TRAITS; i++)
 		for (unsigned int j = 0; j < 256; j++)
 			c->count[i][j] = 1;
@@ -44,8 +46,23 @@ static void fade(struct crowd *c, uint64_t step)
 
 	c->step = step;
 	for (unsigned int i = 0; i <= CROWD_TRAITS; i++)
-		for (unsigned int j = 0; j < 256; j++)
-			c->count[i][j] = c->count[i][j] >> shift | (c->count[i][j] >> shift == 0);
+		for (unsigned int j = 0; j < 256; j++) {
+			uint8_t bits = c->bits[i][j];
+
+			c->bits[i][j] = bits > shift ? (uint8_t)(bits - shift) : 0;
+			c->count[i][j] = bits > shift ? c->count[i][j] >> shift : 1;
+		}
+}
+
+static void bump(struct crowd *c, unsigned int trait, uint8_t value)
+{
+	uint32_t count = c->count[trait][value];
+
+	if (count == COUNT_MAX)
+		return;
+	c->count[trait][value] = ++count;
+	if ((count & (count - 1)) == 0)
+		c->bits[trait][value]++;
 }
 
 void crowd_count(struct crowd *c, const uint8_t trait[CROWD_TRAITS], uint16_t port, uint64_t now_ns)
@@ -53,6 +70,6 @@ void crowd_count(struct crowd *c, const uint8_t trait[CROWD_TRAITS], uint16_t po
 	if (now_ns >> STEP_SHIFT != c->step)
 		fade(c, now_ns >> STEP_SHIFT);
 	for (unsigned int i = 0; i < CROWD_TRAITS; i++)
-		c->count[i][trait[i]] += c->count[i][trait[i]] < COUNT_MAX;
-	c->count[PORT][crowd_port(port)] += c->count[PORT][crowd_port(port)] < COUNT_MAX;
+		bump(c, i, trait[i]);
+	bump(c, PORT, crowd_port(port));
 }

@@ -40,6 +40,7 @@ struct packet;
 struct crowd {
 	uint64_t step; /* of the grid, for which the counters hold */
 	uint32_t count[CROWD_TRAITS + 1][256];
+	uint8_t bits[CROWD_TRAITS + 1][256]; /* logarithms of the counters, rounded down */
 };
 
 void crowd_init(struct crowd *c);
@@ -61,11 +62,8 @@ static inline uint8_t crowd_port(uint16_t port)
 static inline unsigned int crowd_weigh(const struct crowd *c, const uint8_t trait[CROWD_TRAITS],
 				       uint16_t port)
 {
-	unsigned int bits = 31 - __builtin_clz(c->count[CROWD_TRAITS][crowd_port(port)]);
-
-	for (unsigned int i = 0; i < CROWD_TRAITS; i++)
-		bits += 31 - __builtin_clz(c->count[i][trait[i]]);
-	return bits;
+	return c->bits[0][trait[0]] + c->bits[1][trait[1]] + c->bits[2][trait[2]] +
+	       c->bits[3][trait[3]] + c->bits[CROWD_TRAITS][crowd_port(port)];
 }
 
 #endif

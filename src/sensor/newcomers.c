@@ -100,6 +100,7 @@ static bool comes_again(struct newcomers *ns, uint32_t tag)
 	const uint32_t *away = ns->away[tag % AWAY_SETS];
 	bool again = false;
 
+#pragma GCC unroll 8 /* no branch: which of them it is does not matter */
 	for (unsigned int i = 0; i < AWAY_WAYS; i++)
 		again |= away[i] == tag;
 	return again;

@@ -262,6 +262,43 @@ static void test_no_slot_left(void **state)
 	assert_int_equal(stats.evicted, 2);
 }
 
+/* finding.h: those whose packets are a flood's make room first, and find none while others are at it. */
+static void test_a_floods_peers(void **state)
+{
+	struct crowd crowd;
+	struct finding_stats stats;
+	struct probe flood = probe_of(0, 1);
+
+	(void)state;
+	crowd_init(&crowd);
+	findings_set_crowd(fs, &crowd);
+	flood.port = 7;
+	for (unsigned int i = 0; i < 5000; i++)
+		crowd_count(&crowd, flood.trait, flood.port, START_NS);
+	for (uint32_t peer = 1; peer <= CAPACITY; peer++) {
+		struct probe p = probe_of(peer, peer == 2 ? 7 : 1);
+		struct finding *f;
+
+		p.trait[0] = p.trait[1] = p.trait[2] = peer == 2 ? 0 : 9;
+		f = findings_suspect(fs, &p, PROBE_SYN, &(struct evidence){ 0 }, START_NS + peer);
+		finding_contact(f, &p, START_NS + peer);
+		findings_tell(fs, f, 8);
+	}
+	/* The second's is the only one of the flood, and still at it. */
+	flood.peer = addr_from_v4(50);
+	assert_null(findings_suspect(fs, &flood, PROBE_SYN, &(struct evidence){ 0 }, START_NS + 9));
+	assert_int_equal(n_told, CAPACITY);
+	/* Another scanner takes its slot, though the first has been silent for longer. */
+	flood.trait[0] = flood.trait[1] = flood.trait[2] = 9;
+	flood.port = 1;
+	assert_non_null(
+		findings_suspect(fs, &flood, PROBE_SYN, &(struct evidence){ 0 }, START_NS + 9));
+	assert_true(addr_eq(told[CAPACITY].f.peer.addr, addr_from_v4(2)));
+	findings_stats(fs, &stats);
+	assert_int_equal(stats.refused, 1);
+	assert_int_equal(stats.evicted, 1);
+}
+
 /* Exact while few, within a few percent up to some 20,000 (finding.h): three standard errors of linear
  * counting (Whang et al. 1990) are 5 % at 10,000 and 11 % at 20,000. */
 static void test_estimates(void **state)
@@ -318,6 +355,7 @@ int main(void)
 		TEST(test_closes_after_silence),
 		TEST(test_pace_decides),
 		TEST(test_no_slot_left),
+		TEST(test_a_floods_peers),
 		TEST(test_estimates),
 		TEST(test_ids_differ),
 	};
