@@ -75,6 +75,13 @@ void engine_opening(struct engine *e, const struct packet *p, enum contact_proto
 /* A contact that is judged at once and not remembered: what is a repeat shows in the evidence. */
 void engine_passing(struct engine *e, const struct probe *p, enum contact_proto proto);
 
+/*
+ * Is it, by the ports, rather something of a connection that self had opened to peer, and has
+ * forgotten: given up, or older than the sensor? This host's own clients have ephemeral ports;
+ * elsewhere the best guess is that a well-known port serves one that is not.
+ */
+bool engine_forgotten(const struct engine *e, struct addr self, uint16_t port, uint16_t peer_port);
+
 /* The target refused what the contact asked for. */
 void engine_refused(struct engine *e, struct contact *c);
 
@@ -84,6 +91,7 @@ void engine_ip_protocol(struct engine *e, const struct packet *p);
 void engine_icmp_query(struct engine *e, const struct packet *p);
 void engine_echo(struct engine *e, const struct packet *p);
 void engine_neighbour(struct engine *e, const struct packet *p, enum probe_kind kind);
+void engine_unreachable(struct engine *e, const struct packet *p);
 
 /* The contact got nothing: evidence, and perhaps a finding. Its outcome says how. */
 void engine_in_vain(struct engine *e, struct contact *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading packets other than TCP and UDP: SCTP, protocols nobody speaks, ICMP, and who asks the link for
- * its neighbours.
+ * Reading packets other than TCP and UDP: SCTP, protocols nobody speaks, ICMP and its errors, and who asks
+ * the link for its neighbours.
  */
 #include "sensor/engine-internal.h"
 
@@ -114,4 +114,72 @@ void engine_neighbour(struct engine *e, const struct packet *p, enum probe_kind 
 		return;
 	crowd_traits(p, p->src, (uint8_t)kind, probe.trait);
 	engine_passing(e, &probe, CONTACT_ARP);
+}
+
+/* By what contact it was asked that a quoted datagram is of; false: by none. */
+static bool asked_by(const struct packet *p, enum contact_proto *proto, enum probe_kind *kind)
+{
+	switch (p->quoted_proto) {
+	case PACKET_TCP:
+		*proto = CONTACT_TCP;
+		*kind = PROBE_CONNECT;
+		return true;
+	case PACKET_UDP:
+		*proto = CONTACT_UDP;
+		*kind = PROBE_UDP;
+		return true;
+	case PACKET_SCTP:
+		*proto = CONTACT_SCTP;
+		*kind = PROBE_SCTP_INIT;
+		return true;
+	case PACKET_IP:
+		*proto = CONTACT_IP;
+		*kind = PROBE_IP_PROTO;
+		return true;
+	}
+	return false;
+}
+
+/* An error without the datagram it quotes. A live filter passes no UDP to clients' ports, and no
+ * datagrams of usual protocols; in a capture both would be there. */
+static void on_unreachable_alone(struct engine *e, const struct packet *p, enum contact_proto proto,
+				 enum probe_kind kind)
+{
+	struct probe probe = {
+		.peer = p->dst,
+		.self = p->src,
+		.peer_port = p->dport,
+		.port = p->sport,
+		.kind = (uint8_t)kind,
+		.outcome = PROBE_REFUSED,
+	};
+
+	if (e->home.host && p->dir == PACKET_DIR_IN && host_owns(e->home.host, p->dst)) {
+		e->stats.backscatter++;
+		return;
+	}
+	if ((proto != CONTACT_UDP && proto != CONTACT_IP) || !p->unreachable_port ||
+	    !engine_watches(e, p->dst, p->src))
+		return;
+	if (proto == CONTACT_UDP && engine_forgotten(e, p->src, p->sport, p->dport))
+		return;
+	e->stats.contacts++;
+	crowd_traits(p, p->dst, (uint8_t)kind, probe.trait);
+	engine_in_vain(e, engine_contact(e, &probe, proto));
+}
+
+void engine_unreachable(struct engine *e, const struct packet *p)
+{
+	enum contact_proto proto;
+	enum probe_kind kind;
+	struct contact *c;
+
+	if (!asked_by(p, &proto, &kind))
+		return;
+	c = contacts_find(e->contacts, p->dst, p->src, proto, p->sport);
+	if (c && c->probe.kind < PROBE_KINDS)
+		engine_refused(e, c);
+	else if (!c && !contacts_find(e->contacts, p->src, p->dst, proto,
+				      proto == CONTACT_IP ? p->sport : p->dport))
+		on_unreachable_alone(e, p, proto, kind);
 }

@@ -39,13 +39,7 @@ static uint8_t os_variant(const struct packet *p)
 	return (uint8_t)(p->tcp_flags ^ p->tcp_window ^ p->tcp_window >> 8 ^ p->tcp_mss);
 }
 
-/*
- * Is it, by the ports, rather something of a connection that self had opened to peer, and has
- * forgotten: given up, or older than the sensor? This host's own clients have ephemeral ports;
- * elsewhere the best guess is that a well-known port serves one that is not.
- */
-static bool own_and_forgotten(const struct engine *e, struct addr self, uint16_t port,
-			      uint16_t peer_port)
+bool engine_forgotten(const struct engine *e, struct addr self, uint16_t port, uint16_t peer_port)
 {
 	const struct host *h = e->home.host;
 
@@ -237,7 +231,7 @@ static bool explained(struct engine *e, const struct packet *p)
 					       PROBE_MAIMON);
 
 	if (c && c->probe.outcome == PROBE_UNKNOWN) {
-		if (!own_and_forgotten(e, p->src, p->sport, p->dport)) {
+		if (!engine_forgotten(e, p->src, p->sport, p->dport)) {
 			c->probe.outcome = PROBE_REFUSED;
 			e->stats.contacts++;
 			engine_in_vain(e, c);
@@ -277,7 +271,7 @@ static void answer_to_ack_probe(struct engine *e, const struct packet *p)
 		e->stats.backscatter += host_owns(e->home.host, p->dst);
 		return;
 	}
-	if (!engine_watches(e, p->dst, p->src) || own_and_forgotten(e, p->src, p->sport, p->dport))
+	if (!engine_watches(e, p->dst, p->src) || engine_forgotten(e, p->src, p->sport, p->dport))
 		return;
 	/* At a served port it is the end of a connection that nobody remembers. */
 	if (listed_outcome(e, CONTACT_TCP, &probe) == PROBE_OPEN)
@@ -396,80 +390,12 @@ static void on_udp(struct engine *e, const struct packet *p)
 	}
 	if (p->dir == PACKET_DIR_OUT)
 		engine_answered_unremembered(e, true, p->src, p->sport, p->dst);
-	else if (own_and_forgotten(e, p->dst, p->dport, p->sport))
+	else if (engine_forgotten(e, p->dst, p->dport, p->sport))
 		return;
 	else if (p->answer && engine_watches(e, p->src, p->dst))
 		backscatter(e, p, CONTACT_UDP, &e->stats.reflected);
 	else
 		engine_opening(e, p, CONTACT_UDP, PROBE_UDP, false);
-}
-
-/* By what contact it was asked that a quoted datagram is of; false: by none. */
-static bool asked_by(const struct packet *p, enum contact_proto *proto, enum probe_kind *kind)
-{
-	switch (p->quoted_proto) {
-	case PACKET_TCP:
-		*proto = CONTACT_TCP;
-		*kind = PROBE_CONNECT;
-		return true;
-	case PACKET_UDP:
-		*proto = CONTACT_UDP;
-		*kind = PROBE_UDP;
-		return true;
-	case PACKET_SCTP:
-		*proto = CONTACT_SCTP;
-		*kind = PROBE_SCTP_INIT;
-		return true;
-	case PACKET_IP:
-		*proto = CONTACT_IP;
-		*kind = PROBE_IP_PROTO;
-		return true;
-	}
-	return false;
-}
-
-/* An error without the datagram it quotes. A live filter passes no UDP to clients' ports, and no
- * datagrams of usual protocols; in a capture both would be there. */
-static void on_unreachable_alone(struct engine *e, const struct packet *p, enum contact_proto proto,
-				 enum probe_kind kind)
-{
-	struct probe probe = {
-		.peer = p->dst,
-		.self = p->src,
-		.peer_port = p->dport,
-		.port = p->sport,
-		.kind = (uint8_t)kind,
-		.outcome = PROBE_REFUSED,
-	};
-
-	if (e->home.host && p->dir == PACKET_DIR_IN && host_owns(e->home.host, p->dst)) {
-		e->stats.backscatter++;
-		return;
-	}
-	if ((proto != CONTACT_UDP && proto != CONTACT_IP) || !p->unreachable_port ||
-	    !engine_watches(e, p->dst, p->src))
-		return;
-	if (proto == CONTACT_UDP && own_and_forgotten(e, p->src, p->sport, p->dport))
-		return;
-	e->stats.contacts++;
-	crowd_traits(p, p->dst, (uint8_t)kind, probe.trait);
-	engine_in_vain(e, engine_contact(e, &probe, proto));
-}
-
-static void on_unreachable(struct engine *e, const struct packet *p)
-{
-	enum contact_proto proto;
-	enum probe_kind kind;
-	struct contact *c;
-
-	if (!asked_by(p, &proto, &kind))
-		return;
-	c = contacts_find(e->contacts, p->dst, p->src, proto, p->sport);
-	if (c && c->probe.kind < PROBE_KINDS)
-		engine_refused(e, c);
-	else if (!c && !contacts_find(e->contacts, p->src, p->dst, proto,
-				      proto == CONTACT_IP ? p->sport : p->dport))
-		on_unreachable_alone(e, p, proto, kind);
 }
 
 void engine_packet(struct engine *e, const struct packet *p)
@@ -491,7 +417,7 @@ void engine_packet(struct engine *e, const struct packet *p)
 		on_udp(e, p);
 		break;
 	case PACKET_UNREACHABLE:
-		on_unreachable(e, p);
+		engine_unreachable(e, p);
 		break;
 	case PACKET_SCTP:
 		engine_sctp(e, p);

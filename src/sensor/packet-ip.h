@@ -84,4 +84,26 @@ enum packet_result packet_read_v6(struct packet_view *v);
 /* Both addresses of a datagram read; false when they may not stand in a packet. */
 bool packet_addresses(const struct packet_view *v, struct addr *src, struct addr *dst);
 
+/* What all packets have, and that v->len is the payload; the rest is 0. Keeps t_ns, dir and ifindex. */
+static inline enum packet_result packet_fill(const struct packet_view *v, uint8_t proto,
+					     struct packet *out)
+{
+	struct addr src, dst;
+
+	if (!packet_addresses(v, &src, &dst))
+		return PACKET_MALFORMED;
+	*out = (struct packet){
+		.t_ns = out->t_ns,
+		.dir = out->dir,
+		.ifindex = out->ifindex,
+		.src = src,
+		.dst = dst,
+		.proto = proto,
+		.ttl = v->ttl,
+		.ip_id = v->ip_id,
+		.payload = v->len > UINT16_MAX ? UINT16_MAX : (uint16_t)v->len,
+	};
+	return PACKET_OK;
+}
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "core/cursor.h"
 #include "sensor/packet-fragment.h"
+#include "sensor/packet-icmp.h"
 #include "sensor/packet-ip.h"
 #include "sensor/service-probe.h"
 
@@ -14,26 +15,6 @@
 #define TCP_HEADER 20
 #define ANSWER_BYTES \
 	100 /* UDP payloads of services beyond are answers: nobody asks at such length */
-
-static enum packet_result fill(const struct packet_view *v, uint8_t proto, struct packet *out)
-{
-	struct addr src, dst;
-
-	if (!packet_addresses(v, &src, &dst))
-		return PACKET_MALFORMED;
-	*out = (struct packet){
-		.t_ns = out->t_ns,
-		.dir = out->dir,
-		.ifindex = out->ifindex,
-		.src = src,
-		.dst = dst,
-		.proto = proto,
-		.ttl = v->ttl,
-		.ip_id = v->ip_id,
-		.payload = v->len > UINT16_MAX ? UINT16_MAX : (uint16_t)v->len,
-	};
-	return PACKET_OK;
-}
 
 /* RFC 9293 §3.2; window scale and timestamps: RFC 7323; SACK permitted: RFC 2018. */
 static uint8_t tcp_options(struct cursor c, struct packet *out)
@@ -70,7 +51,7 @@ static uint8_t tcp_options(struct cursor c, struct packet *out)
 static enum packet_result tcp_fill(const struct packet_view *v, const uint8_t *h,
 				   struct cursor options, bool whole, struct packet *out)
 {
-	enum packet_result r = fill(v, PACKET_TCP, out);
+	enum packet_result r = packet_fill(v, PACKET_TCP, out);
 	bool any = h[12] >> 4 > TCP_HEADER / 4;
 
 	if (r)
@@ -249,7 +230,7 @@ static enum packet_result read_udp(struct packet_view *v, struct packet *out)
 		return PACKET_MALFORMED;
 	if (len != 0 && (len < 8 || (len - 8 > v->len && !v->more)))
 		return PACKET_MALFORMED;
-	r = fill(v, PACKET_UDP, out);
+	r = packet_fill(v, PACKET_UDP, out);
 	if (r)
 		return r;
 	out->sport = be16(h);
@@ -273,7 +254,7 @@ static enum packet_result read_sctp(struct packet_view *v, struct packet *out)
 		return r;
 	if (h[12] > PACKET_SCTP_COOKIE_ECHO || !(opening >> h[12] & 1))
 		return PACKET_IGNORED;
-	r = fill(v, PACKET_SCTP, out);
+	r = packet_fill(v, PACKET_SCTP, out);
 	if (r)
 		return r;
 	out->sport = be16(h);
@@ -288,139 +269,10 @@ static enum packet_result read_unspoken(struct packet_view *v, struct packet *ou
 
 	if (v->unit)
 		return PACKET_IGNORED;
-	r = fill(v, PACKET_IP, out);
+	r = packet_fill(v, PACKET_IP, out);
 	if (!r)
 		out->dport = v->proto;
 	return r;
-}
-
-static enum packet_proto quoted_proto(uint8_t protocol, bool v6)
-{
-	switch (protocol) {
-	case PROTO_TCP:
-		return PACKET_TCP;
-	case PROTO_UDP:
-		return PACKET_UDP;
-	case PROTO_SCTP:
-		return PACKET_SCTP;
-	}
-	return protocol == (v6 ? PROTO_ICMPV6 : PROTO_ICMP) ? PACKET_OTHER : PACKET_IP;
-}
-
-/*
- * The datagram quoted in an ICMP error, turned round. An error goes to who sent what it quotes;
- * one that goes elsewhere is forged, to blame the quoted sender for probes that nobody sent.
- */
-static enum packet_result read_unreachable(struct packet_view *v, bool port, struct packet *out)
-{
-	struct packet_view q = { .c = v->c, .len = v->len, .quoted = true };
-	const uint8_t *ports = NULL;
-	enum packet_result r;
-
-	r = v->v6 ? packet_read_v6(&q) : packet_read_v4(&q);
-	if (r)
-		return r;
-	if (q.unit)
-		return PACKET_IGNORED;
-	if (memcmp(q.src, v->dst, v->v6 ? 16 : 4) != 0)
-		return PACKET_MALFORMED;
-	if (q.proto == PROTO_TCP || q.proto == PROTO_UDP || q.proto == PROTO_SCTP) {
-		r = packet_take(&q, 4, &ports);
-		if (r)
-			return r;
-	}
-	q.src = q.dst;
-	q.dst = v->dst;
-	q.ttl = v->ttl;
-	q.ip_id = v->ip_id;
-	q.len = v->len;
-	r = fill(&q, PACKET_UNREACHABLE, out);
-	if (r)
-		return r;
-	out->unreachable_port = port;
-	out->quoted_proto = quoted_proto(q.proto, v->v6);
-	if (ports) {
-		out->sport = be16(ports + 2);
-		out->dport = be16(ports);
-	} else if (out->quoted_proto == PACKET_IP) {
-		out->sport = q.proto;
-	}
-	return PACKET_OK;
-}
-
-static enum packet_result fill_icmp(const struct packet_view *v, uint8_t proto, uint8_t type,
-				    struct packet *out)
-{
-	enum packet_result r = fill(v, proto, out);
-
-	if (!r)
-		out->type = type;
-	return r;
-}
-
-/* RFC 792 and, of address masks, RFC 950; codes 9, 10 and 13 from RFC 1812 §5.2.7.1. Codes that do not refuse (fragmentation
- * needed, source route failed, precedence and type of service) are nothing for detection. */
-static enum packet_result read_icmp(struct packet_view *v, struct packet *out)
-{
-	const unsigned int refusals = 0x000f | 1 << 9 | 1 << 10 | 1 << 13;
-	enum packet_result r;
-	const uint8_t *h;
-
-	if (v->unit)
-		return PACKET_IGNORED;
-	r = packet_take(v, 8, &h);
-	if (r)
-		return r;
-	if (h[0] == 8)
-		return fill(v, PACKET_ICMP_ECHO, out);
-	if (h[0] == 13 || h[0] == 15 || h[0] == 17)
-		return fill_icmp(v, PACKET_ICMP_QUERY, h[0], out);
-	if (h[0] == 0)
-		return fill(v, PACKET_ICMP_ECHO_REPLY, out);
-	if (h[0] == 3 && h[1] < 16 && refusals >> h[1] & 1)
-		return read_unreachable(v, h[1] == 2 || h[1] == 3, out);
-	return PACKET_IGNORED;
-}
-
-/* RFC 4861 §4.3. From the unspecified address it is a sender who looks whether its own is free. */
-static enum packet_result read_neighbour(struct packet_view *v, struct packet *out)
-{
-	const uint8_t *target;
-	enum packet_result r = packet_take(v, 16, &target);
-
-	if (r || v->ttl != 255) /* it has come through a router: none of its hosts heeds it */
-		return r ? r : PACKET_IGNORED;
-	v->dst = target;
-	r = fill(v, PACKET_NEIGHBOUR, out);
-	if (!r && (addr_is_unspecified(out->src) || addr_is_multicast(out->dst)))
-		return PACKET_IGNORED;
-	return r;
-}
-
-/* RFC 4443 §3.1, §3.4 (code 1: nobody here speaks the protocol), §4; node information: RFC 4620. */
-static enum packet_result read_icmpv6(struct packet_view *v, struct packet *out)
-{
-	enum packet_result r;
-	const uint8_t *h;
-
-	if (v->unit)
-		return PACKET_IGNORED;
-	r = packet_take(v, 8, &h);
-	if (r)
-		return r;
-	if (h[0] == 128)
-		return fill(v, PACKET_ICMP_ECHO, out);
-	if (h[0] == 129)
-		return fill(v, PACKET_ICMP_ECHO_REPLY, out);
-	if (h[0] == 139)
-		return fill_icmp(v, PACKET_ICMP_QUERY, h[0], out);
-	if (h[0] == 135)
-		return read_neighbour(v, out);
-	if (h[0] == 1 && h[1] <= 6)
-		return read_unreachable(v, h[1] == 4, out);
-	if (h[0] == 4 && h[1] == 1)
-		return read_unreachable(v, true, out);
-	return PACKET_IGNORED;
 }
 
 static inline enum packet_result read_packet(struct packet_parser *pp, uint16_t ethertype,
@@ -448,9 +300,9 @@ static inline enum packet_result read_packet(struct packet_parser *pp, uint16_t 
 	if (v->proto == PROTO_UDP)
 		return read_udp(v, out);
 	if (v->proto == PROTO_ICMP && !v->v6)
-		return read_icmp(v, out);
+		return packet_read_icmp(v, out);
 	if (v->proto == PROTO_ICMPV6 && v->v6)
-		return read_icmpv6(v, out);
+		return packet_read_icmpv6(v, out);
 	if (v->proto == PROTO_SCTP)
 		return read_sctp(v, out);
 	if (packet_unspoken(v->proto))
@@ -492,7 +344,7 @@ static enum packet_result read_arp(struct packet_view *v, struct packet *out)
 	if (be32(v->src) == 0 || be32(v->src) == be32(v->dst))
 		return PACKET_IGNORED;
 	v->len = 0; /* what follows is padding */
-	return fill(v, PACKET_ARP_REQUEST, out);
+	return packet_fill(v, PACKET_ARP_REQUEST, out);
 }
 
 enum packet_result packet_parse_arp(struct packet_parser *pp, const uint8_t *bytes, size_t captured,

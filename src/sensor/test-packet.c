@@ -3,38 +3,7 @@
  * Packets written by hand from the RFCs. Addresses are those for documentation (RFC 5737, RFC 3849):
  * 192.0.2.1 and 2001:db8::1 are peers, 198.51.100.2 and 2001:db8::2 the host.
  */
-#include "sensor/packet.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#define LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define PEER4 0xc0000201u
-#define HOST4 0xc6336402u
-#define NET6 0x20010db800000000u
-
-/* RFC 791 §3.1: version and IHL, TOS, total length, id, flags and offset, TTL, protocol, checksum */
-#define V4(total, protocol) \
-	0x45, 0, (total) >> 8, (total)&0xff, 0x1c, 0x46, 0x40, 0, 57, protocol, 0, 0
-#define V4_IN 192, 0, 2, 1, 198, 51, 100, 2
-#define V4_BACK 198, 51, 100, 2, 192, 0, 2, 1
-/* RFC 8200 §3: version, traffic class, flow; payload length; next header; hop limit */
-#define V6(len, next) 0x60, 0, 0, 0, (len) >> 8, (len)&0xff, next, 57
-#define A6(last) 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last
-#define V6_IN A6(1), A6(2)
-#define V6_BACK A6(2), A6(1)
-/* RFC 9293 §3.1: ports 40000 to 22, sequence number, acknowledgement, offset, flags, window 64240 */
-#define TCP(words, flags)                                                                       \
-	0x9c, 0x40, 0, 22, 0x01, 0x02, 0x03, 0x04, 0x0a, 0x0b, 0x0c, 0x0d, (words) << 4, flags, \
-		0xfa, 0xf0, 0, 0, 0, 0
-/* RFC 768: ports 40000 to 161, length, checksum */
-#define UDP(len) 0x9c, 0x40, 0, 161, (len) >> 8, (len)&0xff, 0, 0
+#include "sensor/packet-fixture.h"
 
 /* A SYN as Linux sends it: MSS 1460, SACK permitted, timestamps, NOP, window scale 7. */
 static const uint8_t v4_syn[] = {
@@ -86,39 +55,6 @@ static const struct vector {
 	VECTOR(v6_echo, PACKET_OK),	   VECTOR(v6_echo_reply, PACKET_OK),
 	VECTOR(v6_unreachable, PACKET_OK), VECTOR(v6_chain, PACKET_OK),
 };
-
-static struct packet_parser parser;
-
-static int setup(void **state)
-{
-	(void)state;
-	packet_parser_init(&parser);
-	return 0;
-}
-
-static enum packet_result parse(const uint8_t *bytes, size_t len, struct packet *p)
-{
-	memset(p, 0, sizeof(*p));
-	return packet_parse(&parser, 0, bytes, len, len, p);
-}
-
-static void assert_v4(const struct packet *p, uint32_t src, uint32_t dst)
-{
-	assert_true(addr_eq(p->src, addr_from_v4(src)));
-	assert_true(addr_eq(p->dst, addr_from_v4(dst)));
-}
-
-static void assert_v6(const struct packet *p, uint64_t src, uint64_t dst)
-{
-	assert_true(addr_eq(p->src, (struct addr){ NET6, src }));
-	assert_true(addr_eq(p->dst, (struct addr){ NET6, dst }));
-}
-
-static void assert_ports(const struct packet *p, uint16_t sport, uint16_t dport)
-{
-	assert_int_equal(p->sport, sport);
-	assert_int_equal(p->dport, dport);
-}
 
 static void test_v4_syn(void **state)
 {
@@ -527,145 +463,6 @@ static void test_truncated(void **state)
 	}
 }
 
-/* RFC 792, RFC 950, RFC 4620: what asks a host about itself. */
-static void test_icmp_queries(void **state)
-{
-	uint8_t v4[] = { V4(40, 1), V4_IN, 0, 0, 0, 0, 0, 1, 0, 1, 0,
-			 0,	    0,	   0, 0, 0, 0, 0, 0, 0, 0, 0 };
-	uint8_t v6[] = { V6(16, 58), V6_IN, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8 };
-	struct packet p;
-
-	(void)state;
-	for (unsigned int type = 0; type < 256; type++) {
-		v4[20] = v6[40] = (uint8_t)type;
-		if (type == 13 || type == 15 || type == 17) {
-			assert_int_equal(parse(v4, sizeof(v4), &p), PACKET_OK);
-			assert_int_equal(p.proto, PACKET_ICMP_QUERY);
-			assert_int_equal(p.type, type);
-			assert_v4(&p, PEER4, HOST4);
-		} else if (type != 0 && type != 3 && type != 8) {
-			assert_int_equal(parse(v4, sizeof(v4), &p), PACKET_IGNORED);
-		}
-		if (type != 139)
-			continue;
-		assert_int_equal(parse(v6, sizeof(v6), &p), PACKET_OK);
-		assert_int_equal(p.proto, PACKET_ICMP_QUERY);
-		assert_int_equal(p.type, type);
-	}
-}
-
-/* RFC 4861 §4.3, §7.1.1 */
-static void test_neighbour(void **state)
-{
-	uint8_t ns[] = { V6(24, 58), V6_IN, 135, 0, 0, 0, 0, 0, 0, 0, A6(0x77) };
-	struct packet p;
-
-	(void)state;
-	assert_int_equal(parse(ns, sizeof(ns), &p), PACKET_IGNORED); /* from beyond a router */
-	ns[7] = 255;
-	assert_int_equal(parse(ns, sizeof(ns), &p), PACKET_OK);
-	assert_int_equal(p.proto, PACKET_NEIGHBOUR);
-	assert_v6(&p, 1, 0x77);
-	ns[48] = 0xff; /* no neighbour is a group */
-	assert_int_equal(parse(ns, sizeof(ns), &p), PACKET_IGNORED);
-	ns[48] = 0x20;
-	memset(ns + 8, 0, 16); /* whether its own address is free: RFC 4862 §5.4.2 */
-	assert_int_equal(parse(ns, sizeof(ns), &p), PACKET_IGNORED);
-	ns[5] = 23;
-	assert_int_equal(parse(ns, sizeof(ns) - 1, &p), PACKET_MALFORMED);
-}
-
-/* RFC 9260 §3, §3.2: ports, tag, checksum; type, flags and length of the first chunk. */
-static void test_sctp(void **state)
-{
-	uint8_t v4[] = { V4(40, 132), V4_IN, 0x9c, 0x40, 0, 22, 0, 0, 0, 0, 0,
-			 0,	      0,     0,	   0,	 0, 0,	4, 0, 0, 0, 0 };
-	struct packet p;
-
-	(void)state;
-	for (unsigned int type = 0; type < 256; type++) {
-		bool passes = type == 1 || type == 2 || type == 6 || type == 10;
-
-		v4[32] = (uint8_t)type;
-		assert_int_equal(parse(v4, sizeof(v4), &p), passes ? PACKET_OK : PACKET_IGNORED);
-		if (!passes)
-			continue;
-		assert_int_equal(p.proto, PACKET_SCTP);
-		assert_int_equal(p.type, type);
-		assert_ports(&p, 40000, 22);
-	}
-	v4[7] = 1; /* a later fragment */
-	assert_int_equal(parse(v4, sizeof(v4), &p), PACKET_IGNORED);
-}
-
-/* What a protocol's absence quotes. */
-static void test_protocol_unreachable(void **state)
-{
-	uint8_t bytes[sizeof(v4_unreachable)];
-	struct packet p;
-
-	(void)state;
-	memcpy(bytes, v4_unreachable, sizeof(bytes));
-	bytes[21] = 2;
-	bytes[28 + 9] = 47;
-	assert_int_equal(parse(bytes, sizeof(bytes), &p), PACKET_OK);
-	assert_int_equal(p.quoted_proto, PACKET_IP);
-	assert_int_equal(p.unreachable_port, 1);
-	assert_ports(&p, 47, 0);
-	assert_v4(&p, HOST4, PEER4);
-	bytes[28 + 9] = 132;
-	assert_int_equal(parse(bytes, sizeof(bytes), &p), PACKET_OK);
-	assert_int_equal(p.quoted_proto, PACKET_SCTP);
-	assert_ports(&p, 161, 40000);
-}
-
-/* UDP to a port that had not asked: answers of services that reflect, and what only comes from
- * their ports: Nmap's payloads with -g. */
-static void test_udp_answers(void **state)
-{
-	static const struct {
-		uint16_t port;
-		uint8_t len;
-		bool answer;
-		uint8_t bytes[16];
-	} cases[] = {
-		/* DNS (RFC 1035 §4.1.1): a response, a question, Nmap's RMCP ping for port 623 */
-		{ 53, 32, true, { 0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1 } },
-		{ 53, 32, false, { 0x12, 0x34, 0x01, 0x00, 0, 1 } },
-		{ 53, 12, false, { 6, 0, 0xff, 7, 0, 0, 0, 0, 0, 0, 0, 0 } },
-		{ 53, 0, false, { 0 } },
-		/* NTP: server, client, private mode's response and request (monlist) */
-		{ 123, 48, true, { 0x24 } },
-		{ 123, 48, false, { 0xe3 } },
-		{ 123, 48, true, { 0xd7, 0, 3, 42 } },
-		{ 123, 8, false, { 0x17, 0, 3, 42 } },
-		{ 1900, 60, true, "HTTP/1.1 200 OK" },
-		{ 1900, 60, false, "M-SEARCH * HTT" },
-		{ 19, 10, true, "abc" },
-		{ 11211, 101, true, { 0 } },
-		{ 11211, 100, false, { 0 } },
-		{ 40000, 101, false, { 0 } },
-	};
-	uint8_t bytes[160];
-	struct packet p;
-
-	(void)state;
-	for (size_t i = 0; i < LEN(cases); i++) {
-		const uint8_t head[] = { V4(28, 17), V4_IN, UDP(8) };
-		size_t len = sizeof(head) + cases[i].len;
-
-		memset(bytes, 0, sizeof(bytes));
-		memcpy(bytes, head, sizeof(head));
-		memcpy(bytes + sizeof(head), cases[i].bytes, sizeof(cases[i].bytes));
-		bytes[3] = (uint8_t)len;
-		bytes[20] = (uint8_t)(cases[i].port >> 8);
-		bytes[21] = (uint8_t)cases[i].port;
-		bytes[25] = (uint8_t)(8 + cases[i].len);
-		assert_int_equal(parse(bytes, len, &p), PACKET_OK);
-		assert_int_equal(p.answer, cases[i].answer);
-	}
-}
-
 static void test_arp(void **state)
 {
 	uint8_t bytes[sizeof(arp)];
@@ -787,11 +584,6 @@ int main(void)
 		cmocka_unit_test_setup(test_unreachable_codes, setup),
 		cmocka_unit_test_setup(test_unreachable_quotes, setup),
 		cmocka_unit_test_setup(test_other_protocols, setup),
-		cmocka_unit_test_setup(test_icmp_queries, setup),
-		cmocka_unit_test_setup(test_neighbour, setup),
-		cmocka_unit_test_setup(test_sctp, setup),
-		cmocka_unit_test_setup(test_protocol_unreachable, setup),
-		cmocka_unit_test_setup(test_udp_answers, setup),
 		cmocka_unit_test_setup(test_v4_options, setup),
 		cmocka_unit_test_setup(test_lengths, setup),
 		cmocka_unit_test_setup(test_jumbo, setup),
