@@ -217,12 +217,12 @@ bool engine_group_add(struct engine *e, struct contact *c, struct group *g,
 	return true;
 }
 
-void engine_group_disown(struct engine *e, const struct probe *p)
+void engine_group_disown(struct engine *e, const struct probe *p, const struct evidence *ev)
 {
 	struct group *g = engine_group(e, p);
 
-	if (g)
-		group_disown(g, p->peer);
+	if (g && !findings_get(e->findings, g->told))
+		group_disown(e->groups, g, p->peer, ev->plain);
 }
 
 void engine_group_refused(struct engine *e, const struct probe *p)

@@ -177,7 +177,7 @@ bool engine_group_add(struct engine *e, struct contact *c, struct group *g,
 		      const struct evidence *ev, bool ambient);
 
 /* The peer has been alerted by itself. */
-void engine_group_disown(struct engine *e, const struct probe *p);
+void engine_group_disown(struct engine *e, const struct probe *p, const struct evidence *ev);
 
 /* As engine_confirm_refused() and engine_answered(), for the group. */
 void engine_group_refused(struct engine *e, const struct probe *p);

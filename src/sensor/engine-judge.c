@@ -125,11 +125,11 @@ static void conclude(struct engine *e, struct evidence *ev, const struct probe *
 		if (ev->alerts < UINT8_MAX)
 			ev->alerts++;
 		if (ev->plain > e->policy.failures)
-			engine_group_disown(e, p);
+			engine_group_disown(e, p, ev);
 	}
 	/* Three probes that show a scanner's hand may be a group's work as well; so many are not. */
 	if (ev->plain == e->policy.failures)
-		engine_group_disown(e, p);
+		engine_group_disown(e, p, ev);
 }
 
 /* The peer's leaf, with all that is known of it already. */

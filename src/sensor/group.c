@@ -225,17 +225,20 @@ void group_restart(struct groups *gs, struct group *g, uint64_t now_ns)
 
 static void credit_to(struct group *g, struct addr peer)
 {
-	unsigned int i = 0;
+	unsigned int i = 0, spare = GROUP_MEMBERS;
 
-	while (i < g->members && g->member[i] != peer.lo)
-		i++;
+	for (; i < g->members && g->member[i] != peer.lo; i++)
+		if (!g->by[i])
+			spare = i; /* it has been told of by itself, or its contact taken back */
+	if (i == g->members)
+		i = spare < GROUP_MEMBERS ? spare : g->members;
 	if (i == GROUP_MEMBERS) {
 		g->more |= evidence_host_bit(peer);
 		g->others += g->others < UINT16_MAX;
 		return;
 	}
-	if (i == g->members)
-		g->member[g->members++] = peer.lo;
+	g->members += i == g->members;
+	g->member[i] = peer.lo;
 	g->by[i] += g->by[i] < UINT8_MAX;
 }
 
@@ -275,20 +278,35 @@ void group_undo(struct group *g, const struct probe *p, uint8_t weight)
 			g->by[i]--;
 }
 
-void group_disown(struct group *g, struct addr peer)
+/* How many of a peer's contacts were the group's; none are from now on. */
+static unsigned int disinherit(struct group *g, struct addr peer, unsigned int contacts)
 {
-	for (unsigned int i = 0; i < g->members; i++) {
-		unsigned int n = g->by[i], weight = n * 2 * EVIDENCE_BIT;
+	unsigned int n;
 
-		if (g->member[i] != peer.lo)
-			continue;
-		g->by[i] = 0;
-		g->ev.plain -= g->ev.plain < n ? g->ev.plain : (uint8_t)n;
-		if (g->made)
-			discount(g, n);
-		for (unsigned int s = 0; s < EVIDENCE_SCALES; s++)
-			g->ev.sum[s] -= g->ev.sum[s] < weight ? g->ev.sum[s] : (uint16_t)weight;
-	}
+	for (unsigned int i = 0; i < g->members; i++)
+		if (g->member[i] == peer.lo) {
+			n = g->by[i];
+			g->by[i] = 0;
+			return n;
+		}
+	if (!(g->more & evidence_host_bit(peer)))
+		return 0;
+	n = g->others < contacts ? g->others : contacts;
+	g->others -= (uint16_t)n;
+	g->more &= ~evidence_host_bit(peer);
+	return n;
+}
+
+void group_disown(struct groups *gs, struct group *g, struct addr peer, unsigned int contacts)
+{
+	unsigned int n = disinherit(g, peer, contacts), weight = n * 2 * EVIDENCE_BIT;
+
+	g->ev.plain -= g->ev.plain < n ? g->ev.plain : (uint8_t)n;
+	discount(g, n);
+	for (unsigned int i = 0; i < EVIDENCE_SCALES; i++)
+		g->ev.sum[i] -= g->ev.sum[i] < weight ? g->ev.sum[i] : (uint16_t)weight;
+	if (n && !g->ev.plain)
+		group_restart(gs, g, g->ev.last_ns);
 }
 
 /* Against so many contacts of random addresses in one /24. */

@@ -95,8 +95,9 @@ bool group_add(struct groups *gs, struct group *g, const struct probe *p, uint8_
 /* The host answered such a contact after all: takes it back. */
 void group_undo(struct group *g, const struct probe *p, uint8_t weight);
 
-/* This peer has been told of by itself: what it contributed is no longer the group's. */
-void group_disown(struct group *g, struct addr peer);
+/* This peer, with so many contacts in vain, has been told of by itself: what it contributed is no longer the
+ * group's. */
+void group_disown(struct groups *gs, struct group *g, struct addr peer, unsigned int contacts);
 
 /* Its finding has ended: what it does now is judged and counted anew. */
 void group_restart(struct groups *gs, struct group *g, uint64_t now_ns);

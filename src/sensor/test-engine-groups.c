@@ -227,6 +227,20 @@ static void test_host_beside_group(void **state)
 	}
 }
 
+/* One scanner of a /24 after the other, each told by itself, with ports of its own: no group. */
+static void test_scanners_in_turn(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 40; i++) {
+		for (uint16_t port = 0; port < 6; port++)
+			probe(host_of("198.51.100.0", i), 1000 + 50 * i + port, i & 1);
+		sleep_s(&x, 10);
+	}
+	assert_int_equal(told_phase(&x, FINDING_START), 40);
+	for (unsigned int i = 0; i < 40; i++)
+		assert_int_equal(told_nth(&x, FINDING_START, i)->f.scope, FINDING_HOST);
+}
+
 /* One scanner, and a neighbour that has mistyped a port: the finding is the scanner's. */
 static void test_one_peer_explains_it(void **state)
 {
@@ -459,6 +473,7 @@ int main(void)
 		TEST(test_part_of_24),
 		TEST(test_two_groups_at_once),
 		TEST(test_host_beside_group),
+		TEST(test_scanners_in_turn),
 		TEST(test_one_peer_explains_it),
 		TEST(test_group_comes_back),
 		TEST(test_lan),
