@@ -94,16 +94,18 @@ enum packet_result packet_read_icmp(struct packet_view *v, struct packet *out)
 /* RFC 4861 §4.3. From the unspecified address it is a sender who looks whether its own is free. */
 static enum packet_result read_neighbour(struct packet_view *v, struct packet *out)
 {
+	struct addr src, dst;
 	const uint8_t *target;
 	enum packet_result r = packet_take(v, 16, &target);
 
 	if (r || v->ttl != 255) /* it has come through a router: none of its hosts heeds it */
 		return r ? r : PACKET_IGNORED;
 	v->dst = target;
-	r = packet_fill(v, PACKET_NEIGHBOUR, out);
-	if (!r && (addr_is_unspecified(out->src) || addr_is_multicast(out->dst)))
+	if (!packet_addresses(v, &src, &dst))
+		return PACKET_MALFORMED;
+	if (addr_is_unspecified(src) || addr_is_multicast(dst))
 		return PACKET_IGNORED;
-	return r;
+	return packet_fill(v, PACKET_NEIGHBOUR, out);
 }
 
 /* RFC 4443 §3.1, §3.4 (code 1: nobody here speaks the protocol), §4; node information: RFC 4620. */
