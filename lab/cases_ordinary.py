@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Ordinary life beside a sensor that has to stay silent: each act of life_*.py alone, in turn."""
+"""
+Ordinary life beside a sensor that has to stay silent: each act of life_*.py in turn, then all of them
+beside each other on a device that forwards, before sensors of either scope.
+"""
 
 import case
 import life
+import life_change  # noqa: F401 pylint: disable=unused-import
 import life_dead  # noqa: F401 pylint: disable=unused-import
 import life_lan  # noqa: F401 pylint: disable=unused-import
 import life_peers  # noqa: F401 pylint: disable=unused-import
 import life_udp  # noqa: F401 pylint: disable=unused-import
 import life_web  # noqa: F401 pylint: disable=unused-import
 import net
+from case import check
+
+TOGETHER_S = 180
 
 
 @case.group("ordinary")
@@ -19,10 +26,53 @@ def shared_life():
         yield shared
 
 
+def watch_gateway(shared):
+    """Sensors of host scope, and of gateway scope that know their networks, and that do not."""
+    shared.watch()
+    shared.watch(arguments=["--scope", "gateway"],
+                 sections={"sensor": {"home": " ".join(life.BEHIND)}})
+    shared.watch(arguments=["--scope", "gateway"])
+
+
+@case.group("ordinary-gateway")
+def shared_gateway():
+    with net.Network() as network:
+        shared = life.Life(network, forwards=True)
+        watch_gateway(shared)
+        yield shared
+
+
+def gateway_case(name):
+    def run(shared, say):
+        say(life.run_act(shared, name))
+        wrong = shared.accused(name)
+        check(not wrong, f"accused: {wrong[:4]}")
+        return "nobody is accused"
+    return run
+
+
+@case.case("ordinary-together", "ordinary-gateway", limit_s=TOGETHER_S)
+def together_case(shared, say):
+    """Everything at once."""
+    names = [name for name, one in life.ACTS.items() if not one.behind]
+    said = life.together(shared, names)
+    bad = {name: str(what)[-200:] for name, what in said.items() if not isinstance(what, str)}
+    wrong = shared.accused()
+    say(f"{len(said) - len(bad)} acts beside each other; not done: {bad or 'none'}")
+    check(not wrong, f"accused: {wrong[:6]}")
+    check(len(bad) <= len(said) // 4, "too few acts were done: a bad lab")
+    return "nobody is accused"
+
+
 def declare():
-    for name in life.ACTS:
-        case.add(f"ordinary-{name}", "ordinary", life.act_case(name))
-    case.add("ordinary-at-last", "ordinary", life.quiet_at_last)
+    for name, one in life.ACTS.items():
+        if one.behind:
+            case.add(f"ordinary-{name}", "ordinary-gateway", gateway_case(name))
+        else:
+            case.add(f"ordinary-{name}", "ordinary", life.act_case(name))
+    case.add("ordinary-day", "ordinary", life.day_case)
+    for name in "ordinary", "ordinary-gateway":
+        case.add(f"{name}-at-last", name, life.quiet_at_last)
 
 
 declare()

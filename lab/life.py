@@ -7,45 +7,58 @@ about what took place, and fails when nothing did. Everyone who acts has an addr
 
     neighbours   10.7.0.100–250, fd07::2:n         in the namespace near
     strangers    198.18.0.0/16, 2001:db8:c::/48    in the namespace far, which answers for all of them
+    the cloud    203.0.113.0/24, 2001:db8:dead::/48   where nobody answers
 
 The device has its services (22, 23, 53/udp, 80), and runs clients of its own. What came of it all
 is judged three times: by the sensor that ran, and by replays of the device's capture with and
 without --home.
 """
 
+import collections
+import concurrent.futures
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
+import case
 import device
 import events
 import net
 import tools
 from case import Skip, check
+from days import spread
 
 HABITS = os.path.join(device.HERE, "habits.py")
 STRANGERS = "198.18.0.0/16", "2001:db8:c::/48"
+CLOUD = "203.0.113.0/24", "2001:db8:dead::/48"
+BEHIND = "172.30.0.0/24", "fd30::/64"  # the container's network, where the device forwards
 FAR = "198.51.100.2", "2001:db8:9::2"
-ACTS = {}  # name: (function, the programs it needs)
+GAP_S, TIMES = 120, 12  # of a day's captures
+ACTS = {}  # name: Act
+Act = collections.namedtuple("Act", "name function needs behind alone")
 
 
-def act(name, *needs):
-    """Declares a function of (life) as a piece of ordinary life."""
+def act(name, *needs, behind=False, alone=False):
+    """
+    Declares a function of (life) as a piece of ordinary life. It needs these programs; it is of the
+    network behind the device; it disturbs others, and has to have the network for itself.
+    """
     def declare(function):
-        ACTS[name] = (function, needs)
+        ACTS[name] = Act(name, function, needs, behind, alone)
         return function
     return declare
 
 
 def run_act(life, name):
-    function, needs = ACTS[name]
-    missing = tools.missing(*needs)
+    missing = tools.missing(*ACTS[name].needs)
     if missing:
         raise Skip(f"{missing[0]} is not installed")
+    life.begin_act(name)
     try:
-        return function(life)
+        return ACTS[name].function(life)
     except RuntimeError as error:
         raise RuntimeError("..." + str(error)[-300:]) from None
 
@@ -57,17 +70,20 @@ class Life:
         self.forwards = forwards
         self.directory = net.directory()
         self.own = network.device_addresses(4) + network.device_addresses(6)
-        self._neighbours = self._strangers = 0
+        self._residents, self._cast = {}, {}
+        self._count = {"near": 0, "far": 0}
+        self._lock = threading.Lock()
         self.who = {}  # address: the act that it belongs to
         self._roads()
         self.services = device.Services(self.device, self.directory)
-        self.sensors = []
+        self.sensors, self.captures = [], []
 
     def _roads(self):
         """One address of far answers for all strangers: nothing has to be resolved one by one."""
         self.router.ip("addr add 2001:db8:9::1/64 dev eth1 nodad",
                        f"route add {STRANGERS[0]} via {FAR[0]}",
-                       f"route add {STRANGERS[1]} via {FAR[1]}")
+                       f"route add {STRANGERS[1]} via {FAR[1]}",
+                       *(f"route add blackhole {prefix}" for prefix in CLOUD))
         self.far.ip(f"addr add {FAR[0]}/24 dev eth0", f"addr add {FAR[1]}/64 dev eth0 nodad",
                     "route add default via 198.51.100.1", "route add default via 2001:db8:9::1",
                     *(f"route add local {prefix} dev lo" for prefix in STRANGERS))
@@ -75,28 +91,54 @@ class Life:
         self.near.ip("addr add 10.7.0.99/24 dev eth0", "addr add fd07::2:99/64 dev eth0 nodad",
                      "route add default via 10.7.0.254", "route add default via fd07::fe")
         self.near.sysctl("net.ipv4.conf.all.send_redirects", 0)
+        # Each neighbour sends from a network card of its own, as machines do.
+        self.near.nft("""
+table netdev cards {
+    map v4 { type ipv4_addr : ether_addr; }
+    map v6 { type ipv6_addr : ether_addr; }
+    chain out {
+        type filter hook egress device eth0 priority 0;
+        ether saddr set ip saddr map @v4
+        ether saddr set arp saddr ip map @v4
+        ether saddr set ip6 saddr map @v6
+    }
+}
+""")
         if self.forwards:
             for key in "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding":
                 self.device.sysctl(key, 1)
+            for where in self.router, self.near:
+                where.ip(f"route add {BEHIND[0]} via 10.7.0.1", f"route add {BEHIND[1]} via fd07::1")
 
     # --- who is there ---
 
+    def begin_act(self, name):
+        """Whoever acted in it before acts in it again: evidence adds up, as it does in life."""
+        self._cast[name] = 0
+
+    def _resident(self, name, kind, make):
+        with self._lock:
+            n = self._cast[name] = self._cast.get(name, 0) + 1
+            if (name, kind, n) not in self._residents:
+                self._count[kind] += 1
+                self._residents[name, kind, n] = make(self._count[kind])
+                self.who.update(dict.fromkeys(self._residents[name, kind, n], name))
+        return self._residents[name, kind, n]
+
     def neighbour(self, name):
-        """A machine on the link that nobody has seen before: (IPv4, IPv6)."""
-        self._neighbours = self._neighbours % 150 + 1
-        v4, v6 = f"10.7.0.{100 + self._neighbours}", f"fd07::2:{self._neighbours}"
+        """A machine on the link, in a part of its own in the act: (IPv4, IPv6)."""
+        v4, v6 = self._resident(name, "near", lambda n: (f"10.7.0.{100 + n}", f"fd07::2:{n}"))
         self.near.ip(f"addr replace {v4}/24 dev eth0", f"addr replace {v6}/64 dev eth0 nodad")
-        self.who.update({v4: name, v6: name})
+        mac = "02:00:00:00:07:%02x" % int(v4.rsplit(".", 1)[1])
+        self.near.nft(f"add element netdev cards v4 {{ {v4} : {mac} }}\n"
+                      f"add element netdev cards v6 {{ {v6} : {mac} }}")
         return v4, v6
 
     def strangers(self, name, count=1):
         """Machines far away, no two in one /24 or /64: [(IPv4, IPv6)]."""
-        found = []
-        for _ in range(count):
-            n = self._strangers = self._strangers % 50000 + 1
-            found.append((f"198.18.{n % 250}.{1 + n // 250}", f"2001:db8:c:{n:x}::{n % 89 + 2:x}"))
-            self.who.update(dict.fromkeys(found[-1], name))
-        return found
+        return [self._resident(name, "far", lambda n: (f"198.18.{n % 250}.{1 + n // 250}",
+                                                       f"2001:db8:c:{n:x}::{n % 89 + 2:x}"))
+                for _ in range(count)]
 
     def stranger(self, name):
         return self.strangers(name)[0]
@@ -164,16 +206,22 @@ class Life:
                          for sensor in self.sensors)
 
 
-def replayed(life, path):
-    """What replays of the capture say, with and without the device's addresses, as sentences."""
+def replayed(life, path, days=None):
+    """
+    What replays of a capture say, with and without the device's addresses, as sentences. With days
+    (captures, seconds between them, how often they come), these come on standard input as "-".
+    """
     home = [word for address in life.own
             for word in ("--home", address + ("/128" if ":" in address else "/32"))]
     said = []
     for arguments, how in ((home, "replay --home"), ([], "replay")):
-        done = subprocess.run([device.sensor_path(), "replay", "--quiet", *arguments, path],
-                              capture_output=True, check=False, timeout=60)
-        check(done.returncode == 0, f"{how}: exit {done.returncode}: {done.stderr[-300:]}")
-        said += [f"{how}: {life.tell(e)}" for e in events.parse_lines(done.stdout.decode())]
+        with subprocess.Popen([device.sensor_path(), "replay", "--quiet", *arguments, path],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as replay:
+            if days:
+                spread(*days, replay.stdin.write)
+            out = replay.communicate(timeout=60)[0]
+        check(replay.returncode == 0, f"{how}: exit {replay.returncode}")
+        said += [f"{how}: {life.tell(e)}" for e in events.parse_lines(out.decode())]
     return said
 
 
@@ -198,6 +246,7 @@ def act_case(name):
     def run(life, say):
         before = len(life.accused(name))
         said, path = captured(life, name)
+        life.captures.append(path)
         say(said)
         wrong = life.accused(name)[before:] + replayed(life, path)
         if wrong:
@@ -205,6 +254,30 @@ def act_case(name):
         check(not wrong, f"accused: {wrong[:4]}")
         return "nobody is accused"
     return run
+
+
+def together(life, names, at_once=4):
+    """Runs acts beside each other; {act: what came of it}."""
+    def one(name):
+        try:
+            return run_act(life, name)
+        except (Skip, case.Fail, net.Timeout, RuntimeError, OSError, ValueError,
+                subprocess.SubprocessError) as error:
+            return error
+
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        crowd = [name for name in names if not ACTS[name].alone]
+        said = dict(zip(crowd, pool.map(one, crowd)))
+    said.update((name, one(name)) for name in names if ACTS[name].alone)
+    return said
+
+
+def day_case(life, say):
+    """All that was captured, act after act, comes again and again for a day."""
+    wrong = replayed(life, "-", (life.captures, GAP_S, TIMES))
+    say(f"{len(life.captures)} captures, {GAP_S} s apart, {TIMES} times")
+    check(not wrong, f"accused: {wrong[:6]}")
+    return "nobody is accused"
 
 
 def quiet_at_last(life, say):

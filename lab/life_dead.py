@@ -9,7 +9,7 @@ from life import act
 from life_udp import TARGETS, begin, both, finish
 
 MONITORING = "/usr/lib/nagios/plugins"
-CLOUD = 22
+CLOUDS = 22
 
 
 @act("dead-service")
@@ -89,19 +89,26 @@ def reboot(life):
     """The device restarted and has forgotten its connections; its clients have not."""
     done = 0
     for where, source, target in both(life, "reboot"):
-        done += life.do(where, "unplug", target, source, 40000, 22, 80, 1883)
+        done += life.do(where, "unplug", target, source, 40000, 80, 1883)
     return f"{done} old connections"
+
+
+def clouds(family):
+    prefix = ("203.0.113.{}", "2001:db8:dead::{}")[family]
+    return [prefix.format(n + 1) for n in range(CLOUDS)]
 
 
 @act("plug-without-cloud")
 def plug(life):
     """The device is set up while its cloud is away: 22 first contacts, none answered."""
-    life.router.nft("table inet away { chain forward { type filter hook forward priority 0; "
-                    "tcp flags & (syn | ack) == syn drop; }; }")
-    try:
-        clouds = life.strangers("plug-without-cloud", CLOUD)
-        for family, source in enumerate(("10.7.0.1", "2001:db8:7::1")):
-            life.do(life.device, "contacts", source, 443, *(one[family] for one in clouds))
-    finally:
-        life.router.run(["nft", "delete", "table", "inet", "away"])
-    return f"{2 * CLOUD} contacts without an answer"
+    for family, source in enumerate(("10.7.0.1", "2001:db8:7::1")):
+        life.do(life.device, "contacts", source, 443, *clouds(family))
+    return f"{2 * CLOUDS} contacts without an answer"
+
+
+@act("plug-behind-gateway", behind=True)
+def plug_behind(life):
+    """The same plug behind a base unit that forwards for it."""
+    for family, source in enumerate(("172.30.0.2", "fd30::2")):
+        life.do(life.network.container, "contacts", source, 443, *clouds(family))
+    return f"{2 * CLOUDS} contacts without an answer"

@@ -147,7 +147,7 @@ def privacy(life):
     return f"{len(addresses)} addresses"
 
 
-@act("links-flap")
+@act("links-flap", alone=True)
 def flaps(life):
     """Clients whose link goes down and up in the midst of their connections."""
     v4, v6 = life.neighbour("links-flap")

@@ -42,7 +42,8 @@ def _aria2(torrent, directory, port, address):
             f"--interface={address}", "--seed-time=5", "--bt-max-peers=60", "--enable-dht=true",
             f"--dht-listen-port={port}", f"--dht-file-path={directory}/dht-{port}",
             f"--dht-entry-point={address}:{port}", "--bt-enable-lpd=true", "--file-allocation=none",
-            "--max-upload-limit=600K", "--allow-overwrite=true", torrent]
+            "--max-upload-limit=600K", "--bt-tracker-interval=2",
+            "--allow-overwrite=true", torrent]
 
 
 def _announce_gone(life, tracker, digest):

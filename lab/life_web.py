@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import threading
 import time
 
 import device
@@ -12,6 +13,7 @@ from life import FAR, act
 
 MIRROR = 8000
 HTTP2 = 8082
+MAKING = threading.Lock()
 
 
 def nginx(life, where, port, root, name, options=""):
@@ -45,8 +47,14 @@ http {{
 def _mirror(life):
     """A folder with a small Debian archive and a site of many files."""
     root = life.path("mirror", "x")[:-2]
-    if os.path.exists(life.path("mirror", "Packages")):
-        return root
+    with MAKING:
+        if not os.path.exists(life.path("mirror", "Packages")):
+            _make_mirror(life, root)
+    return root
+
+
+def _make_mirror(life, root):
+    life.write("mirror/index.html", "all is well\n")
     for number in range(120):
         life.write(f"mirror/site/{number}.html", f"page {number}\n" * 300)
     for number in range(12):
@@ -56,7 +64,6 @@ def _mirror(life):
         life.write(f"deb/{number}/usr/share/ordinary/{number}", "x" * 40000)
         net.command(["dpkg-deb", "-b", "-Znone", os.path.dirname(tree), root])
     life.write("mirror/Packages", _index(root))
-    return root
 
 
 def _index(root):
@@ -124,7 +131,7 @@ def downloads_from_device(life):
         for where, source, target in ((life.near, v4, "10.7.0.1"), (life.near, v6, "[fd07::1]"),
                                       (life.far, s4, "10.7.0.1"),
                                       (life.far, s6, "[2001:db8:7::1]")):
-            urls = life.write("urls", "".join(
+            urls = life.write("urls-device", "".join(
                 f'url = "http://{target}:{MIRROR}/site/{n}.html"\noutput = "/dev/null"\n'
                 for n in range(100)))
             where.run(["curl", "-sS", "-g", "--interface", source, "--parallel", "--parallel-max",
@@ -166,7 +173,6 @@ def restart_under_load(life):
     """A service restarts while two dozen clients use it: refused for two seconds."""
     root, port = _mirror(life), 8090
     server, people = nginx(life, life.device, port, root, "restart"), []
-    life.write("mirror/index.html", "all is well\n")
     for where, one, targets in (
             [(life.far, s, ("10.7.0.1", "2001:db8:7::1"))
              for s in life.strangers("restart-under-load", 4)]
@@ -187,7 +193,6 @@ def restart_under_load(life):
 @act("half-dead")
 def half_dead(life):
     """Clients sleep while the device restarts its service, and wake with old connections."""
-    life.write("mirror/index.html", "all is well\n")
     server = nginx(life, life.device, 8091, _mirror(life), "sleeper")
     people = [(life.far, *pair) for one in life.strangers("half-dead", 3)
               for pair in zip(one, ("10.7.0.1", "2001:db8:7::1"))]
@@ -206,3 +211,26 @@ def half_dead(life):
     counts = [int(one.communicate(timeout=20)[0]) for one in holds]
     check(sum(counts), f"{counts} connections: a bad lab")
     return f"{sum(counts)} connections were used after the device had forgotten them"
+
+
+@act("behind-gateway", "nginx", "curl", behind=True)
+def behind_gateway(life):
+    """A machine behind the device browses and asks names outside; strangers use its web server."""
+    outside = nginx(life, life.far, 8001, _mirror(life), "outside")
+    inside = nginx(life, life.network.container, 80, _mirror(life), "inside")
+    done = 0
+    try:
+        for address in FAR:
+            host = f"[{address}]" if ":" in address else address
+            urls = life.write(f"urls-behind-{host}", "".join(
+                f'url = "http://{host}:8001/site/{n}.html"\noutput = "/dev/null"\n'
+                for n in range(60)))
+            life.network.container.run(["curl", "-sS", "-g", "--parallel", "--parallel-max", "20",
+                                        "-K", urls])
+        for source, target in zip(life.stranger("behind-gateway"), ("172.30.0.2", "fd30::2")):
+            done += life.do(life.far, "browse", source, target, 80)
+            life.do(life.far, "retry", source, target, 1883, 10, 50)
+    finally:
+        life.end(outside, inside)
+    check(done == 2 * 48, f"{done} connections: a bad lab")
+    return f"120 pages from outside, {done} connections from there"
