@@ -136,6 +136,20 @@ void contacts_drop_oldest(struct contacts *cs)
 	cs->oldest = (cs->oldest + 1) % cs->capacity;
 }
 
+struct contact *contacts_renew_oldest(struct contacts *cs, uint64_t t_ns)
+{
+	struct contact old = cs->ring[cs->oldest], *c;
+
+	contacts_drop_oldest(cs);
+	c = contacts_add(cs, &old.probe, old.proto, t_ns);
+	c->isn = old.isn;
+	c->node = old.node;
+	c->weight = old.weight;
+	c->answered = old.answered;
+	c->unlisted = old.unlisted;
+	return c;
+}
+
 struct contact *contacts_add(struct contacts *cs, const struct probe *probe,
 			     enum contact_proto proto, uint64_t t_ns)
 {

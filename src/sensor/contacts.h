@@ -44,6 +44,7 @@ struct contact {
 	uint16_t decoys; /* the group of decoys it was counted for (decoys.h), 0: none */
 	uint8_t proto; /* enum contact_proto */
 	uint8_t weight; /* evidence it counted for, in sixteenths: to take back when overturned */
+	uint8_t repeats; /* further packets since it was added or renewed, saturating */
 	bool answered; /* by a SYN/ACK: counted once */
 	bool unlisted; /* this host's listing knows no listener, but another may answer for it */
 };
@@ -70,6 +71,9 @@ struct contact *contacts_find_kind(struct contacts *cs, struct addr peer, struct
 struct contact *contacts_oldest_due(struct contacts *cs, uint64_t now_ns, uint64_t wait_ns);
 struct contact *contacts_oldest(struct contacts *cs); /* whatever its age; NULL when empty */
 void contacts_drop_oldest(struct contacts *cs);
+
+/* The oldest becomes the newest, begun at t_ns: it goes on. Borrowed. */
+struct contact *contacts_renew_oldest(struct contacts *cs, uint64_t t_ns);
 
 /* Adds a contact; the table must not be full (settle contacts_oldest_due() first). Borrowed. */
 struct contact *contacts_add(struct contacts *cs, const struct probe *probe,

@@ -18,15 +18,16 @@
 #define OBSOLETE (3 * EVIDENCE_BIT) /* RFC 6918 has deprecated it: only tools still ask */
 #define SLACK_BITS 1.37f /* 4 failures of two bits, less this, is log2(99) */
 #define SUSPECT_BITS 5.0f /* three contacts in vain and at most one service used */
-/* traceroute(8) counts up from here, one port a probe, and wants them closed. */
-#define TRACEROUTE_FIRST 33434
-#define TRACEROUTE_LAST 33534
+/* traceroute(8) counts up from 33434, mtr(8) from 33000, one port a probe, and want them closed. */
+#define TRACEROUTE_FIRST 33000
+#define TRACEROUTE_LAST 34999
 #define PLAIN_TO_UNMASK 3 /* closed ports besides the ambient ones that end their privilege */
 #define ICMP_INFORMATION 15 /* RFC 792 */
 #define ICMP_ADDRESS_MASK 17 /* RFC 950 */
 #define HORIZONTAL_HOSTS 4
 #define HORIZONTAL_PORTS 2
 #define INFERRED_HORIZONTAL_BITS 8.0f
+#define INFERRED_SUSPECT_BITS 7.0f /* a plug that is set up asks 22 clouds in vain: 5.5 bits */
 #define SWEEP_BITS 8.0f
 
 /* What clients contact many hosts for; an unanswered one among them is an everyday thing. */
@@ -98,9 +99,8 @@ uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p,
 		break;
 	case PROBE_SYN:
 	case PROBE_CONNECT:
-		/* Where any address may be protected, a client of many servers gives up on some. */
 		if (p->outcome == PROBE_ABORTED && p->kind == PROBE_CONNECT)
-			return policy->homes_inferred ? GIVEN_UP / 4 : GIVEN_UP;
+			return GIVEN_UP;
 		if (p->outcome == PROBE_UNANSWERED)
 			return policy->homes_inferred && client_port(p->port) ? SILENCE / 4 :
 										SILENCE;
@@ -152,6 +152,11 @@ static float threshold_bits(const struct scan_policy *policy, const struct evide
 	if (policy->homes_inferred && bits < INFERRED_HORIZONTAL_BITS && horizontal(ev))
 		return INFERRED_HORIZONTAL_BITS;
 	return bits;
+}
+
+static float suspect_bits(const struct scan_policy *policy, const struct evidence *ev)
+{
+	return policy->homes_inferred && horizontal(ev) ? INFERRED_SUSPECT_BITS : SUSPECT_BITS;
 }
 
 /* Connections that were finished and not used, in sixteenths of a bit. */
@@ -218,7 +223,7 @@ enum scan_verdict scan_judge(const struct scan_policy *policy, const struct evid
 	sum += leaves_weight(ev);
 	bits = (float)sum / EVIDENCE_BIT - ev->credit;
 	*llr = bits;
-	if (bits < SUSPECT_BITS)
+	if (bits < suspect_bits(policy, ev))
 		return SCAN_NO;
 	if (bits > threshold_bits(policy, ev) - 0.001f || shows_hand(policy, ev))
 		return SCAN_YES;

@@ -26,6 +26,11 @@ struct engine_wide {
 	struct finding_ref told;
 };
 
+#define ENGINE_DATA_SEEN 2048
+
+/* So many datagrams more on one port, within the wait for its answer, are a stream. */
+#define ENGINE_STREAM 8
+
 struct engine {
 	struct clock *clock;
 	struct listeners *listeners;
@@ -47,6 +52,8 @@ struct engine {
 	struct engine_stats stats;
 	struct routers routers;
 	uint64_t awaited_ns; /* until then a contact waits for its answer on a host that knows the others' */
+	/* Captures alone: hashes of the connections that plain data was seen of lately. */
+	uint32_t data_seen[ENGINE_DATA_SEEN];
 	uint64_t due_ns; /* when engine_tick() has to run at the latest, 0: open */
 };
 
@@ -81,6 +88,9 @@ void engine_passing(struct engine *e, const struct probe *p, enum contact_proto 
  * elsewhere the best guess is that a well-known port serves one that is not.
  */
 bool engine_forgotten(const struct engine *e, struct addr self, uint16_t port, uint16_t peer_port);
+
+/* What the host's listing says, where it can speak of the target; else PROBE_UNKNOWN. */
+enum probe_outcome engine_listed(struct engine *e, enum contact_proto proto, const struct probe *p);
 
 /* The target refused what the contact asked for. */
 void engine_refused(struct engine *e, struct contact *c);
@@ -156,6 +166,13 @@ void engine_flow_asked(struct engine *e, const struct packet *p);
 
 /* A FIN or RST with ACK: true when it proves, and ends, a flow of its sender. */
 bool engine_flow_ended(struct engine *e, const struct packet *p);
+
+/* UDP that has come again and again without a refusal: nobody scans so. */
+static inline bool engine_streams(const struct contact *c)
+{
+	return c->proto == CONTACT_UDP && c->probe.outcome == PROBE_UNKNOWN &&
+	       c->repeats >= ENGINE_STREAM;
+}
 
 /* One more packet of a contact that is still waited for or was just settled. */
 void engine_repeated(struct engine *e, struct contact *c);

@@ -48,6 +48,8 @@ void engine_repeated(struct engine *e, struct contact *c)
 	struct evidence *ev = contact_evidence(e, c);
 	struct finding *f = finding_of(e, ev, &c->probe);
 
+	if (c->repeats < UINT8_MAX)
+		c->repeats++;
 	if (c->decoys) {
 		engine_decoys_repeated(e, c);
 		return;
@@ -418,10 +420,11 @@ void engine_proven(struct engine *e, struct addr peer, uint32_t link, bool used)
 	struct evidence *ev = evidence_of(n);
 
 	engine_decoys_proven(e, peer, link, !(ev->flags & EVIDENCE_VALIDATED));
-	if (n->class != ENGINE_KNOWN) {
+	if (n->class != ENGINE_KNOWN)
 		trie_reclass(e->trie, n, ENGINE_KNOWN);
-		if (used)
-			evidence_credit(ev);
+	if (used && !(ev->flags & EVIDENCE_USED)) {
+		ev->flags |= EVIDENCE_USED;
+		evidence_credit(ev);
 	}
 	evidence_fade(ev, e->clock->now_ns);
 	ev->flags |= EVIDENCE_VALIDATED;

@@ -163,6 +163,9 @@ static void on_unreachable_alone(struct engine *e, const struct packet *p, enum 
 		return;
 	if (proto == CONTACT_UDP && engine_forgotten(e, p->src, p->sport, p->dport))
 		return;
+	/* The filter passes nothing to a port that served until now. */
+	if (engine_listed(e, proto, &probe) == PROBE_OPEN)
+		return;
 	e->stats.contacts++;
 	crowd_traits(p, p->dst, (uint8_t)kind, probe.trait);
 	engine_in_vain(e, engine_contact(e, &probe, proto));

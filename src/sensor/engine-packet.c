@@ -49,9 +49,7 @@ bool engine_forgotten(const struct engine *e, struct addr self, uint16_t port, u
 	       peer_port < h->ephemeral_first; /* up to 65535 others' clients may have theirs */
 }
 
-/* What the host's listing says, where it can speak of the target. */
-static enum probe_outcome listed_outcome(struct engine *e, enum contact_proto proto,
-					 const struct probe *p)
+enum probe_outcome engine_listed(struct engine *e, enum contact_proto proto, const struct probe *p)
 {
 	if (!e->listeners || !home_is_self(&e->home, p->self) ||
 	    (proto != CONTACT_TCP && proto != CONTACT_UDP))
@@ -89,6 +87,9 @@ void engine_opening(struct engine *e, const struct packet *p, enum contact_proto
 	struct contact *c;
 	bool unlisted = false;
 
+	/* A directed broadcast: where the network's size is not known, it looks like a host's address. */
+	if (p->link_group && proto != CONTACT_ARP && !home_is_self(&e->home, p->dst))
+		return;
 	switch (home_side(&e->home, p->src, p->dst)) {
 	case HOME_ELSEWHERE:
 		return;
@@ -102,7 +103,7 @@ void engine_opening(struct engine *e, const struct packet *p, enum contact_proto
 	}
 	if (probe.kind != CONTACT_OWN) {
 		crowd_traits(p, p->src, kind, probe.trait);
-		probe.outcome = vain ? PROBE_CLOSED : listed_outcome(e, proto, &probe);
+		probe.outcome = vain ? PROBE_CLOSED : engine_listed(e, proto, &probe);
 		/* Under a flood the table would forget a contact before its answer came. What is a
 		 * repeat shows in the evidence. */
 		unlisted = probe.outcome == PROBE_CLOSED && !vain && engine_awaits(e);
@@ -207,6 +208,10 @@ void engine_refused(struct engine *e, struct contact *c)
 {
 	switch ((enum probe_outcome)c->probe.outcome) {
 	case PROBE_UNKNOWN:
+		if (engine_streams(c)) {
+			c->probe.outcome = PROBE_OPEN; /* until now: the receiver has hung up */
+			break;
+		}
 		c->probe.outcome = PROBE_REFUSED;
 		engine_in_vain(e, c);
 		break;
@@ -231,7 +236,9 @@ static bool explained(struct engine *e, const struct packet *p)
 					       PROBE_MAIMON);
 
 	if (c && c->probe.outcome == PROBE_UNKNOWN) {
-		if (!engine_forgotten(e, p->src, p->sport, p->dport)) {
+		/* At a served port it is the end of a connection that nobody remembers. */
+		if (!engine_forgotten(e, p->src, p->sport, p->dport) &&
+		    engine_listed(e, CONTACT_TCP, &c->probe) != PROBE_OPEN) {
 			c->probe.outcome = PROBE_REFUSED;
 			e->stats.contacts++;
 			engine_in_vain(e, c);
@@ -251,6 +258,30 @@ static bool explained(struct engine *e, const struct packet *p)
 		return true;
 	c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
 	return c && c->probe.outcome == PROBE_OPEN;
+}
+
+/*
+ * A capture holds plain data, and so whatever an ACK probe's RST answers; a RST without it belongs to a
+ * flood with forged sources. Live, the kernel does not answer what nobody sent, and no data is seen.
+ */
+static uint32_t data_hash(struct addr src, uint16_t sport, struct addr dst, uint16_t dport)
+{
+	return addr_hash(src, dst.lo ^ dst.hi << 1 ^ (uint64_t)sport << 16 ^ dport);
+}
+
+static void on_data(struct engine *e, const struct packet *p)
+{
+	uint32_t hash = data_hash(p->src, p->sport, p->dst, p->dport);
+
+	if (!e->home.host)
+		e->data_seen[hash % ENGINE_DATA_SEEN] = hash;
+}
+
+static bool data_seen(const struct engine *e, const struct packet *rst)
+{
+	uint32_t hash = data_hash(rst->dst, rst->dport, rst->src, rst->sport);
+
+	return e->home.host || e->data_seen[hash % ENGINE_DATA_SEEN] == hash;
 }
 
 /* The answer to an ACK out of nowhere. */
@@ -273,8 +304,12 @@ static void answer_to_ack_probe(struct engine *e, const struct packet *p)
 	}
 	if (!engine_watches(e, p->dst, p->src) || engine_forgotten(e, p->src, p->sport, p->dport))
 		return;
+	if (!data_seen(e, p)) {
+		e->stats.backscatter++;
+		return;
+	}
 	/* At a served port it is the end of a connection that nobody remembers. */
-	if (listed_outcome(e, CONTACT_TCP, &probe) == PROBE_OPEN)
+	if (engine_listed(e, CONTACT_TCP, &probe) == PROBE_OPEN)
 		return;
 	c = contacts_find_kind(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport, PROBE_ACK);
 	if (c) {
@@ -375,7 +410,9 @@ static void on_tcp(struct engine *e, const struct packet *p)
 		on_fin(e, p);
 	else if (p->question)
 		engine_flow_asked(e, p);
-	else if (!packet_is_plain_data(flags))
+	else if (packet_is_plain_data(flags))
+		on_data(e, p);
+	else
 		on_opening(e, p, opening_kind(p));
 }
 

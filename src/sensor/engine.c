@@ -77,6 +77,18 @@ void engine_free(struct engine *e)
 	free(e);
 }
 
+/*
+ * Does the contact go on, to a port that was open when it began? Whoever sends media learns late, or
+ * never, that the receiver has hung up. Where no listing says what is open, a stream that nobody refuses
+ * shows it: a kernel refuses the first datagram.
+ */
+static bool goes_on(const struct contact *c)
+{
+	if (c->proto != CONTACT_UDP || c->probe.kind >= PROBE_KINDS)
+		return false;
+	return c->probe.outcome == PROBE_OPEN ? c->repeats > 0 : engine_streams(c);
+}
+
 /* A contact whose answer did not come, or that gives way to a newer one. */
 static void settle_oldest(struct engine *e)
 {
@@ -86,6 +98,10 @@ static void settle_oldest(struct engine *e)
 	bool mute = c->probe.kind == PROBE_MAIMON ||
 		    (c->probe.kind == PROBE_UDP && !c->unlisted && e->home.mode == HOME_GATEWAY);
 
+	if (goes_on(c) && !contacts_full(e->contacts)) {
+		contacts_renew_oldest(e->contacts, e->clock->now_ns)->probe.outcome = PROBE_OPEN;
+		return;
+	}
 	if (c->probe.outcome == PROBE_UNKNOWN && c->probe.kind < PROBE_KINDS && !mute) {
 		if (contacts_full(e->contacts))
 			e->stats.hurried++;

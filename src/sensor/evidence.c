@@ -230,7 +230,7 @@ void evidence_restart(struct evidence *ev, uint64_t now_ns)
 	*ev = (struct evidence){
 		.first_ns = now_ns,
 		.last_ns = now_ns,
-		.flags = ev->flags & EVIDENCE_VALIDATED,
+		.flags = ev->flags & (EVIDENCE_VALIDATED | EVIDENCE_USED),
 		.credit = ev->credit,
 		.alerts = ev->alerts,
 	};

@@ -34,6 +34,7 @@ enum evidence_flag {
 	EVIDENCE_FINDING = 2, /* it may have a finding: worth a search */
 	EVIDENCE_ALERTED = 4, /* and has been alerted */
 	EVIDENCE_JOINED = 8, /* its contacts are counted in a finding of unrelated peers */
+	EVIDENCE_USED = 16, /* it used a service: that has been credited, once */
 };
 
 struct evidence {

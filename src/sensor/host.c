@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -54,6 +55,25 @@ static void read_forwarding(struct host *h)
 {
 	h->forwards |= read_switch("/proc/sys/net/ipv4/ip_forward") ||
 		       read_switch("/proc/sys/net/ipv6/conf/all/forwarding");
+}
+
+/* Does this say that IPv4 is forwarded for an interface, whatever holds for all? */
+static bool forwards_there(struct cursor payload)
+{
+	const uint8_t *p = cursor_take(&payload, NLMSG_ALIGN(sizeof(struct netconfmsg)));
+	uint32_t ifindex = (uint32_t)NETCONFA_IFINDEX_DEFAULT, on = 0;
+	struct cursor value;
+	uint16_t type;
+
+	if (!p || p[0] != AF_INET)
+		return false;
+	while (netlink_attr(&payload, &type, &value)) {
+		if (type == NETCONFA_IFINDEX)
+			netlink_u32(value, &ifindex);
+		else if (type == NETCONFA_FORWARDING)
+			netlink_u32(value, &on);
+	}
+	return on && ifindex != (uint32_t)NETCONFA_IFINDEX_DEFAULT;
 }
 
 static void parse_linkinfo(struct cursor info, struct host_link *link, bool *stacked)
@@ -260,6 +280,7 @@ static void take_message(const struct nlmsghdr *header, struct cursor payload, v
 		break;
 	case RTM_NEWNETCONF:
 		read_forwarding(h);
+		h->forwards |= forwards_there(payload);
 		break;
 	}
 }
@@ -292,6 +313,20 @@ static int dump_addrs(struct host *h)
 	return netlink_dump(h->fd, &request.header, take_message, h);
 }
 
+/* IPv6 forwards nowhere unless it does everywhere (net.ipv6.conf.all.forwarding). */
+static int dump_forwarding(struct host *h)
+{
+	struct {
+		struct nlmsghdr header;
+		struct netconfmsg netconf;
+	} request = {
+		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = RTM_GETNETCONF },
+		.netconf = { .ncm_family = AF_INET },
+	};
+
+	return netlink_dump(h->fd, &request.header, take_message, h);
+}
+
 /* Notices that were queued before come before the listing, in order: none of them is stale. */
 static int read_all(struct host *h)
 {
@@ -305,6 +340,8 @@ static int read_all(struct host *h)
 		err = dump_links(h);
 		if (!err)
 			err = dump_addrs(h);
+		if (!err)
+			err = dump_forwarding(h);
 	} while ((err == -EINTR || err == -ENOBUFS) && --tries);
 	/* Still interrupted: what was read is complete but for changes that notices will bring. */
 	return err == -EINTR ? 0 : err;

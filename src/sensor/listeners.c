@@ -127,6 +127,27 @@ static int list(struct listeners *l, struct listing *to, uint8_t family, uint8_t
 	return err == -EINTR ? 0 : err;
 }
 
+/* What served UDP and is not in the next listing any more; clients' ports are nobody's to ask for. */
+static void keep_gone(struct listeners *l, const struct listing *next, uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < l->count; i++) {
+		const struct listener *e = &l->entry[i];
+		unsigned int j = 0;
+
+		if (!e->udp || e->port >= CLIENT_PORTS)
+			continue;
+		while (j < next->count && !same(e, &next->entry[j]))
+			j++;
+		if (j < next->count)
+			continue;
+		l->gone[l->gone_next].port = e->port;
+		l->gone[l->gone_next].t_ns = now_ns;
+		l->gone_next = (l->gone_next + 1) % LISTENERS_GONE_MAX;
+		if (l->n_gone < LISTENERS_GONE_MAX)
+			l->n_gone++;
+	}
+}
+
 static int read_listing(struct listeners *l, uint64_t now_ns)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
@@ -149,6 +170,7 @@ static int read_listing(struct listeners *l, uint64_t now_ns)
 	l->left_out = next.left_out;
 	if (l->count == next.count && l->digest == next.digest)
 		return 0;
+	keep_gone(l, &next, now_ns);
 	l->count = next.count;
 	l->digest = next.digest;
 	memcpy(l->entry, next.entry, next.count * sizeof(next.entry[0]));
@@ -212,6 +234,30 @@ static bool published(const struct listeners *l, bool udp, struct addr self, uin
 	return false;
 }
 
+/* Did it serve a moment ago? At whatever address: the filter goes by ports alone. */
+static bool just_gone(struct listeners *l, uint16_t port, uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < l->n_gone; i++) {
+		if (l->gone[i].port != port ||
+		    l->gone[i].t_ns + LISTENERS_GONE_MS * NS_PER_MS < now_ns)
+			continue;
+		l->gone[i].t_ns = now_ns;
+		return true;
+	}
+	return false;
+}
+
+/* A bucket of LISTENERS_BURST readings that one a LISTENERS_MIN_AGE_MS refills. */
+static bool burst_allows(struct listeners *l, uint64_t now_ns)
+{
+	const uint64_t one_ns = LISTENERS_MIN_AGE_MS * NS_PER_MS;
+
+	if (l->burst_ns > now_ns + (LISTENERS_BURST - 1) * one_ns)
+		return false;
+	l->burst_ns = (l->burst_ns > now_ns ? l->burst_ns : now_ns) + one_ns;
+	return true;
+}
+
 enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct addr self,
 				       uint16_t port, uint64_t now_ns)
 {
@@ -219,11 +265,18 @@ enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct add
 
 	if (l->fd < 0)
 		return LISTENERS_CLOSED;
-	if (listed(l, udp, self, port) || published(l, udp, self, port))
+	if (listed(l, udp, self, port) || published(l, udp, self, port) ||
+	    (udp && just_gone(l, port, now_ns)))
 		return LISTENERS_OPEN;
-	if (listeners_refresh(l, now_ns) || l->listings == before)
+	if (udp && burst_allows(l, now_ns))
+		read_listing(l, now_ns);
+	else
+		listeners_refresh(l, now_ns);
+	if (l->listings == before)
 		return LISTENERS_CLOSED;
-	return listed(l, udp, self, port) ? LISTENERS_OPEN : LISTENERS_CLOSED;
+	if (listed(l, udp, self, port) || (udp && just_gone(l, port, now_ns)))
+		return LISTENERS_OPEN;
+	return LISTENERS_CLOSED;
 }
 
 int listeners_refresh(struct listeners *l, uint64_t now_ns)

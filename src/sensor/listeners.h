@@ -6,6 +6,9 @@
  * have changed: when it is older than LISTENERS_MIN_AGE_MS and someone asks about a port that it
  * does not hold. A flood of questions costs at most one listing per that time.
  *
+ * A UDP port that served until a moment ago counts as open while datagrams still come: senders of media
+ * learn late, or never, that a call has ended.
+ *
  * TCP: sockets in LISTEN. UDP: bound sockets without a peer; those with one are clients. Nothing
  * is listed, and every answer is CLOSED, when fd is -1: callers with no ground truth look there.
  */
@@ -19,7 +22,12 @@
 
 #define LISTENERS_MAX 256
 #define LISTENERS_PUBLISHED_MAX 64
+#define LISTENERS_GONE_MAX 64
+#define LISTENERS_GONE_MS 120000 /* a port that is asked for again within this time stays excused */
 #define LISTENERS_MIN_AGE_MS 1000
+/* UDP sockets come and go with every call, and answer nothing that would overturn: so many readings may
+ * follow each other at once, four being the contacts that make a scan, and one a second after that. */
+#define LISTENERS_BURST 4
 
 enum listeners_answer { LISTENERS_CLOSED, LISTENERS_OPEN };
 
@@ -44,7 +52,14 @@ struct listeners {
 	} published[LISTENERS_PUBLISHED_MAX];
 	bool sctp; /* the kernel speaks it; as of sctp_read_ns, 0: never looked */
 	uint64_t sctp_read_ns;
+	/* UDP ports that served until a moment ago: what is sent to a call that was hung up. */
+	unsigned int n_gone, gone_next;
+	struct {
+		uint64_t t_ns; /* clock time of the latest question, or since when it is gone */
+		uint16_t port;
+	} gone[LISTENERS_GONE_MAX];
 	uint64_t read_ns; /* clock time of the last listing */
+	uint64_t burst_ns; /* when the burst of readings will be whole again, less one reading */
 	uint64_t digest; /* of the last listing, whatever its order */
 	uint64_t listings, failures; /* counters */
 	uint64_t left_out; /* of the last listing: listeners that found no room */

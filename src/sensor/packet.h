@@ -78,6 +78,7 @@ struct packet {
 	uint8_t unreachable_port; /* PACKET_UNREACHABLE: it is the port, or the protocol, not the host */
 	uint8_t type; /* of ICMP and ICMPv6; of an SCTP packet's first chunk */
 	uint8_t answer; /* UDP: from a service's port, and by its payload an answer, not a question */
+	uint8_t link_group; /* set by the source: it came to a broadcast or multicast link address */
 	uint8_t answers_shed; /* set by the source: not all answers of the host are delivered just now */
 	uint16_t tcp_window;
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */

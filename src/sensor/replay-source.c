@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COOKED_BROADCAST 1 /* LINUX_SLL_BROADCAST */
+#define COOKED_MULTICAST 2
 #define COOKED_OUTGOING 4 /* LINUX_SLL_OUTGOING */
 #define COOKED_ADDRESS 8
 #define MAX_TAGS 4 /* VLAN tags on one frame */
@@ -230,6 +232,25 @@ static const struct link_type *type_of(int dlt)
 	return NULL;
 }
 
+/* Was the frame for more than one? */
+static bool to_group(int dlt, struct cursor c)
+{
+	uint8_t type = 0;
+
+	switch (dlt) {
+	case DLT_EN10MB:
+		return cursor_u8(&c, &type) && (type & 1);
+	case DLT_LINUX_SLL:
+		return cursor_skip(&c, 1) && cursor_u8(&c, &type) &&
+		       (type == COOKED_BROADCAST || type == COOKED_MULTICAST);
+	case DLT_LINUX_SLL2:
+		return cursor_skip(&c, 10) && cursor_u8(&c, &type) &&
+		       (type == COOKED_BROADCAST || type == COOKED_MULTICAST);
+	default:
+		return false;
+	}
+}
+
 static enum packet_result parse(struct replay *r, const struct pcap_pkthdr *h, const u_char *bytes,
 				struct packet *p)
 {
@@ -270,6 +291,7 @@ static void take_packet(u_char *arg, const struct pcap_pkthdr *h, const u_char *
 	p.ifindex = 0;
 	if (parse(r, h, bytes, &p) != PACKET_OK)
 		return;
+	p.link_group = to_group(r->type->dlt, cursor_over(bytes, h->caplen));
 	p.link = r->type->link ? r->type->link(cursor_over(bytes, h->caplen)) : 0;
 	engine_packet(r->engine, &p);
 }

@@ -350,6 +350,8 @@ static void take_frame(const struct tpacket3_hdr *h, const struct sockaddr_ll *f
 	if (parse(ps, ntohs(from->sll_protocol), h, net, &p) != PACKET_OK)
 		return;
 	p.answers_shed = ps->shed.on;
+	p.link_group = from->sll_pkttype == PACKET_BROADCAST ||
+		       from->sll_pkttype == PACKET_MULTICAST;
 	p.link = p.dir == PACKET_DIR_IN ? packet_link(from->sll_addr, from->sll_halen) : 0;
 	if (p.dir == PACKET_DIR_OUT && contains(ps->lower, ps->n_lowers, p.ifindex) &&
 	    seen_above(ps, &p)) {

@@ -218,7 +218,11 @@ static void test_traceroute_ports(void **state)
 
 	(void)state;
 	assert_true(ambient_from(p, false));
-	p.port = 33433;
+	p.port = 33000; /* mtr -u begins here, and goes on for as long as it runs */
+	assert_true(ambient_from(p, false));
+	p.port = 32999;
+	assert_false(ambient_from(p, false));
+	p.port = 35000;
 	assert_false(ambient_from(p, false));
 	p = probe_of(33434, PROBE_SYN, PROBE_REFUSED);
 	assert_false(ambient_from(p, false));
