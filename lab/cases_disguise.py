@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Scanners who hide who they are: decoys, other link addresses, idle hosts and servers that serve them."""
 
+import itertools
 import subprocess
 import sys
 import time
@@ -65,6 +66,11 @@ def _scan(lab, say, attacker, argv):
     return _new_events(lab, before), output
 
 
+def _all_ended(lab):
+    ended = {e.finding["finding"] for e in lab.sensor.events() if e.finding["phase"] == "end"}
+    return all(e.finding["finding"] in ended for e in lab.sensor.events())
+
+
 def _one_finding(lab, found, address, technique, decoys):
     """Of all that was said, exactly one finding: about decoys, and soon."""
     said = "; ".join(map(str, found)) or "nothing"
@@ -93,6 +99,8 @@ def decoys_case(where, family, option, technique, decoys, extra=(), named=None):
     def run(lab, say):
         attacker, address, _target = lab.network.new_attacker(where, family)
         target = lab.network.device_addresses(family, where)[0]
+        if lab.client.address[family] in decoys:  # the same ones as before: the same finding
+            net.wait_for(lambda: _all_ended(lab), 40, "the scans before to end")
         argv = tools.nmap(family, option, target, extra=("-D", decoys, *extra))
         found, _output = _scan(lab, say, attacker, argv)
         count = sum(int(d[4:] or 1) if d.startswith("RND") else d != "ME"
@@ -111,6 +119,7 @@ def two_scanners_case(family):
     def run(lab, say):
         near, near_address, _ = lab.network.new_attacker("near", family)
         far, far_address, _ = lab.network.new_attacker("far", family)
+        net.wait_for(lambda: _all_ended(lab), 40, "the scans before to end")
         before = list(lab.sensor.events())
         common = lab.client.address[family]
         dead = (DEAD_4, DEAD_6)[family == 6]
@@ -192,27 +201,34 @@ def _shared(family):
 
 
 def declare():
-    udp = ("--top-ports", "100", "--max-retries", "0")
+    # From the ephemeral ports up UDP is not seen, so they would count as contacts for nothing.
+    udp = ("-p", "1-150", "--max-retries", "0")
     live = {4: "10.7.0.3,10.7.0.254", 6: "fd07::3,fd07::fe"}
-    far = {4: "RND:5", 6: ",".join(f"2001:db8:ffff::{n}" for n in range(1, 6))}
     for family in cases_scan.FAMILIES:
         group = f"disguise-{family}"
         case.group(group)(_shared(family))
+        runs = itertools.count(1)
+
+        def five(family=family, runs=runs):
+            """Others for each run, or a run would go on with the finding of the one before."""
+            run = next(runs)
+            return "RND:5" if family == 4 else ",".join(f"2001:db8:{run + 0xff00:x}::{n}"
+                                                        for n in range(1, 6))
 
         def add(name, *arguments, family=family, group=group, **keywords):
             case.add(f"{name}-{family}", group, decoys_case(*arguments, **keywords))
 
         for where, named in ("near", True), ("far", True):
             suffix = "" if where == "near" else "-far"
-            add(f"decoys{suffix}", where, family, "-sS", "syn", far[family], named=named)
-            add(f"decoys-first{suffix}", where, family, "-sS", "syn", "ME," + far[family])
-            add(f"decoys-last{suffix}", where, family, "-sS", "syn", far[family] + ",ME")
-            add(f"decoys-closed{suffix}", where, family, "-sS", "syn", far[family],
+            add(f"decoys{suffix}", where, family, "-sS", "syn", five(), named=named)
+            add(f"decoys-first{suffix}", where, family, "-sS", "syn", "ME," + five())
+            add(f"decoys-last{suffix}", where, family, "-sS", "syn", five() + ",ME")
+            add(f"decoys-closed{suffix}", where, family, "-sS", "syn", five(),
                 extra=("-p", "8000-8100"), named=False)
-            add(f"decoys-fin{suffix}", where, family, "-sF", "fin", far[family], named=False)
-            add(f"decoys-udp{suffix}", where, family, "-sU", "udp", far[family], extra=udp,
+            add(f"decoys-fin{suffix}", where, family, "-sF", "fin", five(), named=False)
+            add(f"decoys-udp{suffix}", where, family, "-sU", "udp", five(), extra=udp,
                 named=False)
-        add("decoys-ack-far", "far", family, "-sA", "ack", far[family], extra=("-F",), named=False)
+        add("decoys-ack-far", "far", family, "-sA", "ack", five(), extra=("-F",), named=False)
         add("decoys-live", "near", family, "-sS", "syn", live[family] + ",ME", named=True)
         add("decoys-live-first", "near", family, "-sS", "syn", "ME," + live[family], named=True)
         add("decoys-live-udp", "near", family, "-sU", "udp", live[family] + ",ME", extra=udp,

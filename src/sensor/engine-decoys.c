@@ -272,8 +272,11 @@ void engine_decoys_proven(struct engine *e, struct addr peer, uint32_t link, boo
 	for (unsigned int n = 0; (g = decoys_nth(e->decoys, n)) != NULL; n++) {
 		int i = decoys_member(g, peer);
 
-		/* Who was a client before may be one now, unless the link address says more. */
-		if (i >= 0 && (newcomer || home_on_link(&e->home, peer, g->self)))
+		if (i < 0)
+			continue;
+		/* A neighbour is told by the link address alone, where there is one. From beyond, who was a
+		 * client before may be one now. */
+		if (home_on_link(&e->home, peer, g->self) && g->link ? link != 0 : newcomer)
 			reacted(e, g, (unsigned int)i, link, 0, true);
 	}
 }

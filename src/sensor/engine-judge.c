@@ -112,10 +112,24 @@ static struct finding *finding_for(struct engine *e, struct evidence *ev, const 
 	return f;
 }
 
-static void conclude(struct engine *e, struct evidence *ev, const struct probe *p)
+/*
+ * May the contact be the first of a scanner's copies, forged in the name of a client (decoys.h)? Until
+ * the next one comes nobody can tell, and a client has enough in vain of its own that one more might
+ * accuse it. So it is judged without its newest contact of that sort: a scan by a client is found by
+ * one contact later. connect(2) cannot forge, and strangers have nothing of their own.
+ */
+static bool maybe_forged(const struct evidence *ev, const struct probe *p)
+{
+	return (ev->flags & EVIDENCE_VALIDATED) && p->kind != PROBE_CONNECT &&
+	       p->kind != PROBE_VERSION && p->outcome != PROBE_ABORTED;
+}
+
+/* judged: the peer's evidence ev, or what of it is taken for the peer's own. */
+static void conclude(struct engine *e, struct evidence *ev, const struct evidence *judged,
+		     const struct probe *p)
 {
 	float llr;
-	enum scan_verdict verdict = scan_judge(&e->policy, ev, &llr);
+	enum scan_verdict verdict = scan_judge(&e->policy, judged, &llr);
 	struct finding *f = finding_for(e, ev, p, verdict);
 
 	if (!f)
@@ -251,9 +265,9 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	bool leave = probe_is_leave(p);
 	struct trie_node *n;
 	struct group *group;
-	struct evidence *ev;
+	struct evidence *ev, before;
 	struct finding *f;
-	bool ambient;
+	bool ambient, lag;
 
 	if (knocks_take(&e->knocks, p, e->clock->now_ns)) {
 		e->stats.knocks++;
@@ -289,6 +303,9 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	}
 	ambient = scan_ambient(&e->policy, p, &e->home);
 	c->weight = scan_weight(&e->policy, p, ev, ambient);
+	lag = !f && maybe_forged(ev, p);
+	if (lag)
+		before = *ev;
 	evidence_add(ev, p, c->weight, ambient);
 	if (!leave && (!f || !f->alerted))
 		crowd_count(&e->crowd, p->trait, p->port, e->clock->now_ns);
@@ -299,7 +316,7 @@ void engine_in_vain(struct engine *e, struct contact *c)
 		trie_reclass(e->trie, n, ENGINE_SUSPECT);
 	if (leave || (!engine_group_add(e, c, group, ev, ambient) &&
 		      !engine_campaign_takes(e, c, ev, ambient)))
-		conclude(e, ev, p);
+		conclude(e, ev, lag ? &before : ev, p);
 }
 
 void engine_confirm_refused(struct engine *e, struct contact *c)

@@ -383,7 +383,7 @@ static void on_fin(struct engine *e, const struct packet *p)
 	if (c) {
 		/* The side that was asked says good-bye: the asker had got through. */
 		if (c->probe.kind < PROBE_KINDS && c->probe.outcome == PROBE_OPEN)
-			engine_proven(e, p->dst, c->probe.link, true);
+			engine_proven(e, p->dst, 0, true);
 		engine_flow_self_ended(e, p);
 		return;
 	}

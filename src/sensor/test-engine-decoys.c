@@ -418,6 +418,40 @@ static void test_client_as_decoy(void **state)
 	}
 }
 
+/* Three contacts in vain of its own, as a client may have; the forged fourth does not accuse it. */
+static void test_client_at_the_brink(void **state)
+{
+	static const char *const from[] = { CLIENT, NEAR_ATTACKER, "192.0.2.78" };
+	struct run r = run_of(from, 3, 1);
+
+	(void)state;
+	connect_served(&x, ip(CLIENT), ip(DEVICE), 80);
+	for (uint16_t port = 7777; port < 7780; port++)
+		connect_refused(&x, ip(CLIENT), ip(DEVICE), port);
+	for (uint16_t port = 1000; port < 1010; port++)
+		closed(&r, port);
+	for (unsigned int i = 0; i < x.n_told; i++)
+		assert_int_equal(x.told[i].f.scope, FINDING_DECOYS);
+	assert_int_equal(told_phase(&x, FINDING_START), 1);
+}
+
+/* It ends a connection to a port that the scanner asked in its name: that SYN's link is not its own. */
+static void test_forged_contact_proves_nothing(void **state)
+{
+	static const char *const from[] = { CLIENT, NEAR_ATTACKER, "192.0.2.78" };
+	struct run r = run_of(from, 3, 1);
+
+	(void)state;
+	r.link = MAC_ATTACKER;
+	for (uint16_t port = 1000; port < 1010; port++)
+		closed(&r, port);
+	open_port(&r, 80);
+	connect_served(&x, ip(CLIENT), ip(DEVICE), 80);
+	tcp(&x, ip(DEVICE), 80, ip(CLIENT), 40000, TCP_FIN | TCP_ACK, 0x1003);
+	sleep_s(&x, 3);
+	assert_false(the_one(PROBE_SYN)->real_known);
+}
+
 /* What an address does by itself counts against itself: the client scans, with a mark of its own. */
 static void test_member_scans_itself(void **state)
 {
@@ -594,6 +628,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_shared_link, start, done),
 		cmocka_unit_test_setup_teardown(test_named_by_handshake, start, done),
 		cmocka_unit_test_setup_teardown(test_client_as_decoy, start, done),
+		cmocka_unit_test_setup_teardown(test_client_at_the_brink, start, done),
+		cmocka_unit_test_setup_teardown(test_forged_contact_proves_nothing, start, done),
 		cmocka_unit_test_setup_teardown(test_member_scans_itself, start, done),
 		cmocka_unit_test_setup_teardown(test_two_at_once, start, done),
 		cmocka_unit_test_setup_teardown(test_beside_a_flood, start, done),
