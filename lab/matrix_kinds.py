@@ -16,6 +16,8 @@ PACE_S = {FAST: 0.01, S5: 5, T1: 15}
 NMAP = {FAST: ("-Pn",), S5: ("-Pn", "--scan-delay", "5s", "--max-retries", "1"), T1: ("-Pn", "-T1")}
 SWEEP = {FAST: (), S5: ("--max-rate", "0.2"), T1: ("-T1", "--max-rate", "0.0667")}
 PORTS = (21, 25, 110, 143, 443, 993, 1433, 3306, 3389, 5432, 5900, 6379, 8080, 8443, 9200, 27017)
+SWEEP_SPEEDS, SWEEP_WHY = (FAST, "5 s", "15 s"), "a server asks for all its neighbours in a day"
+NO_IDLE_V6 = "it needs a host whose IPv6 fragments are numbered in sequence"
 HOST, PREFIX, DISTRIBUTED, DECOYS = "host", "prefix", "distributed", "decoys"
 
 
@@ -30,10 +32,14 @@ class Kind:
     without: str = ""  # why not in the other family
     scope: str = HOST
     sources: object = None  # of an attack from other addresses than the attacker's own: its peers
-    near: bool = False
-    bar: int = 5  # failed contacts, of fast ones; 0: by the tool's end
+    near: bool = False  # a neighbour on the device's link
+    bystander: str = ""  # of bystanders.py: a host that the attacker hides behind, who is the peer
+    bar: int = 5  # failed contacts, of fast ones
     counts: str = "contacts"  # that fail, or "connections" to ports that serve
     stay: bool = False  # the tool's whole run is needed for a capture
+    records: int = 7  # contacts in vain that are replayed slowly
+    speeds: tuple = ()  # those that are tried; none: all
+    slower: str = ""  # why not the others
 
 
 def nmap(option, *more, slow=None):
@@ -55,8 +61,22 @@ def link_sweep(attack):
     """Who is on this link: Nmap asks ARP, or neighbour discovery, of everyone it is told."""
     if attack.family == 4:
         return tools.nmap(4, "-sn", "10.7.0.0/24", extra=SWEEP[attack.speed])
-    unused = [f"fd07::{n}" for n in range(31, 50)]
-    return tools.nmap(6, "-sn", *attack.targets, *unused, extra=SWEEP[attack.speed])
+    return tools.nmap(6, "-sn", *(f"fd07::{n:x}" for n in range(1, 300)),
+                      extra=SWEEP[attack.speed])
+
+
+def idle_scan(attack):
+    """Behind a host that counts its packets up: to the device, that host scans."""
+    pace = () if attack.speed == FAST else NMAP[attack.speed][1:]
+    return tools.nmap(4, "-Pn", attack.target, extra=("-p", "1000-1020", "-sI",
+                                                      f"{attack.address}:80", *pace))
+
+
+def ftp_bounce(attack):
+    """An FTP server that connects to whomever PORT names: to the device, the server scans."""
+    pace = () if attack.speed == FAST else NMAP[attack.speed][1:]
+    return tools.nmap(4, "-Pn", attack.target, extra=("-p", "1000-1020", "-b", attack.address,
+                                                      *pace))
 
 
 def masscan(attack):
@@ -67,12 +87,11 @@ def masscan(attack):
     return argv
 
 
-def probes(style, ports=PORTS, sources=None, horizontal=False, in_turn=1):
-    """probes.py, from `sources` or the attacker's own address."""
+def probes(style, ports=PORTS, horizontal=False, one_each=False):
+    """probes.py, from the attack's sources. one_each: a port and a probe for each of them."""
     def make(attack):
-        return [sys.executable, "-B", os.path.join(HERE, "probes.py"), style,
-                PACE_S[attack.speed] / in_turn,
-                ("-" if in_turn > 1 else "") + ",".join(attack.sources),
+        return [sys.executable, "-B", os.path.join(HERE, "probes.py"), style, PACE_S[attack.speed],
+                ("+" if one_each else "") + ",".join(attack.sources),
                 ",".join(attack.targets if horizontal else [attack.target]),
                 ",".join(map(str, ports))]
     return make
@@ -82,13 +101,13 @@ def rotating(attack):
     """Addresses of one IPv6 /64, made at random."""
     base = attack.address.rsplit("::", 1)[0]
     return [f"{base}:{random.getrandbits(16):x}:{random.getrandbits(16):x}:"
-            f"{random.getrandbits(16):x}:{random.randrange(1, 65536):x}" for _ in range(24)]
+            f"{random.getrandbits(16):x}:{random.randrange(1, 65536):x}" for _ in PORTS]
 
 
 def neighbours(attack):
     """Addresses of one IPv4 /24."""
     base = attack.address.rsplit(".", 1)[0]
-    return [f"{base}.{n}" for n in random.sample(range(20, 250), 24)]
+    return [f"{base}.{n}" for n in random.sample(range(20, 250), len(PORTS))]
 
 
 def strangers(attack, count=30):
@@ -114,15 +133,6 @@ def rows_of_nmap():
         yield Kind(name, (technique,), nmap(option, *extra))
 
 
-def one_to_each_port(style):
-    """A port asked by each source once: as many ports as sources."""
-    def make(attack):
-        argv = probes(style)(attack)
-        argv[-3:] = ["-" + ",".join(attack.sources), attack.target, "8080"]
-        return argv
-    return make
-
-
 KINDS = {kind.name: kind for kind in [
     *rows_of_nmap(),
     Kind("masscan", ("syn",), masscan),
@@ -136,7 +146,8 @@ KINDS = {kind.name: kind for kind in [
     Kind("echo sweep", ("icmp",), sweep("-PE")),
     Kind("timestamp sweep", ("icmp-query",), sweep("-PP"), (4,), "ICMPv6 has no such query"),
     Kind("mask sweep", ("icmp-query",), sweep("-PM"), (4,), "ICMPv6 has no such query"),
-    Kind("link sweep", ("arp", "neighbour"), link_sweep, near=True),
+    Kind("link sweep", ("arp", "neighbour"), link_sweep, near=True, bar=80, speeds=SWEEP_SPEEDS,
+         records=80, slower=SWEEP_WHY),
     Kind("os", ("os",), nmap("-O", "-p", "22,1"), stay=True),
     Kind("fragments -f", ("syn",), nmap("-sS", "-f"), (4,), "Nmap fragments IPv4 only"),
     Kind("fragments --mtu 16", ("syn",), nmap("-sS", "--mtu", "16"), (4,),
@@ -144,12 +155,15 @@ KINDS = {kind.name: kind for kind in [
     Kind("version", ("version",), nmap("-sV", "-p", "22,23,80"), bar=10, counts="connections",
          stay=True),
     Kind("decoys", ("syn",), nmap("-sS", "-D", decoys), scope=DECOYS, sources=with_decoys),
-    Kind("rotating /64", ("syn",), one_to_each_port("nmap"), (6,), "a /64 is IPv6's",
-         PREFIX, rotating),
-    Kind("shared /24", ("syn",), one_to_each_port("nmap"), (4,), "a /24 is IPv4's",
-         PREFIX, neighbours),
-    Kind("30 peers x 3", ("syn", "connect"), probes("linux", (2323, 5555, 8081), in_turn=30),
-         scope=DISTRIBUTED, sources=strangers, bar=0),
+    Kind("rotating /64", ("syn",), probes("nmap", one_each=True), (6,), "a /64 is IPv6's",
+         PREFIX, rotating, bar=7, records=9),
+    Kind("shared /24", ("syn",), probes("nmap", one_each=True), (4,), "a /24 is IPv4's",
+         PREFIX, neighbours, bar=7, records=9),
+    Kind("30 peers x 3", ("syn", "connect"), probes("linux", (2323, 5555, 8081)),
+         scope=DISTRIBUTED, sources=strangers, bar=9, records=12),
+    Kind("idle", ("syn",), idle_scan, (4,), NO_IDLE_V6, bystander="idle"),
+    Kind("ftp-bounce", ("connect",), ftp_bounce, (4,), "Nmap bounces over IPv4 only",
+         bystander="ftp"),
     Kind("three probes", ("syn",), probes("nmap", (8081, 9000, 4444))),
     Kind("hping", ("syn",), probes("hping")),
     Kind("zmap", ("syn",), probes("zmap")),

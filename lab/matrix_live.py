@@ -201,7 +201,7 @@ class Live:
             return
         cell.contacts = contacts_until(attack, packets, event)
         bar = attack.kind.bar
-        if bar and cell.contacts > bar:
+        if cell.contacts > bar:
             cell.why = f"more than {bar} {attack.kind.counts}"
 
     def keep_capture(self, directory):

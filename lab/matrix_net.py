@@ -13,8 +13,10 @@ address that no attack had before.
 
 import ipaddress
 import subprocess
+import sys
 import time
 
+import capture
 import device
 import net
 
@@ -24,12 +26,23 @@ FIRST_NEAR = 30  # 10.7.0.30 and on: neighbours on the device's own link
 FLOOD_PORTS = (80, "open"), (81, "closed"), ("random", "random")
 
 
+MUTE = """
+table ip mute {
+    chain output {
+        type filter hook output priority 0;
+        tcp flags & rst == rst meta mark != 7 drop
+    }
+}
+"""
+
+
 class Attack:
     """Who attacks, from which addresses; what kinds' command lines need."""
 
     def __init__(self, kind, family, speed, namespace, address, network):
         self.kind, self.family, self.speed = kind, family, speed
         self.namespace, self.address, self.network = namespace, address, network
+        self.helper = None  # the namespace of a bystander, who is the peer
         where = "near" if kind.near else "far"
         self.targets = network.device_addresses(family, where)
         self.target = self.targets[0]
@@ -49,7 +62,7 @@ class Attack:
 
 class MatrixNetwork(net.Network):
     def __init__(self):
-        self._attacks, self._near, self._namespaces = 0, 0, []
+        self._attacks, self._near, self._made, self._namespaces = 0, 0, 0, []
         self._idle = {False: [], True: []}  # by "near"
         super().__init__()
         router = self.router
@@ -70,7 +83,8 @@ class MatrixNetwork(net.Network):
     def _namespace(self, near):
         if self._idle[near]:
             return self._idle[near].pop()
-        n = len(self._namespaces)
+        self._made += 1
+        n = self._made
         made = net.Namespace(f"a{n}")
         self._namespaces.append(made)
         bridge, label = (self.switch, "br0") if near else (self.router, "out0")
@@ -81,7 +95,15 @@ class MatrixNetwork(net.Network):
 
     def attack(self, kind, family, speed):
         """An attacker of a new address, ready to start(); given back by release()."""
-        near = kind.near
+        namespace, v4, v6 = self._addressed(kind.near)
+        attack = Attack(kind, family, speed, namespace, v4 if family == 4 else v6, self)
+        if kind.bystander:
+            attack.helper, attack.address = self._bystander(kind.bystander)
+            attack.sources = [attack.address]
+        return attack
+
+    def _addressed(self, near):
+        """(namespace, IPv4 address, IPv6 address), none of which was in use before."""
         namespace = self._namespace(near)
         namespace.ip("addr flush dev eth0 scope global")
         if near:
@@ -99,10 +121,24 @@ class MatrixNetwork(net.Network):
                          f"route replace default via {GATEWAY[4]}",
                          f"route replace {GATEWAY[6]} dev eth0",
                          f"route replace default via {GATEWAY[6]} dev eth0")
-        return Attack(kind, family, speed, namespace, v4 if family == 4 else v6, self)
+        return namespace, v4, v6
+
+    def _bystander(self, what):
+        """A host that is abused, and its address. Its kernel is mute where it speaks for itself."""
+        namespace, address, _v6 = self._addressed(False)
+        if what == "idle":
+            namespace.nft(MUTE)
+        namespace.popen([sys.executable, "-B", device.HERE + "/bystanders.py", what, address])
+        if what == "ftp":
+            net.wait_for(lambda: device.listening(namespace, capture.TCP, 21), 10, "the FTP server")
+        return namespace, address
 
     def release(self, attack):
+        """Its namespace may serve another. A bystander's goes: it has a server and rules."""
         self._idle[attack.kind.near].append(attack.namespace)
+        if attack.helper:
+            attack.helper.remove()
+            self._namespaces.remove(attack.helper)
 
 
 class Flood:

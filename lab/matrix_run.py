@@ -33,6 +33,7 @@ class Plan:
         return [(kind, family, speed) for speed in (matrix_kinds.S5, matrix_kinds.T1)
                 if speed in self.speeds for kind in self.of_kinds()
                 if self.slow_kinds is None or kind.name in self.slow_kinds
+                if not kind.speeds or speed in kind.speeds
                 for family in kind.families if family in self.families]
 
     def replays(self):

@@ -21,8 +21,7 @@ from matrix_live import Cell
 from matrix_oracle import contacts_until, in_vain
 
 SPEEDS = {"5 s": 5, "15 s": 15, "300 s": 300, "1 h": 3600}
-CONTACTS = 7  # in vain, of each attack, where it made so many
-STEPS = 12  # contacts in all
+SERVED_STEPS = 5  # contacts of each attack that may be served, beside those in vain
 MAX_CONTACTS = 6  # in vain, when it is found
 ATTACKERS = 12  # in one replay
 BEGIN_US = 1700000000 * 1000000
@@ -60,30 +59,27 @@ class Recording:
     def _whose(self, one):
         return None if self.attack.kind.scope == matrix_kinds.DECOYS else one.src
 
-    def slowed(self, delay_s, offset_us, limit):
-        """The packets at their new times; the last contact's time."""
-        steps = self.steps[:limit]
+    def slowed(self, delay_s, offset_us):
+        """The packets at their new times, in order."""
         out = []
-        share = len(self.attack.sources) if self.attack.kind.scope == "distributed" else 1
-        for number, step in enumerate(steps):
-            at = BEGIN_US + offset_us + int(number * delay_s * 1000000 / share)
+        for number, step in enumerate(self.steps[:self._limit()]):
+            at = BEGIN_US + offset_us + number * delay_s * 1000000
             for one in step:
                 # Repeats after a second or two stay; a tool's own later packets are not waited for.
-                late = min(one.t - step[0].t, int(delay_s * 1000000 / share) - 1)
+                late = min(one.t - step[0].t, delay_s * 1000000 - 1)
                 out.append(one._replace(t=at + late))
         return out
 
-    def limit(self):
-        if self.attack.kind.scope == "distributed":
-            return len(self.steps)
-        if self.attack.kind.stay:
+    def _limit(self):
+        kind = self.attack.kind
+        if kind.stay:
             return len(self.steps)
         count = 0
-        for number, step in enumerate(self.steps[:STEPS], 1):
-            count += in_vain(step[0], self.attack.kind)
-            if count == CONTACTS:
+        for number, step in enumerate(self.steps, 1):
+            count += in_vain(step[0], kind)
+            if count == kind.records or number == kind.records + SERVED_STEPS:
                 return number
-        return STEPS
+        return len(self.steps)
 
 
 def write(path, packets):
@@ -135,9 +131,9 @@ def run(recordings, speed, load, directory, burst_s):
     """
     delay_s, cells, wrong = SPEEDS[speed], [], []
     chance = random.Random(f"{speed} {load}")
+    recordings = [r for r in recordings if not r.attack.kind.speeds or speed in r.attack.kind.speeds]
     for number, batch in enumerate(_batches(recordings)):
-        slowed = [r.slowed(delay_s, chance.randrange(int(delay_s * 1000000)), r.limit())
-                  for r in batch]
+        slowed = [r.slowed(delay_s, chance.randrange(delay_s * 1000000)) for r in batch]
         packets = sorted((p for s in slowed for p in s), key=lambda p: p.t)
         if not packets:
             continue
@@ -161,7 +157,7 @@ def _judge(recording, packets, found, speed, load, burst_s):
         cell.why = f"{why} ({len({p.contact for p in packets if p.contact})} contacts)"
     else:
         cell.contacts = contacts_until(attack, packets, event)
-        bar = max(MAX_CONTACTS, attack.kind.bar) if attack.kind.bar else 0
-        if bar and cell.contacts > bar:
+        bar = max(MAX_CONTACTS, attack.kind.bar)
+        if cell.contacts > bar:
             cell.why = f"more than {bar} {attack.kind.counts}"
     return cell

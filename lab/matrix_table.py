@@ -38,8 +38,6 @@ def _markdown(rows):
 
 
 def _bar(kind):
-    if not kind.bar:
-        return "by its end"
     return f"{kind.bar} {kind.counts}" if kind.counts != "contacts" else f"{kind.bar}"
 
 
@@ -63,6 +61,8 @@ def render(cells, wrong, kept, took_s):
     for kind in matrix_kinds.KINDS.values():
         if kind.without and any(c.kind == kind.name for c in cells):
             lines.append(f"- {kind.name} over IPv{10 - kind.families[0]}: {kind.without}.")
+        if kind.speeds and any(c.kind == kind.name for c in cells):
+            lines.append(f"- {kind.name} at other speeds than {', '.join(kind.speeds)}: {kind.slower}.")
     others = [k for k in matrix_kinds.KINDS.values() if k.bar != 5]
     lines += ["", "Bars other than 5 failed contacts: "
               + "; ".join(f"{k.name}: {_bar(k)}" for k in others) + "."]

@@ -2,10 +2,10 @@
 """
 Probes as other tools send them, from addresses that need not be the sender's own. For namespaces.
 
-`probes.py STYLE DELAY_S [-]SOURCES TARGETS PORTS` sends one SYN for each combination of the lists (with
-commas between): the ports of the first source to the first target come first; with "-" before the
-sources, each port is asked by every source in turn. A style says by what a tool's SYN is known
-(facts: masscan's, zmap's, hping's and Mirai's published sources).
+`probes.py STYLE DELAY_S [+]SOURCES TARGETS PORTS` sends one SYN for each combination of the lists (with
+commas between): the ports of the first source to the first target come first. With "+" before them,
+each source takes one port, as one scanner does who changes its address with every probe. A style says
+by what a tool's SYN is known (published sources of masscan, zmap, hping and Mirai).
 """
 
 import random
@@ -72,12 +72,12 @@ def packed(text):
 
 def main():
     style, delay_s, sources, targets, ports = sys.argv[1:]
-    in_turn = sources.startswith("-")
-    sources = [packed(s) for s in sources.lstrip("-").split(",")]
+    one_each = sources.startswith("+")
+    sources = [packed(s) for s in sources.lstrip("+").split(",")]
     targets = [(t, packed(t)) for t in targets.split(",")]
     ports = [int(p) for p in ports.split(",")]
-    if in_turn:
-        order = [(s, t, p) for t in targets for p in ports for s in sources]
+    if one_each:
+        order = [(s, targets[0], p) for s, p in zip(sources, ports)]
     else:
         order = [(s, t, p) for s in sources for t in targets for p in ports]
     v6 = len(sources[0]) == 16
