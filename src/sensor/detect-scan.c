@@ -36,14 +36,14 @@ static const uint16_t client_ports[] = { 53,   80,   123,  443,	 853,  993,  188
 
 void scan_policy_init(struct scan_policy *policy, uint32_t failures,
 		      const struct conf_ports *ambient, const struct conf_ports *login,
-		      enum home_mode homes)
+		      const struct home *home)
 {
 	memset(policy, 0, sizeof(*policy));
 	policy->failures = failures;
 	policy->login = login;
-	policy->live = homes == HOME_HOST || homes == HOME_GATEWAY;
-	policy->own_only = homes == HOME_HOST;
-	policy->homes_inferred = homes == HOME_INFERRED;
+	policy->live = home->mode == HOME_HOST || home->mode == HOME_GATEWAY;
+	policy->own_only = home_one_host(home);
+	policy->homes_inferred = home->mode == HOME_INFERRED;
 	for (unsigned int i = 0; i < ambient->count; i++)
 		policy->ambient_port[ambient->port[i] / 8] |= 1 << ambient->port[i] % 8;
 }

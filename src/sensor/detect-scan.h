@@ -53,7 +53,7 @@ enum scan_verdict { SCAN_NO, SCAN_SUSPECT, SCAN_YES };
 
 void scan_policy_init(struct scan_policy *policy, uint32_t failures,
 		      const struct conf_ports *ambient, const struct conf_ports *login,
-		      enum home_mode homes);
+		      const struct home *home);
 
 /* Whether any PC on the link does this by itself, or a traceroute; raw SYNs of tools never are. */
 bool scan_ambient(const struct scan_policy *policy, const struct probe *p, const struct home *home);

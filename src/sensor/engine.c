@@ -41,7 +41,7 @@ struct engine *engine_new(const struct engine_params *params)
 	e->home = params->home;
 	e->ignore = config->ignore;
 	scan_policy_init(&e->policy, config->failures, &config->ambient_ports, &config->login_ports,
-			 params->home.mode);
+			 &params->home);
 	knocks_init(&e->knocks, &config->knock);
 	trie.arg = &e->crowd;
 	e->trie = trie_new(&trie);

@@ -55,6 +55,16 @@ enum home_side home_side(const struct home *h, struct addr initiator, struct add
 	return own ? HOME_OUTBOUND : HOME_ELSEWHERE;
 }
 
+bool home_one_host(const struct home *h)
+{
+	if (h->mode != HOME_GIVEN)
+		return h->mode == HOME_HOST;
+	for (unsigned int i = 0; i < h->prefixes.count; i++)
+		if (h->prefixes.prefix[i].len != ADDR_BITS)
+			return false;
+	return true;
+}
+
 bool home_is_self(const struct home *h, struct addr target)
 {
 	return (h->mode == HOME_HOST || h->mode == HOME_GATEWAY) && host_owns(h->host, target);

@@ -33,6 +33,9 @@ enum home_side {
 /* What a contact from initiator to target means here. */
 enum home_side home_side(const struct home *h, struct addr initiator, struct addr target);
 
+/* Are one host's addresses watched, and nobody else's? In a capture, those that are named one by one. */
+bool home_one_host(const struct home *h);
+
 /* Does the host's own listing tell the outcome of a contact with this target? */
 bool home_is_self(const struct home *h, struct addr target);
 

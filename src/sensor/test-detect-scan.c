@@ -24,12 +24,13 @@ static float llr;
 
 static int start(void **state)
 {
+	static const struct home host = { .mode = HOME_HOST };
 	struct sensor_config config;
 
 	(void)state;
 	conf_defaults(&sensor_config_table, &config);
 	scan_policy_init(&policy, config.failures, &config.ambient_ports, &config.login_ports,
-			 HOME_HOST);
+			 &host);
 	ev = (struct evidence){ 0 };
 	evidence_fade(&ev, START_NS);
 	return 0;
@@ -94,12 +95,13 @@ static void test_five_at_most(void **state)
 
 static void test_configured_failures(void **state)
 {
+	static const struct home host = { .mode = HOME_HOST };
 	struct conf_ports none = { 0 };
 
 	(void)state;
 	for (unsigned int failures = 3; failures <= 20; failures++) {
 		start(NULL);
-		scan_policy_init(&policy, failures, &none, &none, HOME_HOST);
+		scan_policy_init(&policy, failures, &none, &none, &host);
 		for (unsigned int i = 1; i < failures; i++)
 			assert_int_not_equal(one((uint16_t)i, PROBE_SYN, PROBE_CLOSED, false),
 					     SCAN_YES);
@@ -175,11 +177,12 @@ static void test_inferred_homes(void **state)
 
 	(void)state;
 	for (unsigned int inferred = 0; inferred < 2; inferred++) {
+		struct home mode = { .mode = inferred ? HOME_INFERRED : HOME_GIVEN };
 		enum scan_verdict verdict = SCAN_NO;
 		uint32_t n = 0;
 
 		start(NULL);
-		scan_policy_init(&policy, 4, &none, &none, inferred ? HOME_INFERRED : HOME_GIVEN);
+		scan_policy_init(&policy, 4, &none, &none, &mode);
 		while (verdict != SCAN_YES && n < 100) {
 			struct probe p = probe_of(23, PROBE_SYN, PROBE_UNANSWERED);
 

@@ -169,6 +169,26 @@ static void test_on_link(void **state)
 	assert_false(home_on_link(&home, ip("198.51.100.1"), ip("198.51.100.2")));
 }
 
+static void test_one_host(void **state)
+{
+	(void)state;
+	home_of(HOME_HOST, NULL);
+	assert_true(home_one_host(&home));
+	home_of(HOME_GATEWAY, NULL);
+	assert_false(home_one_host(&home));
+	home_of(HOME_INFERRED, NULL);
+	assert_false(home_one_host(&home));
+	home_of(HOME_GIVEN, "192.0.2.0/24");
+	assert_false(home_one_host(&home));
+	home_of(HOME_GIVEN, "192.0.2.1");
+	assert_true(home_one_host(&home));
+	assert_int_equal(prefix_parse("2001:db8::1/128", &home.prefixes.prefix[1]), 0);
+	home.prefixes.count = 2;
+	assert_true(home_one_host(&home));
+	assert_int_equal(prefix_parse("2001:db8::/127", &home.prefixes.prefix[1]), 0);
+	assert_false(home_one_host(&home));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +200,7 @@ int main(void)
 		cmocka_unit_test(test_given),
 		cmocka_unit_test(test_inferred),
 		cmocka_unit_test(test_on_link),
+		cmocka_unit_test(test_one_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
