@@ -7,7 +7,7 @@ PROGRAMS := mimamori-sensor
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
-.PHONY: help deps deps-check build run checked sanitized check demo beside soak bench coverage \
+.PHONY: help deps deps-check build run checked sanitized check demo beside matrix soak bench coverage \
 	static style clean
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo 'make coverage  line coverage of the parsers; fails below 90 %'
 	@echo 'make bench     what the sensor costs (as root)'
 	@echo 'make beside    the same attacks on it and on other detectors: docs/beside.md (as root)'
+	@echo 'make matrix    every kind of scan, slow and through floods: a table (as root)'
 	@echo 'make soak      the long versions of the tests: hours (as root)'
 	@echo 'make clean     remove what the above built'
 
@@ -61,6 +62,9 @@ beside:
 	@tools/configure build $(CC) -Dbuildtype=release -Dbench=true
 	@ninja -C build
 	@lab/beside --write docs/beside.md
+
+matrix: checked
+	@lab/matrix
 
 soak: checked sanitized
 	@tools/soak

@@ -16,7 +16,7 @@ PACE_S = {FAST: 0.01, S5: 5, T1: 15}
 NMAP = {FAST: ("-Pn",), S5: ("-Pn", "--scan-delay", "5s", "--max-retries", "1"), T1: ("-Pn", "-T1")}
 SWEEP = {FAST: (), S5: ("--max-rate", "0.2"), T1: ("-T1", "--max-rate", "0.0667")}
 PORTS = (21, 25, 110, 143, 443, 993, 1433, 3306, 3389, 5432, 5900, 6379, 8080, 8443, 9200, 27017)
-SWEEP_SPEEDS, SWEEP_WHY = (FAST, "5 s", "15 s"), "a server asks for all its neighbours in a day"
+SWEEP_SPEEDS, SWEEP_WHY = (FAST, S5), "in hours, a server asks for all its neighbours, too"
 NO_IDLE_V6 = "it needs a host whose IPv6 fragments are numbered in sequence"
 HOST, PREFIX, DISTRIBUTED, DECOYS = "host", "prefix", "distributed", "decoys"
 
@@ -37,6 +37,7 @@ class Kind:
     bar: int = 5  # failed contacts, of fast ones
     counts: str = "contacts"  # that fail, or "connections" to ports that serve
     stay: bool = False  # the tool's whole run is needed for a capture
+    patience_s: int = 0  # live and slow, where that takes longer than others
     records: int = 7  # contacts in vain that are replayed slowly
     speeds: tuple = ()  # those that are tried; none: all
     slower: str = ""  # why not the others
@@ -147,13 +148,13 @@ KINDS = {kind.name: kind for kind in [
     Kind("timestamp sweep", ("icmp-query",), sweep("-PP"), (4,), "ICMPv6 has no such query"),
     Kind("mask sweep", ("icmp-query",), sweep("-PM"), (4,), "ICMPv6 has no such query"),
     Kind("link sweep", ("arp", "neighbour"), link_sweep, near=True, bar=80, speeds=SWEEP_SPEEDS,
-         records=80, slower=SWEEP_WHY),
-    Kind("os", ("os",), nmap("-O", "-p", "22,1"), stay=True),
+         slower=SWEEP_WHY, patience_s=500),
+    Kind("os", ("os",), nmap("-O", "-p", "22,1"), stay=True, patience_s=400),
     Kind("fragments -f", ("syn",), nmap("-sS", "-f"), (4,), "Nmap fragments IPv4 only"),
     Kind("fragments --mtu 16", ("syn",), nmap("-sS", "--mtu", "16"), (4,),
          "Nmap fragments IPv4 only"),
     Kind("version", ("version",), nmap("-sV", "-p", "22,23,80"), bar=10, counts="connections",
-         stay=True),
+         stay=True, patience_s=400),
     Kind("decoys", ("syn",), nmap("-sS", "-D", decoys), scope=DECOYS, sources=with_decoys),
     Kind("rotating /64", ("syn",), probes("nmap", one_each=True), (6,), "a /64 is IPv6's",
          PREFIX, rotating, bar=7, records=9),

@@ -163,7 +163,7 @@ class Live:
         """Found, given up, or ended (and looked at once more after a while)."""
         found = self.look(entry)
         if not found:
-            limit = SLOW_S[entry[0].speed] * (2 if entry[0].kind.stay else 1)
+            limit = entry[0].kind.patience_s or SLOW_S[entry[0].speed]
             done = process.poll() is not None
             if done and not hasattr(process, "ended_at"):
                 process.ended_at = time.monotonic()

@@ -7,6 +7,7 @@ import matrix_kinds
 import matrix_slow
 
 LIVE = {matrix_kinds.FAST: "fast", matrix_kinds.S5: "5 s", matrix_kinds.T1: "-T1"}
+COLUMN_NAMES = {**LIVE, **{name: name for name in matrix_slow.SPEEDS}}
 COLUMNS = [*LIVE, *matrix_slow.SPEEDS]
 HEADS = [*LIVE.values(), *(f"{name}, replay" for name in matrix_slow.SPEEDS)]
 LOADS = {0: "Quiet", 2000: "2,000 spoofed SYN/s", 100000: "100,000 spoofed SYN/s"}
@@ -62,7 +63,8 @@ def render(cells, wrong, kept, took_s):
         if kind.without and any(c.kind == kind.name for c in cells):
             lines.append(f"- {kind.name} over IPv{10 - kind.families[0]}: {kind.without}.")
         if kind.speeds and any(c.kind == kind.name for c in cells):
-            lines.append(f"- {kind.name} at other speeds than {', '.join(kind.speeds)}: {kind.slower}.")
+            lines.append(f"- {kind.name} slower than {COLUMN_NAMES[kind.speeds[-1]]}, or in a "
+                         f"replay: {kind.slower}.")
     others = [k for k in matrix_kinds.KINDS.values() if k.bar != 5]
     lines += ["", "Bars other than 5 failed contacts: "
               + "; ".join(f"{k.name}: {_bar(k)}" for k in others) + "."]
