@@ -281,6 +281,29 @@ static void test_hostile_names(void **state)
 	}
 }
 
+/* A group is told by its prefix, unrelated peers by their number: no single one is named. */
+static void test_text_of_groups(void **state)
+{
+	char text[EVE_TEXT_LEN];
+	struct addr a;
+
+	(void)state;
+	f.scope = FINDING_PREFIX;
+	assert_int_equal(addr_parse("203.0.113.9", &a), 0);
+	finding_member(&f, f.peer.addr);
+	finding_member(&f, a);
+	eve_text(text, &ctx, &f, FINDING_START);
+	assert_has(text, "203.0.113.0/28 (2 addresses)  TCP SYN scan");
+	f.scope = FINDING_DISTRIBUTED;
+	assert_int_equal(addr_parse("198.51.100.9", &a), 0);
+	finding_member(&f, a);
+	eve_text(text, &ctx, &f, FINDING_START);
+	assert_has(text, "3 unrelated addresses  TCP SYN scan");
+	write_line(FINDING_START);
+	assert_has(ev.line,
+		   "\"peer_prefix\":\"192.0.0.0/4\",\"scope\":\"distributed\",\"peers\":3");
+}
+
 /* The sentence for people: whole, one line, nothing that a terminal obeys. */
 static void test_text(void **state)
 {
@@ -379,7 +402,8 @@ int main(void)
 		TEST(test_signatures), TEST(test_severities),
 		TEST(test_v6),	       TEST(test_fingerprints),
 		TEST(test_extremes),   TEST(test_hostile_names),
-		TEST(test_text),       TEST(test_schema),
+		TEST(test_text),       TEST(test_text_of_groups),
+		TEST(test_schema),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
