@@ -52,7 +52,7 @@ static void check_ok(const struct packet *p, const struct told *t)
 	assert(p->unreachable_port <= 1 &&
 	       (!p->unreachable_port || p->proto == PACKET_UNREACHABLE));
 	if (p->proto == PACKET_TCP)
-		assert(!packet_is_plain_data(p->tcp_flags));
+		assert(!packet_is_plain_data(p->tcp_flags) || p->question);
 	else if (p->proto == PACKET_IP)
 		assert(!p->sport && packet_unspoken((uint8_t)p->dport) && p->dport <= UINT8_MAX);
 	else if (p->proto != PACKET_UDP && p->proto != PACKET_UNREACHABLE &&

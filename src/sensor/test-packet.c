@@ -72,6 +72,8 @@ static void test_v4_syn(void **state)
 	assert_int_equal(p.tcp_seq, 0x01020304);
 	assert_int_equal(p.tcp_ack, 0x0a0b0c0d);
 	assert_int_equal(p.tcp_window, 64240);
+	assert_int_equal(p.tcp_mss, 1460);
+	assert_int_equal(p.tcp_timestamp, 0x01020304);
 	assert_int_equal(p.payload, 0);
 	assert_int_equal(p.fragmented, 0);
 	assert_int_equal(p.unreachable_port, 0);
@@ -82,6 +84,28 @@ static void test_v4_syn(void **state)
 	assert_int_equal(p.dir, PACKET_DIR_OUT);
 	assert_int_equal(p.ifindex, 3);
 	assert_int_equal(parser.counts[PACKET_OK], 1);
+}
+
+/* Plain data that is Nmap's "GenericLines", behind timestamps; cut short, and longer, it is nothing. */
+static void test_question(void **state)
+{
+	static const uint8_t bytes[] = {
+		V4(56, 6), V4_IN, TCP(8, 0x18), 1,    1,    8,	 10, 0, 0, 0, 1, 0, 0,
+		0,	   2,	  '\r',		'\n', '\r', '\n'
+	};
+	static const uint8_t longer[] = { V4(45, 6), V4_IN, TCP(5, 0x18), '\r',
+					  '\n',	     '\r',  '\n',	  'x' };
+	struct packet p;
+
+	(void)state;
+	assert_int_equal(packet_parse(&parser, 0, bytes, sizeof(bytes), sizeof(bytes), &p),
+			 PACKET_OK);
+	assert_int_not_equal(p.question, 0);
+	assert_int_equal(p.payload, 4);
+	assert_int_equal(p.tcp_seq, 0x01020304);
+	assert_int_equal(packet_parse(&parser, 0, bytes, 54, sizeof(bytes), &p), PACKET_IGNORED);
+	assert_int_equal(packet_parse(&parser, 0, longer, sizeof(longer), sizeof(longer), &p),
+			 PACKET_IGNORED);
 }
 
 static void test_v6_syn(void **state)
@@ -576,6 +600,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_v4_syn, setup),
 		cmocka_unit_test_setup(test_v6_syn, setup),
+		cmocka_unit_test_setup(test_question, setup),
 		cmocka_unit_test_setup(test_plain_data, setup),
 		cmocka_unit_test_setup(test_tcp_options, setup),
 		cmocka_unit_test_setup(test_udp, setup),
