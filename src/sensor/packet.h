@@ -80,11 +80,11 @@ struct packet {
 	uint8_t answer; /* UDP: from a service's port, and by its payload an answer, not a question */
 	uint8_t link_group; /* set by the source: it came to a broadcast or multicast link address */
 	uint8_t answers_shed; /* set by the source: not all answers of the host are delivered just now */
+	uint8_t question; /* plain data: the service_probe() that it is; else 0 */
 	uint16_t tcp_window;
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
 	uint16_t tcp_urgent, tcp_mss; /* the urgent pointer, set or not; the MSS option, 0: none */
 	uint32_t tcp_seq, tcp_ack;
-	uint8_t question; /* plain data: the service_probe() that it is; else 0 */
 	uint32_t tcp_timestamp; /* TSval of the option, 0: none */
 	uint32_t link; /* hash of the sender's link address, never 0 then; 0: none, or unknown */
 	int32_t ifindex; /* live; 0 in replay */
