@@ -47,7 +47,7 @@ class Row:
 
 
 class Spread(Row):
-    """Unrelated addresses behind the router, three ports each."""
+    """Unrelated addresses behind the router, three ports each: found by the fifth."""
 
     where, scope, whole = "far", "distributed", True
     counts = "failed contacts of all"
@@ -122,7 +122,7 @@ def _rows():
         Row("paced", "one port per 5 s",
             ("-sS", "--scan-delay", "5s", "--max-retries", "0", *QUIETLY, "-p", TEN), tcp, 5, 45),
         Row("three", "3 ports", ("-sS", "-p", THREE), tcp),
-        Spread("spread", f"{PEERS} peers × 3 ports", ("-sS", "-p", THREE), tcp, 3 * PEERS, 90),
+        Spread("spread", f"{PEERS} peers × 3 ports", ("-sS", "-p", THREE), tcp, 15, 90),
         Decoys("decoys", "decoys, -D RND:5", ("-sS", "-F", "-D", "RND:5"), tcp),
         Flood("syn-flood", "SYN flood of an open port, forged addresses", ("syn",), (), None),
         Flood("udp-flood", "UDP flood, one address", ("--udp", "-p", "9999"), (), None),

@@ -75,7 +75,8 @@ class Trial:
         return next((e for e in self._events() if self.row.accepts(e, self.attackers)), None)
 
     def _enough(self):
-        if self.row.whole or not self._sensor_found():
+        found = self._sensor_found()  # and so notes when what was told
+        if self.row.whole or not found:
             return False
         return self.brief or all(rival.alerts() for rival in self.rivals)
 
