@@ -116,7 +116,7 @@ def _rows():
         Row("fin", "-sF (-F)", ("-sF", "-F"), ("fin",), odd=True),
         Row("null", "-sN (-F)", ("-sN", "-F"), ("null",), odd=True),
         Row("xmas", "-sX (-F)", ("-sX", "-F"), ("xmas",), odd=True),
-        Row("ack", "-sA, 1000 ports", ("-sA",), ("ack",), odd=True),
+        Row("ack", "-sA, 1000 ports", ("-sA",), ("ack",)),
         Row("udp", "-sU, 10 ports", ("-sU", "--top-ports", "10"), ("udp",), where="far"),
         Row("polite", "-T1, 10 ports (15 s a probe)", ("-sS", "-T1", *QUIETLY, "-p", TEN), tcp, 5, 85),
         Row("paced", "one port per 5 s",
