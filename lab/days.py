@@ -20,8 +20,15 @@ def _records(path):
     return data[:HEADER.size], found
 
 
+def plain_ethernet(path):
+    """Can spread() read it?"""
+    with open(path, "rb") as file:
+        head = file.read(HEADER.size)
+    return len(head) == HEADER.size and HEADER.unpack(head)[0::6] == (0xA1B2C3D4, 1)
+
+
 def spread(paths, gap_s, times, write):
-    """Writes all captures one after the other, `gap_s` apart, so many times. They are of one link type."""
+    """Writes all captures one after the other, `gap_s` apart, so many times: of one link type."""
     captures = [_records(path) for path in paths]
     captures = [(header, records) for header, records in captures if records]
     now = captures[0][1][0][0]

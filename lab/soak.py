@@ -6,7 +6,9 @@ For hours: ordinary life and random attacks, with links pulled, event files move
 Every attack has to be found, nobody innocent may be accused, and memory and descriptors have to
 stay as they were. docs/soak.md holds the results.
 
-usage: lab/soak.py [--hours H] [--seed N]
+With --benign only ordinary life runs, and whatever the sensor says is wrong.
+
+usage: lab/soak.py [--benign] [--hours H] [--seed N]
 """
 
 import argparse
@@ -23,6 +25,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import case  # pylint: disable=wrong-import-position
 import device  # pylint: disable=wrong-import-position
 import net  # pylint: disable=wrong-import-position
+import soak_benign  # pylint: disable=wrong-import-position
 import tools  # pylint: disable=wrong-import-position
 
 ATTACKERS = 120  # addresses in turn; the first has long ended when it comes again
@@ -123,6 +126,7 @@ class Soak:
 
 def main():
     parser = argparse.ArgumentParser(description="Ordinary life and random attacks, for hours.")
+    parser.add_argument("--benign", action="store_true", help="only ordinary life")
     parser.add_argument("--hours", type=float, default=4)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     arguments = parser.parse_args()
@@ -130,6 +134,8 @@ def main():
         print(f"soak: {case.cannot_run()}", file=sys.stderr)
         return 77
     net.install_cleanup()
+    if arguments.benign:
+        return soak_benign.run(arguments.hours, arguments.seed)
     with net.Network() as network:
         soak, began, said = Soak(network, arguments.seed), time.monotonic(), 0
         print(f"seed {arguments.seed}, PSS {soak.before[0]} kB, {soak.before[1]} descriptors")
