@@ -153,8 +153,9 @@ def ways(life):
             out = where.run(["traceroute", "-n", "-w", "1", "-q", "3", "-m", "4", "-s", source,
                              *option, target])
             hops += out.count(" ms")
-        where.run(["mtr", "-n", "-r", "-c", "3", "-i", "0.2", "-a", source, target])
-        where.run(["mtr", "-n", "-r", "-c", "3", "-i", "0.2", "-u", "-a", source, target])
+        for option in (), ("-u",), ("-T",):
+            where.run(["mtr", "-n", "-r", "-c", "4", "-i", "0.2", "-G", "1", *option, "-a", source,
+                       target])
     check(hops > 30, f"{hops} answers: a bad lab")
     return f"{hops} answers on the way"
 

@@ -211,6 +211,41 @@ static void test_a_service_that_ends_is_forgotten(void **state)
 	assert_false(open_now(false, "192.0.2.1", 80));
 }
 
+/* A media server does not know that its receiver has hung up. */
+static void test_udp_that_just_ended_is_excused(void **state)
+{
+	(void)state;
+	serve(AF_INET, SOCK_DGRAM, "0.0.0.0", 16400, 0);
+	later(LISTENERS_MIN_AGE_MS);
+	assert_true(open_now(true, "192.0.2.1", 16400));
+	close(sockets[--n_sockets]);
+	later(LISTENERS_MIN_AGE_MS);
+	assert_int_equal(listeners_refresh(&l, now_ns), 0);
+	assert_true(open_now(true, "192.0.2.1", 16400));
+	assert_false(open_now(false, "192.0.2.1", 16400));
+	later(LISTENERS_GONE_MS);
+	assert_true(open_now(true, "192.0.2.1", 16400));
+	later(LISTENERS_GONE_MS + 1);
+	assert_false(open_now(true, "192.0.2.1", 16400));
+}
+
+/* Each of the contacts that would make a scan is held against a listing of its own moment. */
+static void test_udp_is_read_in_bursts(void **state)
+{
+	uint64_t listings = l.listings;
+
+	(void)state;
+	later(1);
+	for (uint16_t n = 0; n < LISTENERS_BURST; n++) {
+		serve(AF_INET, SOCK_DGRAM, "0.0.0.0", (uint16_t)(7000 + n), 0);
+		assert_true(open_now(true, "192.0.2.1", (uint16_t)(7000 + n)));
+	}
+	assert_int_equal(l.listings, listings + LISTENERS_BURST);
+	for (uint16_t port = 8000; port < 8100; port++)
+		assert_false(open_now(true, "192.0.2.1", port));
+	assert_int_equal(l.listings, listings + LISTENERS_BURST);
+}
+
 static void test_published_ports(void **state)
 {
 	(void)state;
@@ -265,6 +300,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_a_service_that_ends_is_forgotten, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_udp_that_just_ended_is_excused, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_udp_is_read_in_bursts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_published_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_sockets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_ground_truth, setup, teardown),

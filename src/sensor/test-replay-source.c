@@ -201,6 +201,34 @@ static void put_case(const struct link_case *c)
 	record(1700000000, 5, c->header, c->len, net, len);
 }
 
+/* Frames for all, or for a group, are known as such by each header that tells. */
+static void test_group_frames(void **state)
+{
+	static const struct link_case cases[] = {
+		{ "ethernet",
+		  1,
+		  { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 0 },
+		  14,
+		  '4' },
+		{ "multicast", 1, { 1, 0, 0x5e, 0, 0, 0xfb, 2, 0, 0, 0, 0, 1, 8, 0 }, 14, '4' },
+		{ "SLL", 113, { 0, 1, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0 }, 16, '4' },
+		{ "SLL2", 276, { 8, 0, 0, 0, 0, 0, 0, 3, 0, 1, 2, 6, 2, 0, 0, 0, 0, 1 }, 20, '4' },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		put_case(&cases[i]);
+		assert_int_equal(replay(), 0);
+		assert_int_equal(n_seen, 1);
+		assert_true(seen[0].link_group);
+	}
+	for (size_t i = 0; i < sizeof(link_cases) / sizeof(link_cases[0]); i++) {
+		put_case(&link_cases[i]);
+		assert_int_equal(replay(), 0);
+		assert_false(seen[0].link_group);
+	}
+}
+
 static void test_link_types(void **state)
 {
 	static const uint8_t sender[] = { 2, 0, 0, 0, 0, 1 };
@@ -509,6 +537,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_link_types),
+		cmocka_unit_test(test_group_frames),
 		cmocka_unit_test(test_short_records),
 		cmocka_unit_test(test_not_for_detection),
 		cmocka_unit_test(test_times),
