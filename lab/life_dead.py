@@ -26,6 +26,22 @@ def dead_service(life):
     return f"{len(people)} hosts met {refused} refusals"
 
 
+@act("office")
+def office(life):
+    """A dozen clients in one /24, and in one /64, of services that are gone, one or two each."""
+    clients = []
+    for n in range(12):
+        for source, target in zip((f"198.18.255.{20 + n}", f"2001:db8:c:ffff::{20 + n:x}"),
+                                  TARGETS["far"]):
+            life.who[source] = "office"
+            ports = (7777, 1883) if n % 3 == 0 else (7777,) if n % 3 == 1 else (2049,)
+            clients += [begin(life, life.far, "retry", source, target, port, 8, 200)
+                        for port in ports]
+    refused = sum(finish(one) for one in clients)
+    check(refused == 8 * len(clients), f"{refused} refusals: a bad lab")
+    return f"{refused} refusals"
+
+
 @act("dead-behind-wall")
 def dead_behind_wall(life):
     """The same where a firewall drops what is not served."""
