@@ -147,6 +147,7 @@ static void disown(struct engine *e, struct addr peer, const struct contact *sec
 	first.weight = scan_weight(&e->policy, p, NULL, scan_ambient(&e->policy, p, &e->home));
 	engine_group_undo(e, &first);
 	if (c) {
+		first.weight = c->weight;
 		c->decoys = g->id;
 		c->weight = 0;
 	}
@@ -156,7 +157,7 @@ static void disown(struct engine *e, struct addr peer, const struct contact *sec
 		return;
 	}
 	n = trie_find(e->trie, peer);
-	if (n)
+	if (n && first.weight && evidence_knows((struct evidence *)n->payload, p))
 		engine_take_back(e, (struct evidence *)n->payload, p, first.weight);
 }
 

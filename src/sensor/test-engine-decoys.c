@@ -435,6 +435,34 @@ static void test_client_at_the_brink(void **state)
 	assert_int_equal(told_phase(&x, FINDING_START), 1);
 }
 
+/* Scan after scan forges an address that has tried more than its evidence remembers exactly. */
+static void test_busy_client(void **state)
+{
+	static const char *const from[] = { CLIENT, NEAR_ATTACKER, "192.0.2.78" };
+	static const uint16_t lan[] = { 445, 139, 5357, 631, 9100 };
+	static const uint16_t lan_udp[] = { 137, 1900, 3702, 5353 };
+
+	(void)state;
+	connect_served(&x, ip(CLIENT), ip(DEVICE), 80);
+	connect_refused(&x, ip(CLIENT), ip(DEVICE), 7777);
+	for (unsigned int i = 0; i < 5; i++)
+		connect_refused(&x, ip(CLIENT), ip(DEVICE), lan[i]);
+	for (unsigned int i = 0; i < 4; i++)
+		udp(&x, ip(CLIENT), x.next_port++, ip(DEVICE), lan_udp[i]);
+	for (uint16_t i = 0; i < 20; i++) {
+		struct run r = run_of(from, 3, 1);
+
+		r.seq += i * 1000u;
+		r.sport = (uint16_t)(r.sport + i);
+		for (uint16_t port = 0; port < 10; port++)
+			closed(&r, (uint16_t)(1000 + 10 * i + port));
+		connect_refused(&x, ip(CLIENT), ip(DEVICE), 7777);
+		sleep_s(&x, 1);
+	}
+	for (unsigned int i = 0; i < x.n_told; i++)
+		assert_int_equal(x.told[i].f.scope, FINDING_DECOYS);
+}
+
 /* It ends a connection to a port that the scanner asked in its name: that SYN's link is not its own. */
 static void test_forged_contact_proves_nothing(void **state)
 {
@@ -629,6 +657,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_named_by_handshake, start, done),
 		cmocka_unit_test_setup_teardown(test_client_as_decoy, start, done),
 		cmocka_unit_test_setup_teardown(test_client_at_the_brink, start, done),
+		cmocka_unit_test_setup_teardown(test_busy_client, start, done),
 		cmocka_unit_test_setup_teardown(test_forged_contact_proves_nothing, start, done),
 		cmocka_unit_test_setup_teardown(test_member_scans_itself, start, done),
 		cmocka_unit_test_setup_teardown(test_two_at_once, start, done),
