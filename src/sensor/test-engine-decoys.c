@@ -354,6 +354,34 @@ static void test_named_by_link(void **state)
 	assert_false(end->spoofable);
 }
 
+/* A neighbour in another subnet answers by way of the router, from whose beyond the scanner forges it. */
+static void test_answers_through_the_router(void **state)
+{
+	static const char *const from[] = { ATTACKER, "10.99.0.3", "10.99.0.9" };
+
+	(void)state;
+	for (unsigned int silent = 0; silent < 2; silent++) {
+		struct run r = run_of(from, 3, 0);
+		const struct finding *end;
+
+		fixture_done(&x);
+		fixture_host(&x);
+		fixture_own(&x, "10.99.0.1", "10.99.0.0/24");
+		r.link = MAC_ROUTER;
+		for (uint16_t port = 1000; port < 1005; port++)
+			closed(&r, port);
+		for (unsigned int i = 0; i < 2; i++) {
+			open_port(&r, i ? 80 : 22);
+			reset(&r, 1, i ? 80 : 22, MAC_ROUTER);
+			if (!silent)
+				reset(&r, 0, i ? 80 : 22, MAC_ROUTER);
+		}
+		sleep_s(&x, 3);
+		end = the_one(PROBE_SYN);
+		assert_true(silent ? !end->real_known : addr_eq(end->peer.addr, ip(ATTACKER)));
+	}
+}
+
 /* Behind one repeater all neighbours have its link address. */
 static void test_shared_link(void **state)
 {
@@ -653,6 +681,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_react, start, done),
 		cmocka_unit_test_setup_teardown(test_one_reset_is_no_proof, start, done),
 		cmocka_unit_test_setup_teardown(test_named_by_link, start, done),
+		cmocka_unit_test_setup_teardown(test_answers_through_the_router, start, done),
 		cmocka_unit_test_setup_teardown(test_shared_link, start, done),
 		cmocka_unit_test_setup_teardown(test_named_by_handshake, start, done),
 		cmocka_unit_test_setup_teardown(test_client_as_decoy, start, done),
