@@ -85,19 +85,50 @@ static inline uint32_t addr_hash(struct addr a, uint64_t seed)
 	return (uint32_t)(h >> 32);
 }
 
+/* Arithmetic, no tables: some of these are asked several times for each packet. */
+static inline bool addr_is_loopback(struct addr a)
+{
+	if (addr_is_v4(a))
+		return (a.lo >> 24 & 0xff) == 127; /* RFC 1122 §3.2.1.3 */
+	return a.hi == 0 && a.lo == 1; /* RFC 4291 §2.5.3 */
+}
+
+static inline bool addr_is_link_local(struct addr a)
+{
+	if (addr_is_v4(a))
+		return (uint32_t)a.lo >> 16 == 0xa9fe; /* 169.254.0.0/16: RFC 3927 */
+	return a.hi >> 54 == 0xfe80 >> 6; /* RFC 4291 §2.5.6 */
+}
+
+/* Loopback, RFC 1918, RFC 6598 (carriers' own), link-local or ULA (RFC 4193). */
+static inline bool addr_is_private(struct addr a)
+{
+	uint32_t v4 = (uint32_t)a.lo;
+
+	if (!addr_is_v4(a))
+		return a.hi >> 57 == 0xfc >> 1 || addr_is_link_local(a) || addr_is_loopback(a);
+	return v4 >> 24 == 10 || v4 >> 20 == (172 << 4 | 1) || v4 >> 16 == (192 << 8 | 168) ||
+	       v4 >> 22 == (100 << 2 | 1) || addr_is_link_local(a) || addr_is_loopback(a);
+}
+
+/* Multicast of either family (RFC 5771, RFC 4291 §2.7), and IPv4's limited broadcast (RFC 919 §7). */
+static inline bool addr_is_multicast(struct addr a)
+{
+	uint32_t v4 = (uint32_t)a.lo;
+
+	return addr_is_v4(a) ? v4 >> 28 == 14 || v4 == UINT32_MAX : a.hi >> 56 == 0xff;
+}
+
+/* 0.0.0.0 (RFC 1122 §3.2.1.3) and :: (RFC 4291 §2.5.2). */
+static inline bool addr_is_unspecified(struct addr a)
+{
+	return a.hi == 0 && (a.lo == 0 || a.lo == 0xffffULL << 32);
+}
+
 /* From network-order bytes: 4 or 16 of them. */
 struct addr addr_from_bytes4(const uint8_t bytes[4]);
 struct addr addr_from_bytes16(const uint8_t bytes[16]);
 void addr_to_bytes16(struct addr a, uint8_t bytes[16]);
-
-/* Loopback, RFC 1918, RFC 6598, link-local (RFC 3927, RFC 4291) or ULA (RFC 4193). */
-bool addr_is_private(struct addr a);
-bool addr_is_link_local(struct addr a);
-bool addr_is_loopback(struct addr a);
-/* Multicast of either family, the IPv4 limited broadcast included. */
-bool addr_is_multicast(struct addr a);
-/* 0.0.0.0 and :: */
-bool addr_is_unspecified(struct addr a);
 
 /* Text to address, either family, no scope id. 0 or -EINVAL; *out untouched on failure. */
 int addr_parse(const char *text, struct addr *out);
