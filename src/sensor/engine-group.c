@@ -22,7 +22,9 @@ uint32_t engine_link(const struct engine *e, const struct probe *p)
 
 struct group *engine_group(struct engine *e, const struct probe *p)
 {
-	return groups_find(e->groups, p->peer, engine_link(e, p));
+	return groups_around(e->groups, p->peer) ?
+		       groups_find(e->groups, p->peer, engine_link(e, p)) :
+		       NULL;
 }
 
 /* Is this contact one that a group goes by? Sweeps are not: neighbours look for each other. */

@@ -54,7 +54,7 @@ struct engine {
 	uint64_t awaited_ns; /* until then a contact waits for its answer on a host that knows the others' */
 	/* Captures alone: hashes of the connections that plain data was seen of lately. */
 	uint32_t data_seen[ENGINE_DATA_SEEN];
-	uint64_t due_ns; /* when engine_tick() has to run at the latest, 0: open */
+	uint64_t due_ns; /* when engine_tick() has to run at the latest */
 };
 
 /* Is this peer configured never to be judged? */

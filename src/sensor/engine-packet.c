@@ -17,7 +17,7 @@
 
 static enum probe_kind opening_kind(const struct packet *p)
 {
-	if (fingerprint_tcp(p) & 1 << FINGERPRINT_NMAP_OS)
+	if (fingerprint_nmap_os(p))
 		return PROBE_OS;
 	switch (p->tcp_flags & FLAGS_WITHOUT_ECN) {
 	case TCP_SYN:
@@ -51,8 +51,8 @@ bool engine_forgotten(const struct engine *e, struct addr self, uint16_t port, u
 
 enum probe_outcome engine_listed(struct engine *e, enum contact_proto proto, const struct probe *p)
 {
-	if (!e->listeners || !home_is_self(&e->home, p->self) ||
-	    (proto != CONTACT_TCP && proto != CONTACT_UDP))
+	if (!e->listeners || (proto != CONTACT_TCP && proto != CONTACT_UDP) ||
+	    !home_is_self(&e->home, p->self))
 		return PROBE_UNKNOWN;
 	return listeners_lookup(e->listeners, proto == CONTACT_UDP, p->self, p->port,
 				e->clock->now_ns) == LISTENERS_OPEN ?
@@ -62,11 +62,12 @@ enum probe_outcome engine_listed(struct engine *e, enum contact_proto proto, con
 
 void engine_passing(struct engine *e, const struct probe *p, enum contact_proto proto)
 {
-	struct contact c = { .probe = *p, .proto = proto };
-
 	e->stats.contacts++;
-	if (p->outcome == PROBE_CLOSED)
+	if (p->outcome == PROBE_CLOSED) {
+		struct contact c = { .probe = *p, .proto = proto };
+
 		engine_in_vain(e, &c);
+	}
 }
 
 void engine_opening(struct engine *e, const struct packet *p, enum contact_proto proto,
@@ -87,10 +88,8 @@ void engine_opening(struct engine *e, const struct packet *p, enum contact_proto
 	struct contact *c;
 	bool unlisted = false;
 
-	/* A directed broadcast: where the network's size is not known, it looks like a host's address.
-	 * Programs call out to all by UDP; who pings all looks for hosts. */
-	if (p->link_group && proto != CONTACT_ARP && proto != CONTACT_ECHO &&
-	    !home_is_self(&e->home, p->dst))
+	/* A directed broadcast: where the network's size is not known, it looks like a host's address. */
+	if (p->link_group && proto != CONTACT_ARP && !home_is_self(&e->home, p->dst))
 		return;
 	switch (home_side(&e->home, p->src, p->dst)) {
 	case HOME_ELSEWHERE:
@@ -446,7 +445,7 @@ void engine_packet(struct engine *e, const struct packet *p)
 		return;
 	if (e->stats.packets++ == 0)
 		e->stats.first_ns = e->clock->now_ns;
-	if (e->due_ns == 0 || e->clock->now_ns >= e->due_ns)
+	if (e->clock->now_ns >= e->due_ns)
 		engine_tick(e);
 	switch ((enum packet_proto)p->proto) {
 	case PACKET_TCP:

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* While packets come, time is looked at so often: nothing that begins is due any sooner. */
+#define LOOK_NS (10 * NS_PER_MS)
+
 static unsigned int burden(const void *payload, void *arg)
 {
 	const struct evidence *ev = payload;
@@ -149,7 +152,7 @@ uint64_t engine_tick(struct engine *e)
 	uint64_t now_ns = e->clock->now_ns;
 	bool hosted = e->home.mode == HOME_HOST;
 	uint64_t wait_ns = hosted ? CONTACTS_WAIT_SELF_NS : CONTACTS_WAIT_NS;
-	uint64_t due_ns, named_ns;
+	uint64_t due_ns, named_ns, look_ns = now_ns + LOOK_NS;
 	struct contact *c;
 
 	while (contacts_oldest_due(e->contacts, now_ns, wait_ns))
@@ -161,10 +164,12 @@ uint64_t engine_tick(struct engine *e)
 	engine_group_tick(e);
 	/* A host that does not forward knows nearly every outcome at once: nothing to wait for. */
 	c = contacts_oldest(e->contacts);
+	if (c && c->t_ns + wait_ns < look_ns)
+		look_ns = c->t_ns + wait_ns;
 	if (c && (!hosted || engine_awaits(e) || e->awaited_ns > now_ns) &&
 	    (due_ns == 0 || c->t_ns + wait_ns < due_ns))
 		due_ns = c->t_ns + wait_ns;
-	e->due_ns = due_ns;
+	e->due_ns = due_ns && due_ns < look_ns ? due_ns : look_ns;
 	return due_ns;
 }
 

@@ -14,6 +14,13 @@ const char *const fingerprint_names[FINGERPRINT_COUNT] = {
 #define NMAP_OS_TIMESTAMP 0xffffffffu /* of twelve of its thirteen TCP probes */
 #define NMAP_OS_URGENT 0xf7f5 /* of the other, which asks for ECN, without URG */
 
+/* https://nmap.org/book/osdetect-methods.html. A clock shows that time for one tick in 49 days. */
+bool fingerprint_nmap_os(const struct packet *p)
+{
+	return (p->tcp_timestamp == NMAP_OS_TIMESTAMP && p->tcp_mss) ||
+	       (p->tcp_urgent == NMAP_OS_URGENT && !(p->tcp_flags & TCP_URG));
+}
+
 uint8_t fingerprint_tcp(const struct packet *p)
 {
 	uint32_t low = (uint32_t)p->dst.lo;
@@ -32,9 +39,7 @@ uint8_t fingerprint_tcp(const struct packet *p)
 	if (p->tcp_window == NMAP_WINDOW && (p->tcp_flags & TCP_SYN) &&
 	    p->tcp_options == (PACKET_OPT_ANY | PACKET_OPT_MSS))
 		marks |= 1 << FINGERPRINT_NMAP;
-	/* https://nmap.org/book/osdetect-methods.html. A clock shows that time for one tick in 49 days. */
-	if ((p->tcp_timestamp == NMAP_OS_TIMESTAMP && p->tcp_mss) ||
-	    (p->tcp_urgent == NMAP_OS_URGENT && !(p->tcp_flags & TCP_URG)))
+	if (fingerprint_nmap_os(p))
 		marks |= 1 << FINGERPRINT_NMAP_OS;
 	if (p->fragmented)
 		marks |= 1 << FINGERPRINT_TINY;

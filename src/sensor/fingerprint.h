@@ -26,6 +26,9 @@ extern const char *const fingerprint_names[FINGERPRINT_COUNT];
 /* Bit 1 << enum fingerprint for each mark of a TCP packet. */
 uint8_t fingerprint_tcp(const struct packet *p);
 
+/* Is FINGERPRINT_NMAP_OS among them? */
+bool fingerprint_nmap_os(const struct packet *p);
+
 /* A SYN that no operating system's TCP sends: without SACK, timestamps or window scale. */
 bool fingerprint_raw_syn(const struct packet *p);
 

@@ -10,6 +10,7 @@
 
 #define SETS 8
 #define WAYS 8
+#define AROUND 1024
 #define BUSY_SHIFT 30 /* a flood is measured over 2^30 ns, about a second */
 #define BUSY_RATE 256 /* newcomers of one shape in that time that are a flood */
 #define STALE_NS (24 * 3600 * NS_PER_S)
@@ -25,6 +26,8 @@ struct groups {
 	uint32_t newcomers[GROUP_SHAPES]; /* ever, modulo 2^32 */
 	uint32_t arrived[GROUP_SHAPES]; /* in this epoch */
 	uint8_t busy; /* shapes of a flood in the last epoch or this */
+	/* How many groups have a neighbourhood of such a hash: most peers of a flood have none. */
+	uint8_t around[AROUND];
 	_Alignas(64) uint32_t tag[SETS][WAYS]; /* hash of neighbourhood and link, 0: free */
 	struct group group[SETS][WAYS];
 };
@@ -121,6 +124,16 @@ static unsigned int set_of(uint32_t tag)
 	return tag >> 1 & (SETS - 1);
 }
 
+static uint8_t *around(struct groups *gs, struct addr near)
+{
+	return &gs->around[addr_hash(near, gs->seed) & (AROUND - 1)];
+}
+
+bool groups_around(struct groups *gs, struct addr peer)
+{
+	return *around(gs, group_near(peer).addr) != 0;
+}
+
 struct group *groups_find(struct groups *gs, struct addr peer, uint32_t link)
 {
 	struct addr near = group_near(peer).addr;
@@ -187,6 +200,9 @@ struct group *groups_begin(struct groups *gs, struct addr peer, uint32_t link,
 	unsigned int set = set_of(tag), way = least(gs, set, ev->last_ns);
 	struct group *g = &gs->group[set][way];
 
+	if (gs->tag[set][way])
+		--*around(gs, g->near);
+	++*around(gs, near);
 	gs->tag[set][way] = tag;
 	memset(g, 0, sizeof(*g));
 	g->near = near;

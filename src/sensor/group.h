@@ -80,6 +80,9 @@ struct prefix group_near(struct addr peer);
 /* Do only tools make such packets? Not so of ACK and Maimon probes: broken connections leave the like. */
 bool group_tool_made(const struct probe *p);
 
+/* May there be one of peer's neighbourhood, on whatever link? Seldom wrongly. */
+bool groups_around(struct groups *gs, struct addr peer);
+
 /* The group of peer's neighbourhood, or NULL. Borrowed, until the next groups_begin(). */
 struct group *groups_find(struct groups *gs, struct addr peer, uint32_t link);
 

@@ -387,17 +387,6 @@ bool host_update(struct host *h)
 	return h->generation != before;
 }
 
-bool host_owns(const struct host *h, struct addr a)
-{
-	unsigned int i;
-
-	for (i = 0; i < h->n_addrs; i++) {
-		if (addr_eq(h->addr[i].addr, a))
-			return true;
-	}
-	return addr_is_loopback(a);
-}
-
 bool host_on_link(const struct host *h, struct addr a)
 {
 	unsigned int i;

@@ -52,7 +52,13 @@ void host_done(struct host *h);
 bool host_update(struct host *h);
 
 /* Is this address one of the host's own? Loopback addresses count as own. */
-bool host_owns(const struct host *h, struct addr a);
+static inline bool host_owns(const struct host *h, struct addr a)
+{
+	for (unsigned int i = 0; i < h->n_addrs; i++)
+		if (addr_eq(h->addr[i].addr, a))
+			return true;
+	return addr_is_loopback(a);
+}
 
 /* Is it a neighbour: within the subnet of one of the host's addresses, or link-local? */
 bool host_on_link(const struct host *h, struct addr a);

@@ -17,6 +17,7 @@ _Static_assert(PROBE_KINDS <= 32, "a kind has five bits");
 #define AWAY_WAYS 8
 
 #define AGE_SHIFT 38 /* 275 s: a day is eight bits of it */
+#define STAY (NEWCOMERS_STAY_NS >> NEWCOMER_TIME_SHIFT)
 
 struct newcomers {
 	uint64_t seed;
@@ -55,16 +56,19 @@ void newcomers_free(struct newcomers *ns)
 	free(ns);
 }
 
-static struct addr neighbourhood(struct addr peer)
+/* The bits of an address that its neighbours do not share: in the low word, of either family. */
+static uint64_t host_bits(struct addr peer)
 {
-	return addr_mask(peer, addr_is_v4(peer) ? NEIGHBOURS_V4 : NEIGHBOURS_V6);
+	return addr_is_v4(peer) ? (1ULL << (ADDR_BITS - NEIGHBOURS_V4)) - 1 : UINT64_MAX;
 }
+
+_Static_assert(NEIGHBOURS_V6 == 64, "its host bits are the low word");
 
 static struct newcomer *set_of(struct newcomers *ns, struct addr peer)
 {
-	uint32_t set = addr_hash(neighbourhood(peer), ns->seed) & ns->set_mask;
+	struct addr near = { peer.hi, peer.lo & ~host_bits(peer) };
 
-	return &ns->entry[set * NEWCOMERS_WAYS];
+	return &ns->entry[(addr_hash(near, ns->seed) & ns->set_mask) * NEWCOMERS_WAYS];
 }
 
 struct newcomer *newcomers_find(struct newcomers *ns, struct addr peer)
@@ -81,14 +85,19 @@ struct newcomers_view newcomers_look(struct newcomers *ns, struct addr peer)
 {
 	struct newcomer *set = set_of(ns, peer);
 	struct newcomers_view view = { .set = set };
-	struct addr near = neighbourhood(peer);
+	uint64_t host = host_bits(peer);
 
 	for (unsigned int i = 0; i < NEWCOMERS_WAYS; i++) {
-		if (addr_eq(set[i].peer, peer)) {
+		uint64_t differ = set[i].peer.lo ^ peer.lo;
+
+		if (set[i].peer.hi != peer.hi || (differ & ~host) || !newcomer_used(&set[i]))
+			continue;
+		if (!differ) {
 			view.self = &set[i];
 			return view;
 		}
-		if (newcomer_used(&set[i]) && addr_eq(neighbourhood(set[i].peer), near))
+		/* The low half of a mapped address tells no IPv6 neighbours of ::/64 from IPv4. */
+		if (addr_is_v4(set[i].peer) == addr_is_v4(peer))
 			view.neighbour = &set[i];
 	}
 	return view;
@@ -98,7 +107,7 @@ struct newcomers_view newcomers_look(struct newcomers *ns, struct addr peer)
 static bool comes_again(struct newcomers *ns, uint32_t tag)
 {
 	const uint32_t *away = ns->away[tag % AWAY_SETS];
-	bool again = false;
+	unsigned int again = 0;
 
 #pragma GCC unroll 8 /* no branch: which of them it is does not matter */
 	for (unsigned int i = 0; i < AWAY_WAYS; i++)
@@ -110,7 +119,10 @@ static void turn_away(struct newcomers *ns, uint32_t tag)
 {
 	uint32_t *away = ns->away[tag % AWAY_SETS];
 
-	memmove(&away[1], &away[0], (AWAY_WAYS - 1) * sizeof(away[0]));
+	uint32_t before[AWAY_WAYS];
+
+	memcpy(before, away, sizeof(before)); /* two moves of constant size: no call */
+	memcpy(&away[1], before, sizeof(before) - sizeof(before[0]));
 	away[0] = tag;
 }
 
@@ -130,38 +142,60 @@ static bool within_pace(struct newcomers *ns, uint64_t now_ns)
 	return true;
 }
 
+/* Clock steps of NEWCOMER_TIME_SHIFT since its contact. */
+static uint64_t age_of(const struct newcomer *n, uint64_t now_ns)
+{
+	return ((now_ns >> NEWCOMER_TIME_SHIFT) - n->time) & ((1ULL << 40) - 1);
+}
+
+/* Whom of a full set age and weight together make go first. *weight: his, without his age. */
+static struct newcomer *heaviest_of(struct newcomer *set, const unsigned int bits[NEWCOMERS_WAYS],
+				    uint64_t now_ns, unsigned int *weight, unsigned int *aged)
+{
+	unsigned int most = 0, at = 0;
+	uint64_t oldest = 0;
+
+	for (unsigned int i = 0; i < NEWCOMERS_WAYS; i++) {
+		uint64_t age = age_of(&set[i], now_ns);
+		unsigned int sum =
+			bits[i] + 31 -
+			(unsigned int)__builtin_clz(
+				(uint32_t)(age >> (AGE_SHIFT - NEWCOMER_TIME_SHIFT)) + 1);
+
+		if (i == 0 || sum > most || (sum == most && age > oldest)) {
+			at = i;
+			most = sum;
+			oldest = age;
+		}
+	}
+	*weight = bits[at];
+	*aged = most;
+	return &set[at];
+}
+
 struct newcomer *newcomers_place(struct newcomers *ns, struct newcomer *set,
 				 const struct crowd *crowd, const struct probe *p, uint64_t now_ns)
 {
-	unsigned int own = crowd_weigh(crowd, p->trait, p->port), most = 0, weight = 0;
-	struct newcomer *heaviest = NULL;
-	uint64_t oldest_ns = 0;
-	uint32_t tag;
+	unsigned int own = crowd_weigh(crowd, p->trait, p->port), weight, aged, most = 0;
+	unsigned int bits[NEWCOMERS_WAYS];
+	uint32_t tag = addr_hash(p->peer, ~ns->seed);
+	struct newcomer *heaviest;
 
 	for (unsigned int i = 0; i < NEWCOMERS_WAYS; i++) {
-		unsigned int bits, aged;
-		uint64_t age_ns;
-
-		if (!newcomer_used(&set[i]))
+		if (!newcomer_used(&set[i]) || age_of(&set[i], now_ns) > STAY)
 			return &set[i];
-		age_ns = now_ns - newcomer_ns(&set[i], now_ns);
-		if (age_ns > NEWCOMERS_STAY_NS)
-			return &set[i];
-		bits = crowd_weigh(crowd, set[i].trait, set[i].port);
-		aged = bits + 31 - (unsigned int)__builtin_clz((uint32_t)(age_ns >> AGE_SHIFT) + 1);
-		if (!heaviest || aged > most || (aged == most && age_ns > oldest_ns)) {
-			heaviest = &set[i];
-			most = aged;
-			weight = bits;
-			oldest_ns = age_ns;
-		}
+		bits[i] = crowd_weigh(crowd, set[i].trait, set[i].port);
+		most = bits[i] > most ? bits[i] : most;
 	}
-	if (weight > own + CROWD_MARGIN)
+	/* The usual case in a flood, of which this is one: nobody here is heavier, whatever his age. */
+	if (most <= own + CROWD_MARGIN && own >= CROWD_HEAVY && !comes_again(ns, tag)) {
+		turn_away(ns, tag);
+		return NULL;
+	}
+	heaviest = heaviest_of(set, bits, now_ns, &weight, &aged);
+	if (weight > own + CROWD_MARGIN || comes_again(ns, tag))
 		return heaviest;
-	tag = addr_hash(p->peer, ~ns->seed);
-	if (comes_again(ns, tag))
-		return heaviest;
-	if (own < CROWD_HEAVY && own <= most + CROWD_MARGIN && within_pace(ns, now_ns))
+	if (own < CROWD_HEAVY && own <= aged + CROWD_MARGIN && within_pace(ns, now_ns))
 		return heaviest;
 	turn_away(ns, tag);
 	return NULL;
