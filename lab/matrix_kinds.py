@@ -16,9 +16,14 @@ PACE_S = {FAST: 0.01, S5: 5, T1: 15}
 NMAP = {FAST: ("-Pn",), S5: ("-Pn", "--scan-delay", "5s", "--max-retries", "1"), T1: ("-Pn", "-T1")}
 SWEEP = {FAST: (), S5: ("--max-rate", "0.2"), T1: ("-T1", "--max-rate", "0.0667")}
 PORTS = (21, 25, 110, 143, 443, 993, 1433, 3306, 3389, 5432, 5900, 6379, 8080, 8443, 9200, 27017)
-SWEEP_SPEEDS, SWEEP_WHY = (FAST, S5), "in hours, a server asks for all its neighbours, too"
+SWEEP_WHY = "whoever asks for all neighbours in an hour may be a server that knows them all"
 NO_IDLE_V6 = "it needs a host whose IPv6 fragments are numbered in sequence"
 HOST, PREFIX, DISTRIBUTED, DECOYS = "host", "prefix", "distributed", "decoys"
+
+
+def slow_bar(kind):
+    """Of slow ones: about the same number, as what they leave fades."""
+    return kind.bar + (kind.bar + 4) // 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,8 +152,8 @@ KINDS = {kind.name: kind for kind in [
     Kind("echo sweep", ("icmp",), sweep("-PE")),
     Kind("timestamp sweep", ("icmp-query",), sweep("-PP"), (4,), "ICMPv6 has no such query"),
     Kind("mask sweep", ("icmp-query",), sweep("-PM"), (4,), "ICMPv6 has no such query"),
-    Kind("link sweep", ("arp", "neighbour"), link_sweep, near=True, bar=80, speeds=SWEEP_SPEEDS,
-         slower=SWEEP_WHY, patience_s=500),
+    Kind("link sweep", ("arp", "neighbour"), link_sweep, near=True, bar=80, speeds=(FAST,),
+         slower=SWEEP_WHY),
     Kind("os", ("os",), nmap("-O", "-p", "22,1"), stay=True, patience_s=400),
     Kind("fragments -f", ("syn",), nmap("-sS", "-f"), (4,), "Nmap fragments IPv4 only"),
     Kind("fragments --mtu 16", ("syn",), nmap("-sS", "--mtu", "16"), (4,),
@@ -161,7 +166,7 @@ KINDS = {kind.name: kind for kind in [
     Kind("shared /24", ("syn",), probes("nmap", one_each=True), (4,), "a /24 is IPv4's",
          PREFIX, neighbours, bar=7, records=9),
     Kind("30 peers x 3", ("syn", "connect"), probes("linux", (2323, 5555, 8081)),
-         scope=DISTRIBUTED, sources=strangers, bar=9, records=12),
+         scope=DISTRIBUTED, sources=strangers, bar=9, records=15, patience_s=300),
     Kind("idle", ("syn",), idle_scan, (4,), NO_IDLE_V6, bystander="idle"),
     Kind("ftp-bounce", ("connect",), ftp_bounce, (4,), "Nmap bounces over IPv4 only",
          bystander="ftp"),

@@ -24,6 +24,7 @@ LOADS = (QUIET, 2000, HEAVY)
 FIND_S = {QUIET: 25, 2000: 40, HEAVY: 90}
 LINGER_S = 0.3  # of a fast tool that was found while quiet: its capture is slowed down later
 SLOW_S = {matrix_kinds.S5: 60, matrix_kinds.T1: 180}
+STAY_LINGER_S = 4  # likewise, of one that takes its time
 STAY_S = 60  # of a kind that is found by its tool's end
 SETTLE_S = 3.5  # after a tool's end: the longest wait for an answer, and the ring's block
 RATE_KEPT = 0.9
@@ -121,7 +122,7 @@ class Live:
         if self.load:
             return
         try:
-            process.wait(STAY_S if kind.stay else LINGER_S)
+            process.wait(STAY_LINGER_S if kind.stay else LINGER_S)
         except subprocess.TimeoutExpired:
             pass
 
@@ -201,6 +202,8 @@ class Live:
             return
         cell.contacts = contacts_until(attack, packets, event)
         bar = attack.kind.bar
+        if cell.speed != matrix_kinds.FAST:
+            bar = matrix_kinds.slow_bar(attack.kind)
         if cell.contacts > bar:
             cell.why = f"more than {bar} {attack.kind.counts}"
 

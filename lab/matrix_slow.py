@@ -22,7 +22,6 @@ from matrix_oracle import contacts_until, in_vain
 
 SPEEDS = {"5 s": 5, "15 s": 15, "300 s": 300, "1 h": 3600}
 SERVED_STEPS = 5  # contacts of each attack that may be served, beside those in vain
-MAX_CONTACTS = 6  # in vain, when it is found
 ATTACKERS = 12  # in one replay
 BEGIN_US = 1700000000 * 1000000
 BURST_S = 1  # of flood before and after each packet, where all of it would take hours
@@ -157,7 +156,7 @@ def _judge(recording, packets, found, speed, load, burst_s):
         cell.why = f"{why} ({len({p.contact for p in packets if p.contact})} contacts)"
     else:
         cell.contacts = contacts_until(attack, packets, event)
-        bar = max(MAX_CONTACTS, attack.kind.bar)
+        bar = matrix_kinds.slow_bar(attack.kind)
         if cell.contacts > bar:
             cell.why = f"more than {bar} {attack.kind.counts}"
     return cell

@@ -67,7 +67,7 @@ def render(cells, wrong, kept, took_s):
                          f"replay: {kind.slower}.")
     others = [k for k in matrix_kinds.KINDS.values() if k.bar != 5]
     lines += ["", "Bars other than 5 failed contacts: "
-              + "; ".join(f"{k.name}: {_bar(k)}" for k in others) + "."]
+              + "; ".join(f"{k.name}: {_bar(k)}" for k in others) + ". Slow attacks: a fifth more."]
     if bad or wrong:
         lines += ["", "## What went wrong", ""]
         lines += [f"- {c}" for c in bad] + [f"- {w}" for w in wrong]
