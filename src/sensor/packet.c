@@ -112,16 +112,19 @@ static enum packet_result tcp_pieces(struct packet_parser *pp, struct packet_vie
 }
 
 /* h: the fixed part of the header; v: what follows it. */
-static enum packet_result read_data(struct packet_view *v, const uint8_t *h, struct packet *out)
+static enum packet_result read_data(struct packet_view *v, const uint8_t *h, bool acks,
+				    struct packet *out)
 {
 	size_t size = (size_t)(h[12] >> 4) * 4 - TCP_HEADER;
 	const uint8_t *options;
 	enum packet_result r;
 	uint8_t question;
 
-	if (h[12] >> 4 < TCP_HEADER / 4 || v->len <= size || v->len - size > SERVICE_PROBE_MAX ||
-	    packet_take(v, size, &options))
+	if (h[12] >> 4 < TCP_HEADER / 4 || v->len < size || v->len - size > SERVICE_PROBE_MAX ||
+	    (v->len == size && !acks) || packet_take(v, size, &options))
 		return PACKET_IGNORED;
+	if (!v->len)
+		return tcp_fill(v, h, cursor_over(options, size), true, out);
 	question = service_probe(v->c.pos, cursor_left(&v->c), v->len);
 	if (!question)
 		return PACKET_IGNORED;
@@ -145,7 +148,7 @@ static inline enum packet_result read_tcp(struct packet_parser *pp, struct packe
 	if (r)
 		return r;
 	if (packet_is_plain_data(h[13]))
-		return read_data(v, h, out);
+		return read_data(v, h, pp->acks, out);
 	if (h[12] >> 4 < TCP_HEADER / 4)
 		return PACKET_MALFORMED;
 	size = (size_t)(h[12] >> 4) * 4 - TCP_HEADER;

@@ -116,6 +116,7 @@ struct packet_parser {
 	struct packet_fragment fragment[PACKET_FRAGMENT_SLOTS];
 	unsigned int next_slot;
 	uint64_t counts[PACKET_RESULTS];
+	bool acks; /* whether bare ACKs matter: in captures, where they are what an ACK scan's RSTs answer */
 };
 
 void packet_parser_init(struct packet_parser *pp);
@@ -126,7 +127,8 @@ void packet_parser_init(struct packet_parser *pp);
  * t_ns, dir and ifindex when it returns PACKET_OK; counts the result either way.
  *
  * A TCP packet of plain data (ACK set, no SYN, FIN or RST: packet_is_plain_data()) is PACKET_IGNORED, as
- * the live filter drops it, unless all its payload is a question of service detection.
+ * the live filter drops it, unless all its payload is a question of service detection, or it has none and
+ * pp->acks is set.
  */
 enum packet_result packet_parse(struct packet_parser *pp, uint16_t ethertype, const uint8_t *bytes,
 				size_t captured, size_t wire_len, struct packet *out);

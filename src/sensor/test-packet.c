@@ -145,6 +145,22 @@ static void test_plain_data(void **state)
 	assert_int_equal(parse(v6_data, sizeof(v6_data), &p), PACKET_IGNORED);
 }
 
+/* Captures have the bare ACKs, too; not the data. */
+static void test_bare_acks(void **state)
+{
+	const uint8_t bare[] = { V4(40, 6), V4_IN, TCP(5, TCP_ACK) };
+	struct packet p;
+
+	(void)state;
+	assert_int_equal(parse(bare, sizeof(bare), &p), PACKET_IGNORED);
+	parser.acks = true;
+	assert_int_equal(parse(bare, sizeof(bare), &p), PACKET_OK);
+	assert_int_equal(p.tcp_flags, TCP_ACK);
+	assert_int_equal(p.payload, 0);
+	assert_int_equal(parse(v4_data, sizeof(v4_data), &p), PACKET_IGNORED);
+	parser.acks = false;
+}
+
 static uint8_t options_of(const uint8_t *options, size_t len)
 {
 	uint8_t bytes[80] = { V4(40, 6), V4_IN, TCP(5, 0x02) };
@@ -602,6 +618,7 @@ int main(void)
 		cmocka_unit_test_setup(test_v6_syn, setup),
 		cmocka_unit_test_setup(test_question, setup),
 		cmocka_unit_test_setup(test_plain_data, setup),
+		cmocka_unit_test_setup(test_bare_acks, setup),
 		cmocka_unit_test_setup(test_tcp_options, setup),
 		cmocka_unit_test_setup(test_udp, setup),
 		cmocka_unit_test_setup(test_echo, setup),
