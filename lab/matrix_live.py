@@ -64,6 +64,10 @@ class Live:
     def __init__(self, network, load, say, slots=None):
         self.network, self.load, self.say = network, load, say
         self.directory = net.directory()
+        if not load:
+            # A slow scan of UDP ports, which its recording is to be, is refused every time.
+            network.device.sysctl("net.ipv4.icmp_ratemask", 0)
+            network.device.sysctl("net.ipv6.icmp.ratelimit", 0)
         self.services = device.Services(network.device, self.directory)
         self.tcpdump = device.Tcpdump(network.device, self.directory,
                                       expression=NOT_ATTACKS.format(mac=network.flood.mac()))

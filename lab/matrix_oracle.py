@@ -9,12 +9,14 @@ import struct
 import capture
 import device
 
-ICMP, ICMP6, SYN = 1, 58, 0x02
+ICMP, ICMP6 = 1, 58
+FIN, SYN, ACK = 0x01, 0x02, 0x10
 ECHO, SOLICITATION = {ICMP: 8, ICMP6: 128}, 135
 QUERIES = (13, 15, 17)  # timestamp, information, address mask
 TRANSPORTS = (capture.TCP, capture.UDP, capture.SCTP)
 
-# asks: it is a SYN or a datagram, which a service answers; any other packet is in vain wherever it goes.
+# asks: a service answers it (a SYN, a datagram), or may have forgotten the connection that it ends or
+# goes on with; packets that no client sends are in vain wherever they go.
 # contact: what an initiator's packet tries, or None of any other packet. key: of whose contact the
 # packet is, whichever way it goes; None where nothing tells.
 Seen = collections.namedtuple("Seen", "t src dst contact key flow asks frame wire")
@@ -85,7 +87,8 @@ def seen(t, frame, wire, peers):
     else:
         key = (packet.src if outgoing else packet.dst, packet.proto, 0)
         contact = None if outgoing else key
-    asks = packet.proto != capture.TCP or packet.flags & 0x3F == SYN
+    flags = packet.flags & 0x3F
+    asks = packet.proto != capture.TCP or flags in (SYN, FIN) or bool(flags & ACK)
     return Seen(t, packet.src, packet.dst, contact, key, flow, asks, frame, wire)
 
 
