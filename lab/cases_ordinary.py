@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Ordinary life beside a sensor that has to stay silent: each act of life_*.py in turn, then all of them
-beside each other on a device that forwards, before sensors of either scope.
+Ordinary life beside a sensor that has to stay silent: each act of life_*.py in turn, then all
+of them beside each other on a device that forwards, before sensors of either scope.
 """
 
 import case

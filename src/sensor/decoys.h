@@ -44,6 +44,7 @@ struct decoys_group {
 	bool link_differs; /* copies came from more than one link address */
 	uint8_t real; /* 1 + the member that is real; 0: unknown */
 	bool real_shook; /* it finished a handshake, or answered from the probes' own link address */
+	bool link_routed; /* somebody from beyond the link answered from the probes' link address */
 	bool strangers; /* addresses beyond the members reacted */
 	uint32_t link; /* of the probes, 0: unknown */
 	struct addr self; /* tried last */

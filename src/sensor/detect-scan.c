@@ -40,7 +40,7 @@ void scan_policy_init(struct scan_policy *policy, uint32_t failures,
 {
 	memset(policy, 0, sizeof(*policy));
 	policy->failures = failures;
-	policy->login = login;
+	policy->login = *login;
 	policy->live = home->mode == HOME_HOST || home->mode == HOME_GATEWAY;
 	policy->own_only = home_one_host(home);
 	policy->homes_inferred = home->mode == HOME_INFERRED;
@@ -168,8 +168,8 @@ static unsigned int leaves_weight(const struct evidence *ev)
 
 static bool login_port(const struct scan_policy *policy, uint16_t port)
 {
-	for (unsigned int i = 0; i < policy->login->count; i++)
-		if (policy->login->port[i] == port)
+	for (unsigned int i = 0; i < policy->login.count; i++)
+		if (policy->login.port[i] == port)
 			return true;
 	return false;
 }

@@ -43,7 +43,7 @@
 struct scan_policy {
 	uint32_t failures; /* contacts in vain, each of full weight, that make a scan */
 	uint8_t ambient_port[65536 / 8]; /* bit set of the ambient ports */
-	const struct conf_ports *login; /* borrowed */
+	struct conf_ports login; /* ports for logging in and managing */
 	bool live; /* a packet source's filter has chosen what of echo requests and ARP is seen */
 	bool own_only; /* only this host's own addresses are watched */
 	bool homes_inferred; /* any address may be protected: horizontal verdicts need more */

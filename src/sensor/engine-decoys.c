@@ -14,6 +14,7 @@
 #include "sensor/engine-internal.h"
 
 #include "core/clock.h"
+#include "sensor/host.h"
 #include "sensor/packet.h"
 
 #define DECIDE_NS (2 * NS_PER_S) /* after the first reaction: more than any round trip */
@@ -147,6 +148,7 @@ static void disown(struct engine *e, struct addr peer, const struct contact *sec
 	first.weight = scan_weight(&e->policy, p, NULL, scan_ambient(&e->policy, p, &e->home));
 	engine_group_undo(e, &first);
 	if (c) {
+		first.weight = c->weight;
 		c->decoys = g->id;
 		c->weight = 0;
 	}
@@ -156,7 +158,7 @@ static void disown(struct engine *e, struct addr peer, const struct contact *sec
 		return;
 	}
 	n = trie_find(e->trie, peer);
-	if (n)
+	if (n && first.weight && evidence_knows((struct evidence *)n->payload, p))
 		engine_take_back(e, (struct evidence *)n->payload, p, first.weight);
 }
 
@@ -220,6 +222,22 @@ void engine_decoys_answered(struct engine *e, const struct contact *c)
 		findings_withdraw(e->findings, f);
 }
 
+/*
+ * Does the peer send to this target directly? A neighbour in another of our subnets may send by way of the
+ * router, whose link address is then no mark of its own.
+ */
+static bool sends_directly(const struct engine *e, struct addr peer, struct addr self)
+{
+	const struct host *h = e->home.host;
+
+	if (!h || !host_owns(h, self))
+		return home_on_link(&e->home, peer, self);
+	for (unsigned int i = 0; i < h->n_addrs; i++)
+		if (addr_eq(h->addr[i].addr, self) && prefix_contains(&h->addr[i].on_link, peer))
+			return true;
+	return false;
+}
+
 /* A member has reacted to us: by the reset of a SYN/ACK at this port, or by a finished handshake. */
 static void reacted(struct engine *e, struct decoys_group *g, unsigned int i, uint32_t link,
 		    uint16_t port, bool shook)
@@ -228,12 +246,16 @@ static void reacted(struct engine *e, struct decoys_group *g, unsigned int i, ui
 	uint32_t bit = 1u << i;
 
 	if (link && g->link && !g->link_differs) {
-		if (link != g->link && !home_on_link(&e->home, peer, g->self))
-			g->strangers = true;
-		else if (link != g->link)
+		bool neighbour = home_on_link(&e->home, peer, g->self);
+
+		if (neighbour && (link != g->link || !sends_directly(e, peer, g->self)))
 			g->other_link |= bit;
-		else if (home_on_link(&e->home, peer, g->self))
+		else if (neighbour)
 			g->same_link |= bit;
+		else if (link != g->link)
+			g->strangers = true;
+		else
+			g->link_routed = true;
 	}
 	if (shook) {
 		g->shook |= bit;
@@ -289,11 +311,11 @@ static bool only_one(uint32_t members)
 /* The member that is real, as a bit, or 0; and whether by a proof that nobody can forge. */
 static uint32_t real_member(const struct decoys_group *g, bool *shook)
 {
-	uint32_t candidates = ~g->other_link, shake = g->shook & candidates;
+	uint32_t candidates = ~(g->other_link | g->same_link), shake = g->shook & candidates;
 	uint32_t reset = g->reset & candidates;
 
 	*shook = true;
-	if (g->same_link)
+	if (g->same_link && !g->link_routed)
 		return only_one(g->same_link) ? g->same_link : 0;
 	if (g->strangers)
 		return 0;

@@ -88,8 +88,10 @@ void engine_opening(struct engine *e, const struct packet *p, enum contact_proto
 	struct contact *c;
 	bool unlisted = false;
 
-	/* A directed broadcast: where the network's size is not known, it looks like a host's address. */
-	if (p->link_group && proto != CONTACT_ARP && !home_is_self(&e->home, p->dst))
+	/* A directed broadcast: where the network's size is not known, it looks like a host's address.
+	 * Programs call out to all by UDP; who pings all looks for hosts. */
+	if (p->link_group && proto != CONTACT_ARP && proto != CONTACT_ECHO &&
+	    !home_is_self(&e->home, p->dst))
 		return;
 	switch (home_side(&e->home, p->src, p->dst)) {
 	case HOME_ELSEWHERE:

@@ -274,8 +274,8 @@ static void add_peer(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *
 		break;
 	case FINDING_DECOYS:
 		if (f->real_known)
-			add(buf, len, "%s behind %u decoys", addr_format(f->peer.addr, text),
-			    finding_peers(f) - 1);
+			add(buf, len, "%s behind %u decoy%s", addr_format(f->peer.addr, text),
+			    finding_peers(f) - 1, finding_peers(f) == 2 ? "" : "s");
 		else
 			add(buf, len, "one of %u addresses, the others decoys", finding_peers(f));
 		break;
@@ -354,6 +354,8 @@ const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx, cons
 			add(buf, &len, ", looks like %s", fingerprint_names[i]);
 	if (phase == FINDING_START)
 		add(buf, &len, ", %d %% sure%s", (int)(finding_confidence(f) * 100),
-		    f->spoofable ? ", address unproven" : "");
+		    f->spoofable && (f->scope != FINDING_DECOYS || f->real_known) ?
+			    ", address unproven" :
+			    "");
 	return buf;
 }

@@ -210,13 +210,15 @@ void evidence_disown(struct evidence *ev, const struct probe *p, uint8_t weight,
 
 	while (i < ev->exact && (ev->port[i] != p->port || ev->where[i] != where))
 		i++;
-	if (i == ev->exact)
-		return;
-	ev->exact--;
-	ev->port[i] = ev->port[ev->exact];
-	ev->where[i] = ev->where[ev->exact];
-	ev->leaves = (uint8_t)((ev->leaves & ~(1 << i)) | (ev->leaves >> ev->exact & 1) << i);
-	ev->leaves &= (uint8_t) ~(1 << ev->exact);
+	if (i < ev->exact) {
+		unsigned int last = --ev->exact;
+		bool leave = ev->leaves >> last & 1;
+
+		ev->port[i] = ev->port[last];
+		ev->where[i] = ev->where[last];
+		ev->leaves &= (uint8_t) ~(1u << i | 1u << last);
+		ev->leaves |= (uint8_t)(leave && i != last) << i;
+	}
 	evidence_undo(ev, p, weight, ambient);
 	for (i = 0; i < FINGERPRINT_COUNT; i++)
 		if (ev->tool[i] && p->tools & (1 << i))

@@ -75,7 +75,7 @@ void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bo
 /* Takes a weight back: the host answered after all. */
 void evidence_undo(struct evidence *ev, const struct probe *p, uint8_t weight, bool ambient);
 
-/* Takes back one of the exact contacts: it was not the peer's doing. */
+/* Takes back a contact that was added: it was not the peer's doing. The sketch may go on knowing it. */
 void evidence_disown(struct evidence *ev, const struct probe *p, uint8_t weight, bool ambient);
 
 /* The peer's scan has ended, and it is back: what it does now is judged and counted anew. */

@@ -354,6 +354,34 @@ static void test_named_by_link(void **state)
 	assert_false(end->spoofable);
 }
 
+/* A neighbour in another subnet answers by way of the router, from whose beyond the scanner forges it. */
+static void test_answers_through_the_router(void **state)
+{
+	static const char *const from[] = { ATTACKER, "10.99.0.3", "10.99.0.9" };
+
+	(void)state;
+	for (unsigned int silent = 0; silent < 2; silent++) {
+		struct run r = run_of(from, 3, 0);
+		const struct finding *end;
+
+		fixture_done(&x);
+		fixture_host(&x);
+		fixture_own(&x, "10.99.0.1", "10.99.0.0/24");
+		r.link = MAC_ROUTER;
+		for (uint16_t port = 1000; port < 1005; port++)
+			closed(&r, port);
+		for (unsigned int i = 0; i < 2; i++) {
+			open_port(&r, i ? 80 : 22);
+			reset(&r, 1, i ? 80 : 22, MAC_ROUTER);
+			if (!silent)
+				reset(&r, 0, i ? 80 : 22, MAC_ROUTER);
+		}
+		sleep_s(&x, 3);
+		end = the_one(PROBE_SYN);
+		assert_true(silent ? !end->real_known : addr_eq(end->peer.addr, ip(ATTACKER)));
+	}
+}
+
 /* Behind one repeater all neighbours have its link address. */
 static void test_shared_link(void **state)
 {
@@ -433,6 +461,34 @@ static void test_client_at_the_brink(void **state)
 	for (unsigned int i = 0; i < x.n_told; i++)
 		assert_int_equal(x.told[i].f.scope, FINDING_DECOYS);
 	assert_int_equal(told_phase(&x, FINDING_START), 1);
+}
+
+/* Scan after scan forges an address that has tried more than its evidence remembers exactly. */
+static void test_busy_client(void **state)
+{
+	static const char *const from[] = { CLIENT, NEAR_ATTACKER, "192.0.2.78" };
+	static const uint16_t lan[] = { 445, 139, 5357, 631, 9100 };
+	static const uint16_t lan_udp[] = { 137, 1900, 3702, 5353 };
+
+	(void)state;
+	connect_served(&x, ip(CLIENT), ip(DEVICE), 80);
+	connect_refused(&x, ip(CLIENT), ip(DEVICE), 7777);
+	for (unsigned int i = 0; i < 5; i++)
+		connect_refused(&x, ip(CLIENT), ip(DEVICE), lan[i]);
+	for (unsigned int i = 0; i < 4; i++)
+		udp(&x, ip(CLIENT), x.next_port++, ip(DEVICE), lan_udp[i]);
+	for (uint16_t i = 0; i < 20; i++) {
+		struct run r = run_of(from, 3, 1);
+
+		r.seq += i * 1000u;
+		r.sport = (uint16_t)(r.sport + i);
+		for (uint16_t port = 0; port < 10; port++)
+			closed(&r, (uint16_t)(1000 + 10 * i + port));
+		connect_refused(&x, ip(CLIENT), ip(DEVICE), 7777);
+		sleep_s(&x, 1);
+	}
+	for (unsigned int i = 0; i < x.n_told; i++)
+		assert_int_equal(x.told[i].f.scope, FINDING_DECOYS);
 }
 
 /* It ends a connection to a port that the scanner asked in its name: that SYN's link is not its own. */
@@ -625,10 +681,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_react, start, done),
 		cmocka_unit_test_setup_teardown(test_one_reset_is_no_proof, start, done),
 		cmocka_unit_test_setup_teardown(test_named_by_link, start, done),
+		cmocka_unit_test_setup_teardown(test_answers_through_the_router, start, done),
 		cmocka_unit_test_setup_teardown(test_shared_link, start, done),
 		cmocka_unit_test_setup_teardown(test_named_by_handshake, start, done),
 		cmocka_unit_test_setup_teardown(test_client_as_decoy, start, done),
 		cmocka_unit_test_setup_teardown(test_client_at_the_brink, start, done),
+		cmocka_unit_test_setup_teardown(test_busy_client, start, done),
 		cmocka_unit_test_setup_teardown(test_forged_contact_proves_nothing, start, done),
 		cmocka_unit_test_setup_teardown(test_member_scans_itself, start, done),
 		cmocka_unit_test_setup_teardown(test_two_at_once, start, done),

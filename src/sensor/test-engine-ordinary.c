@@ -93,6 +93,36 @@ static void test_directed_broadcasts(void **state)
 	assert_int_equal(told_phase(&x, FINDING_START), 1);
 }
 
+static void ping(struct addr dst, uint8_t group)
+{
+	packet(&x, (struct packet){ .src = ip("192.0.2.77"),
+				    .dst = dst,
+				    .proto = PACKET_ICMP_ECHO,
+				    .type = 8,
+				    .link_group = group,
+				    .ttl = 64 });
+}
+
+/* One ping for all beside many for one each belongs to the sweep, which by itself is told by its 16th. */
+static void test_pings_of_a_network(void **state)
+{
+	(void)state;
+	fixture_replay(&x, NULL);
+	for (unsigned int n = 0; n < 1000; n++) {
+		ping(ip("192.0.2.255"), 1);
+		ping(ip("192.0.2.1"), 0);
+		pass_ms(&x, 1000);
+	}
+	for (uint32_t n = 100; n < 112; n++)
+		ping(addr_from_v4(0xc0000200 + n), 0);
+	assert_int_equal(x.n_told, 0);
+	for (uint32_t n = 112; n < 114; n++)
+		ping(addr_from_v4(0xc0000200 + n), 0);
+	ping(ip("192.0.2.0"), 1);
+	engine_finish(x.engine);
+	assert_int_equal(told_of(&x, ip("192.0.2.77"), FINDING_START), 1);
+}
+
 /* A plug whose cloud is away, in a capture of global IPv6 addresses: who is at home cannot be known. */
 static void test_plug_without_cloud(void **state)
 {
@@ -197,10 +227,15 @@ static void test_monitor(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_calls_hung_up),	   TEST(test_repeated_udp_scan),
-		TEST(test_call_outlives_its_port), TEST(test_directed_broadcasts),
-		TEST(test_plug_without_cloud),	   TEST(test_backscatter_of_resets),
-		TEST(test_forgotten_connections),  TEST(test_monitor),
+		TEST(test_calls_hung_up),
+		TEST(test_repeated_udp_scan),
+		TEST(test_call_outlives_its_port),
+		TEST(test_directed_broadcasts),
+		TEST(test_pings_of_a_network),
+		TEST(test_plug_without_cloud),
+		TEST(test_backscatter_of_resets),
+		TEST(test_forgotten_connections),
+		TEST(test_monitor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -304,6 +304,32 @@ static void test_text_of_groups(void **state)
 		   "\"peer_prefix\":\"192.0.0.0/4\",\"scope\":\"distributed\",\"peers\":3");
 }
 
+/* Nobody is accused before one is known to be real: neither in words nor for who reads src_ip. */
+static void test_decoys(void **state)
+{
+	char text[EVE_TEXT_LEN];
+	struct addr real;
+
+	(void)state;
+	f.scope = FINDING_DECOYS;
+	f.spoofable = true;
+	assert_int_equal(addr_parse("198.51.100.9", &real), 0);
+	finding_member(&f, f.peer.addr);
+	finding_member(&f, real);
+	eve_text(text, &ctx, &f, FINDING_START);
+	assert_has(text, "one of 2 addresses, the others decoys  TCP SYN scan");
+	assert_null(strstr(text, "unproven"));
+	write_line(FINDING_START);
+	assert_has(ev.line, "\"src_ip\":\"0.0.0.0\"");
+	assert_null(strstr(ev.line, "\"real\""));
+	finding_name_real(&f, real);
+	eve_text(text, &ctx, &f, FINDING_UPDATE);
+	assert_has(text, "198.51.100.9 behind 1 decoy  TCP SYN scan");
+	write_line(FINDING_UPDATE);
+	assert_has(ev.line, "\"src_ip\":\"198.51.100.9\"");
+	assert_has(ev.line, "\"real\":\"198.51.100.9\"");
+}
+
 /* The sentence for people: whole, one line, nothing that a terminal obeys. */
 static void test_text(void **state)
 {
@@ -403,7 +429,7 @@ int main(void)
 		TEST(test_v6),	       TEST(test_fingerprints),
 		TEST(test_extremes),   TEST(test_hostile_names),
 		TEST(test_text),       TEST(test_text_of_groups),
-		TEST(test_schema),
+		TEST(test_decoys),     TEST(test_schema),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
