@@ -10,7 +10,7 @@ import capture
 import device
 
 ICMP, ICMP6 = 1, 58
-FIN, SYN, ACK = 0x01, 0x02, 0x10
+SYN, ACK = 0x02, 0x10
 ECHO, SOLICITATION = {ICMP: 8, ICMP6: 128}, 135
 QUERIES = (13, 15, 17)  # timestamp, information, address mask
 TRANSPORTS = (capture.TCP, capture.UDP, capture.SCTP)
@@ -88,7 +88,7 @@ def seen(t, frame, wire, peers):
         key = (packet.src if outgoing else packet.dst, packet.proto, 0)
         contact = None if outgoing else key
     flags = packet.flags & 0x3F
-    asks = packet.proto != capture.TCP or flags in (SYN, FIN) or bool(flags & ACK)
+    asks = packet.proto != capture.TCP or flags == SYN or bool(flags & ACK)
     return Seen(t, packet.src, packet.dst, contact, key, flow, asks, frame, wire)
 
 

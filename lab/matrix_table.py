@@ -56,7 +56,7 @@ def render(cells, wrong, kept, took_s):
                           + " SYN/s.", ""]
             lines += _markdown(rows)
     if any(not c.true_flood for c in cells):
-        lines += ["", "\\* The flood ran for a second before and after each of the attack's packets, "
+        lines += ["", "\\* The flood ran only shortly before and after each of the attack's packets, "
                   "which fills every table anew; `lab/matrix --full` lets it run through."]
     lines += ["", "## Not possible", ""]
     for kind in matrix_kinds.KINDS.values():
