@@ -11,6 +11,7 @@
 #define EPHEMERAL_PORTS 32768
 /* So long a mark alone makes an address one of a group; later it must be known to be. */
 #define MARK_NS 1000000000ULL
+#define STALE_NS (12 * 3600ULL * 1000000000ULL) /* as evidence_fade() forgets contacts */
 
 #define TIME_BITS 48 /* of nanoseconds: 78 hours */
 #define GOLDEN 0x9e3779b97f4a7c15ULL
@@ -203,17 +204,53 @@ static bool links_agree(uint32_t a, uint32_t b)
 	return !a || !b || a == b;
 }
 
-/* The group that both addresses are known to be of, or a new one. */
-static struct decoys_group *group_of_both(struct decoys *d, struct addr a, const struct probe *p)
+/* How much speaks for a new mark to be this group's; 0: nothing. */
+static unsigned int kinship(const struct decoys_group *g, struct addr a, const struct probe *p,
+			    bool full)
+{
+	unsigned int known, contacts = (unsigned int)g->evidence.plain + g->evidence.ambient;
+
+	if (!g->id || !links_agree(g->link, p->link))
+		return 0;
+	known = (decoys_member(g, a) >= 0) + (decoys_member(g, p->peer) >= 0);
+	if (known)
+		return known * 1024;
+	return full ? 1 + contacts : 0;
+}
+
+/* Are all groups in use, and none of them over? */
+static bool crowded(const struct decoys *d, uint64_t t_ns)
 {
 	for (unsigned int i = 0; i < DECOYS_GROUPS; i++) {
-		struct decoys_group *g = &d->group[i];
+		const struct decoys_group *g = &d->group[i];
 
-		if (g->id && links_agree(g->link, p->link) && decoys_member(g, a) >= 0 &&
-		    decoys_member(g, p->peer) >= 0)
-			return g;
+		if (!g->id || (!g->findings && t_ns > g->last_ns + STALE_NS))
+			return false;
 	}
-	return begin(d);
+	return true;
+}
+
+/*
+ * The group that both addresses are known to be of; or one of them, since decoys may be others for each
+ * probe. Who changes all of them fills the table with groups of one probe: then it is the strongest. Else
+ * a new one.
+ */
+static struct decoys_group *group_of_both(struct decoys *d, struct addr a, const struct probe *p,
+					  uint64_t t_ns)
+{
+	struct decoys_group *best = NULL;
+	bool full = crowded(d, t_ns);
+	unsigned int most = 0;
+
+	for (unsigned int i = 0; i < DECOYS_GROUPS; i++) {
+		unsigned int n = kinship(&d->group[i], a, p, full);
+
+		if (n > most) {
+			most = n;
+			best = &d->group[i];
+		}
+	}
+	return best ? best : begin(d);
 }
 
 static void take(struct decoys *d, struct decoys_group *g, const struct probe *p, uint64_t mark,
@@ -271,7 +308,7 @@ static struct decoys_match meet(struct decoys *d, struct slot *s, const struct p
 	if (!match.group) {
 		if (maybe_answer(p, tie))
 			return match;
-		match.group = group_of_both(d, s->peer, p);
+		match.group = group_of_both(d, s->peer, p, t_ns);
 	}
 	if (s->group != match.group->id) {
 		first.peer = s->peer;

@@ -15,7 +15,8 @@
  * The first copy of a burst is seen before it can be told: it counts against its address, and is
  * moved to the group with the second one. A group remembers the marks (source port and sequence
  * number) of its scanner, so that this happens once, not with every port; with UDP it remembers who
- * its addresses are. What one of its addresses does otherwise is judged as its own.
+ * its addresses are. What one of its addresses does otherwise is judged as its own. New marks
+ * are the group's that knows one of the addresses: decoys that change with each probe hide nobody.
  *
  * Mirai's sequence number is the target's address, the same from every bot: it ties nobody. masscan's
  * and zmap's depend on the source address.
@@ -46,6 +47,7 @@ struct decoys_group {
 	bool real_shook; /* it finished a handshake, or answered from the probes' own link address */
 	bool link_routed; /* somebody from beyond the link answered from the probes' link address */
 	bool strangers; /* addresses beyond the members reacted */
+	bool told; /* a scan: when its findings have ended, so has the group */
 	uint32_t link; /* of the probes, 0: unknown */
 	struct addr self; /* tried last */
 	/* One bit a member: it reset our SYN/ACK, at a second port as well; it finished a handshake, a

@@ -101,6 +101,7 @@ static void group_conclude(struct engine *e, struct decoys_group *g, const struc
 		return;
 	if (f->secondary ? f->failed < e->policy.failures : verdict != SCAN_YES && !f->alerted)
 		return;
+	g->told = true;
 	findings_tell(e->findings, f, llr);
 }
 
@@ -344,7 +345,8 @@ static void decide(struct engine *e, struct decoys_group *g)
 	}
 }
 
-/* Forgets the findings that have ended; true when all have. */
+/* Forgets the findings that have ended; true when all have. After a mere suspicion the group goes on: a
+ * scanner may pause. */
 static bool ended(struct engine *e, struct decoys_group *g)
 {
 	unsigned int left = 0;
@@ -355,7 +357,7 @@ static bool ended(struct engine *e, struct decoys_group *g)
 		if (findings_get(e->findings, g->finding[i]))
 			g->finding[left++] = g->finding[i];
 	g->findings = (uint8_t)left;
-	return left == 0;
+	return left == 0 && g->told;
 }
 
 uint64_t engine_decoys_tick(struct engine *e)
