@@ -65,14 +65,14 @@ struct campaign *campaigns_told(struct campaigns *cs, struct findings *fs, struc
 	return NULL;
 }
 
-static bool for_clients(const uint16_t port[CAMPAIGN_PORTS])
+bool campaign_for_clients(const uint16_t *port, unsigned int n)
 {
 	unsigned int found = 0;
 
 	for (unsigned int i = 0; i < sizeof(client_ports) / sizeof(client_ports[0]); i++)
-		for (unsigned int j = 0; j < CAMPAIGN_PORTS; j++)
+		for (unsigned int j = 0; j < n; j++)
 			found += client_ports[i] == port[j];
-	return found == CAMPAIGN_PORTS;
+	return found == n;
 }
 
 /* A free slot, or that of the longest silent; one that is being told stays. */
@@ -101,7 +101,7 @@ struct campaign *campaigns_meet(struct campaigns *cs, struct findings *fs, struc
 {
 	struct campaign *c = NULL;
 
-	if (ordinary && for_clients(port))
+	if (ordinary && campaign_for_clients(port, CAMPAIGN_PORTS))
 		return NULL;
 	for (unsigned int i = 0; i < CAMPAIGNS && !c; i++)
 		if (cs->slot[i].peers && now_ns < cs->slot[i].last_ns + STAY_NS &&

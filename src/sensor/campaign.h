@@ -45,6 +45,9 @@ struct campaigns {
 /* The distinct ports of the peer's contacts in vain, ascending, to port. How many; 0: too many. */
 unsigned int campaign_ports(const struct evidence *ev, uint16_t port[CAMPAIGN_PORTS]);
 
+/* Do clients look for all n of these ports by themselves? */
+bool campaign_for_clients(const uint16_t *port, unsigned int n);
+
 /* The told campaign of peer's family that has all n of these ports, or NULL. Borrowed. */
 struct campaign *campaigns_told(struct campaigns *cs, struct findings *fs, struct addr peer,
 				const uint16_t *port, unsigned int n);

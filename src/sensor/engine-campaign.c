@@ -64,6 +64,7 @@ bool engine_campaign_takes(struct engine *e, const struct contact *c, struct evi
 	uint16_t port[CAMPAIGN_PORTS];
 	struct campaign *told;
 	unsigned int n;
+	bool ordinary;
 	float llr;
 
 	if (ambient || ev->plain < 2 || ev->plain > CAMPAIGN_PORTS || !p->port ||
@@ -72,15 +73,17 @@ bool engine_campaign_takes(struct engine *e, const struct contact *c, struct evi
 	n = campaign_ports(ev, port);
 	if (n != ev->plain)
 		return false;
+	ordinary = !group_tool_made(p);
 	told = campaigns_told(&e->campaigns, e->findings, p->peer, port, n);
-	if (told) {
+	/* A browser whose web server is gone is none of those who scan for web servers. */
+	if (told && !(ordinary && campaign_for_clients(port, n))) {
 		told->last_ns = e->clock->now_ns;
 		join(e, findings_get(e->findings, told->told), ev, p);
 		return true;
 	}
 	if (n < CAMPAIGN_PORTS || scan_judge(&e->policy, ev, &llr) == SCAN_NO)
 		return false;
-	told = campaigns_meet(&e->campaigns, e->findings, p->peer, port, !group_tool_made(p),
+	told = campaigns_meet(&e->campaigns, e->findings, p->peer, port, ordinary,
 			      e->clock->now_ns);
 	if (!told)
 		return false;

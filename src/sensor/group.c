@@ -3,6 +3,7 @@
 
 #include "core/approx.h"
 #include "core/clock.h"
+#include "sensor/campaign.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 #define BESIDE_NS \
 	(3600 * NS_PER_S) /* groups further apart in time have nothing to do with each other */
 #define NEIGHBOURHOODS_BITS 24 /* /24s there are in IPv4 */
+#define SERVICES \
+	4 /* times the contacts of a scan: more are no clients' of services that are gone */
 #define LN_2 0.6931472
 #define LOG2_E 1.4427
 
@@ -325,6 +328,12 @@ void group_disown(struct groups *gs, struct group *g, struct addr peer, unsigned
 		group_restart(gs, g, g->ev.last_ns);
 }
 
+/* Mail, web, messages: what an office looks for by itself when a server is gone. */
+static bool for_clients(const struct evidence *ev)
+{
+	return ev->plain <= EVIDENCE_EXACT && campaign_for_clients(ev->port, ev->exact);
+}
+
 /* Against so many contacts of random addresses in one /24. */
 static bool beyond_chance(const struct groups *gs, const struct group *g)
 {
@@ -351,9 +360,12 @@ bool group_stands(const struct groups *gs, const struct group *g, uint32_t failu
 	}
 	if (contributors(g) < (site ? GROUP_SITE_PEERS : GROUP_PEERS) || all - most < 2)
 		return false;
-	if (g->shared > g->ev.plain)
+	/* Clients of what is gone want the same few ports, and do not send what only tools send. */
+	if (g->shared > g->ev.plain && g->ev.plain < (made ? 2 : SERVICES) * failures)
 		return false;
 	/* A repeater gives all behind it its own link address, and a prefix may use many hosts. */
+	if (!made && for_clients(&g->ev))
+		return false;
 	if (!made && (g->link || evidence_hosts(&g->ev) > 1) && g->ev.plain < 2 * failures)
 		return false;
 	return !v4 || g->link || beyond_chance(gs, g);

@@ -14,7 +14,9 @@
  * - three of them, or two where tools made the packets in one IPv6 /64, which is one site's;
  * - not on one alone: without the busiest, two contacts are left. Else the finding is the peer's;
  * - on work that was divided: where the neighbours ask for the same ports, as the clients of a dead
- *   service do behind a carrier's addresses, contacts asked again outnumber the distinct ones;
+ *   service do behind a carrier's addresses, contacts asked again outnumber the distinct ones; unless
+ *   these are more than anybody's dead services, so that asking for each port twice hides no scan;
+ * - not on ordinary packets to the ports of mail, web and messages alone, unless these are many;
  * - beyond chance: a flood forged from random addresses puts n of them into one /24 by itself. The
  *   flood's size since the group began, counted for each shape of packet, gives the number to be
  *   expected (Poisson), and the group needs odds of 2^GROUP_CHANCE_BITS against that.
