@@ -28,8 +28,10 @@ struct engine_wide {
 
 #define ENGINE_DATA_SEEN 2048
 
-/* So many datagrams more on one port, within the wait for its answer, are a stream. */
+/* So many datagrams more on one port, within the wait for its answer, are a stream; unless all came before
+ * an answer could: longer than the way to a host behind this one and back. */
 #define ENGINE_STREAM 8
+#define ENGINE_STREAM_NS 500000000ULL
 
 struct engine {
 	struct clock *clock;
@@ -168,10 +170,10 @@ void engine_flow_asked(struct engine *e, const struct packet *p);
 bool engine_flow_ended(struct engine *e, const struct packet *p);
 
 /* UDP that has come again and again without a refusal: nobody scans so. */
-static inline bool engine_streams(const struct contact *c)
+static inline bool engine_streams(const struct contact *c, uint64_t now_ns)
 {
 	return c->proto == CONTACT_UDP && c->probe.outcome == PROBE_UNKNOWN &&
-	       c->repeats >= ENGINE_STREAM;
+	       c->repeats >= ENGINE_STREAM && now_ns >= c->t_ns + ENGINE_STREAM_NS;
 }
 
 /* One more packet of a contact that is still waited for or was just settled. */

@@ -211,7 +211,7 @@ void engine_refused(struct engine *e, struct contact *c)
 {
 	switch ((enum probe_outcome)c->probe.outcome) {
 	case PROBE_UNKNOWN:
-		if (engine_streams(c)) {
+		if (engine_streams(c, e->clock->now_ns)) {
 			c->probe.outcome = PROBE_OPEN; /* until now: the receiver has hung up */
 			break;
 		}

@@ -85,11 +85,11 @@ void engine_free(struct engine *e)
  * never, that the receiver has hung up. Where no listing says what is open, a stream that nobody refuses
  * shows it: a kernel refuses the first datagram.
  */
-static bool goes_on(const struct contact *c)
+static bool goes_on(const struct contact *c, uint64_t now_ns)
 {
 	if (c->proto != CONTACT_UDP || c->probe.kind >= PROBE_KINDS)
 		return false;
-	return c->probe.outcome == PROBE_OPEN ? c->repeats > 0 : engine_streams(c);
+	return c->probe.outcome == PROBE_OPEN ? c->repeats > 0 : engine_streams(c, now_ns);
 }
 
 /* A contact whose answer did not come, or that gives way to a newer one. */
@@ -101,7 +101,7 @@ static void settle_oldest(struct engine *e)
 	bool mute = c->probe.kind == PROBE_MAIMON ||
 		    (c->probe.kind == PROBE_UDP && !c->unlisted && e->home.mode == HOME_GATEWAY);
 
-	if (goes_on(c) && !contacts_full(e->contacts)) {
+	if (goes_on(c, e->clock->now_ns) && !contacts_full(e->contacts)) {
 		contacts_renew_oldest(e->contacts, e->clock->now_ns)->probe.outcome = PROBE_OPEN;
 		return;
 	}
