@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Scanners who know how the sensor decides, and ordinary peers beside them.
+ */
+#include "sensor/engine-fixture.h"
+
+#define SCANNER "203.0.113.7"
+
+static struct fixture x;
+
+static int start(void **state)
+{
+	(void)state;
+	fixture_host(&x);
+	return 0;
+}
+
+static int done(void **state)
+{
+	(void)state;
+	fixture_done(&x);
+	return 0;
+}
+
+static struct addr anybody(uint64_t *seed)
+{
+	return addr_from_v4((uint32_t)next_random(seed) % 0x70000000 + 0x0b000000);
+}
+
+static struct addr of_site(uint64_t *seed)
+{
+	return (struct addr){ 0x20010db800050006ULL, next_random(seed) | 1 };
+}
+
+static void syn(struct addr from, uint16_t sport, uint32_t seq, uint16_t port, uint8_t options)
+{
+	clock_advance(&x.clock, x.clock.now_ns + 10000);
+	engine_packet(x.engine,
+		      &(struct packet){ .t_ns = x.clock.now_ns,
+					.src = from,
+					.dst = ip(addr_is_v4(from) ? DEVICE : DEVICE_V6),
+					.sport = sport,
+					.dport = port,
+					.proto = PACKET_TCP,
+					.tcp_flags = TCP_SYN,
+					.tcp_options = options,
+					.tcp_window = options == OPTIONS_RAW ? 1024 : 64240,
+					.tcp_seq = seq,
+					.ttl = 44,
+					.dir = PACKET_DIR_IN });
+}
+
+/* Each probe twice, from the scanner's address and a decoy's, with marks of its own each time. */
+static void copies(struct addr scanner, struct addr decoy, uint16_t port, uint64_t *seed,
+		   bool first)
+{
+	uint64_t r = next_random(seed);
+
+	syn(first ? scanner : decoy, (uint16_t)(r >> 48) | 0x8000, (uint32_t)r | 1, port,
+	    OPTIONS_RAW);
+	syn(first ? decoy : scanner, (uint16_t)(r >> 48) | 0x8000, (uint32_t)r | 1, port,
+	    OPTIONS_RAW);
+}
+
+static const struct told *the_only_start(enum finding_scope scope)
+{
+	const struct told *t = told_nth(&x, FINDING_START, 0);
+
+	assert_int_equal(told_phase(&x, FINDING_START), 1);
+	assert_int_equal(t->f.scope, scope);
+	return t;
+}
+
+/* Decoys that are others for each probe. */
+static void test_changing_decoys(void **state)
+{
+	uint64_t seed = 1;
+
+	(void)state;
+	for (uint16_t i = 0; i < 100; i++) {
+		copies(ip(SCANNER), anybody(&seed), 1000 + i, &seed, i & 1);
+		sleep_s(&x, 1);
+	}
+	assert_in_range(the_only_start(FINDING_DECOYS)->f.failed, 3, 5);
+}
+
+static void test_changing_decoys_of_a_changing_scanner(void **state)
+{
+	uint64_t seed = 2;
+
+	(void)state;
+	for (uint16_t i = 0; i < 100; i++) {
+		copies(of_site(&seed), (struct addr){ next_random(&seed) >> 4 | 2ULL << 60, i },
+		       1000 + i, &seed, true);
+		sleep_s(&x, 1);
+	}
+	the_only_start(FINDING_DECOYS);
+	assert_in_range(told_nth(&x, FINDING_START, 0)->failed, 3, 13);
+}
+
+/* Three probes, and a pause in which the suspicion ends. */
+static void test_decoys_that_pause(void **state)
+{
+	static const char *const from[] = { SCANNER, "198.51.100.7", "100.64.3.2" };
+
+	(void)state;
+	for (uint16_t i = 0; i < 30; i++) {
+		for (unsigned int k = 0; k < 3; k++)
+			syn(ip(from[k]), 51000, 777777, 1000 + i, OPTIONS_USUAL);
+		sleep_s(&x, i % 3 == 2 ? 20 : 0);
+	}
+	assert_int_equal(the_only_start(FINDING_DECOYS)->f.failed, 4);
+	assert_int_equal(told_phase(&x, FINDING_NOTICE), 1);
+}
+
+/* The addresses of one site ask for each port three times, as the clients of what is gone do. */
+static void test_each_port_thrice(void **state)
+{
+	(void)state;
+	for (int raw = 0; raw < 2; raw++) {
+		uint64_t seed = 3;
+
+		done(NULL);
+		start(NULL);
+		for (uint16_t i = 0; i < 150; i++) {
+			syn(of_site(&seed), 40000 + i, (uint32_t)next_random(&seed) | 1,
+			    1000 + i / 3, raw ? OPTIONS_RAW : OPTIONS_USUAL);
+			sleep_s(&x, 15);
+		}
+		the_only_start(FINDING_PREFIX);
+	}
+}
+
+/* Three to twelve people of an office, each with two of the ports of a mail server that is gone. */
+static void test_office_without_mail(void **state)
+{
+	static const uint16_t mail[] = { 993, 587, 143, 465, 995, 25, 110 };
+
+	(void)state;
+	for (unsigned int people = 3; people <= 12; people++) {
+		uint64_t seed = people;
+
+		done(NULL);
+		start(NULL);
+		for (unsigned int i = 0; i < 400; i++) {
+			unsigned int who = (unsigned int)(next_random(&seed) % people);
+
+			connect_refused(&x, addr_from_v4(0xc6336414 + who), ip(DEVICE),
+					mail[(who + i % 2) % 7]);
+			sleep_s(&x, 90);
+		}
+		engine_finish(x.engine);
+		assert_int_equal(told_phase(&x, FINDING_START), 0);
+	}
+}
+
+/* A campaign against web servers, and browsers of those that it looks for. */
+static void test_browser_beside_campaign(void **state)
+{
+	static const uint16_t web[] = { 8080, 8443, 8883 };
+	uint64_t seed = 4;
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		struct addr a = anybody(&seed);
+
+		for (unsigned int j = 0; j < 3; j++)
+			syn(a, 51234, (uint32_t)next_random(&seed) | 1, web[j], 0);
+		sleep_s(&x, 5);
+	}
+	for (unsigned int i = 0; i < 5; i++)
+		for (unsigned int j = 0; j < 2; j++)
+			connect_refused(&x, addr_from_v4(0xc6330009 + (i << 8)), ip(DEVICE),
+					web[j]);
+	engine_finish(x.engine);
+	assert_int_equal(told_nth(&x, FINDING_END, 0)->f.scope, FINDING_DISTRIBUTED);
+	assert_int_equal(finding_peers(&told_nth(&x, FINDING_END, 0)->f), 3);
+}
+
+/* Each datagram ten times before an answer can come: no stream of media. */
+static void test_datagrams_at_once(void **state)
+{
+	struct addr scanner = ip(SCANNER), behind = ip("10.0.0.9");
+
+	(void)state;
+	done(NULL);
+	fixture_replay(&x, "10.0.0.0/8");
+	for (uint16_t i = 0; i < 5; i++) {
+		for (unsigned int k = 0; k < 10; k++)
+			udp(&x, scanner, 50000, behind, 1000 + i);
+		pass_ms(&x, 40);
+		for (unsigned int k = 0; k < 10; k++)
+			port_unreachable(&x, scanner, 50000, behind, 1000 + i);
+		sleep_s(&x, 1);
+	}
+	assert_int_equal(told_of(&x, scanner, FINDING_START), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_changing_decoys),	TEST(test_changing_decoys_of_a_changing_scanner),
+		TEST(test_decoys_that_pause),	TEST(test_each_port_thrice),
+		TEST(test_office_without_mail), TEST(test_browser_beside_campaign),
+		TEST(test_datagrams_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
