@@ -325,13 +325,16 @@ struct decoys_match decoys_look(struct decoys *d, const struct probe *p, uint64_
 {
 	struct decoys_match match = { 0 };
 	enum tie tie = tie_of(p);
-	uint64_t mark = mark_of(p, tie);
-	uint64_t key = ((mark ^ d->seed) + ((uint64_t)p->port << 40)) * GOLDEN;
-	struct slot *set = &d->slot[(key >> 32) % SETS * WAYS], *s = NULL;
-	uint32_t tag = addr_hash(p->self, key);
+	uint64_t mark, key;
+	struct slot *set, *s = NULL;
+	uint32_t tag;
 
 	if (tie == TIE_NONE)
 		return match;
+	mark = mark_of(p, tie);
+	key = ((mark ^ d->seed) + ((uint64_t)p->port << 40)) * GOLDEN;
+	set = &d->slot[(key >> 32) % SETS * WAYS];
+	tag = (uint32_t)(((key ^ p->self.lo) * GOLDEN ^ p->self.hi) * GOLDEN >> 32);
 	for (unsigned int i = 0; i < WAYS; i++)
 		if (set[i].tag == tag && recent(&set[i], tie, t_ns) &&
 		    (tie == TIE_SEQUENCE || links_agree(set[i].link, p->link)))
@@ -342,12 +345,10 @@ struct decoys_match decoys_look(struct decoys *d, const struct probe *p, uint64_
 		match.group = group_by_mark(d, p, tie, mark, t_ns);
 		if (!s)
 			s = &set[set[0].t_ns > set[1].t_ns];
-		*s = (struct slot){
-			.peer = p->peer,
-			.tag = tag,
-			.link = p->link,
-			.group = match.group ? match.group->id : 0,
-		};
+		s->peer = p->peer;
+		s->tag = tag;
+		s->link = p->link;
+		s->group = match.group ? match.group->id : 0;
 	}
 	s->t_ns = t_ns & ((1ULL << TIME_BITS) - 1);
 	if (match.group)

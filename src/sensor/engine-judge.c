@@ -180,7 +180,15 @@ static void admit(struct engine *e, struct newcomer *set, const struct contact *
 	const struct probe *p = &c->probe;
 	uint64_t now_ns = e->clock->now_ns;
 	struct newcomer *place = newcomers_place(e->newcomers, set, &e->crowd, p, now_ns);
-	struct newcomer n = {
+
+	/* Not even a prefix's evidence: it would be that of the flood, at twice the cost of a packet. */
+	if (!place) {
+		e->stats.forgotten++;
+		return;
+	}
+	if (newcomer_used(place))
+		see_off(e, place);
+	*place = (struct newcomer){
 		.peer = p->peer,
 		.time = now_ns >> NEWCOMER_TIME_SHIFT,
 		.weight = c->weight,
@@ -193,15 +201,7 @@ static void admit(struct engine *e, struct newcomer *set, const struct contact *
 		.where = evidence_where(p),
 		.tools = p->tools,
 	};
-
-	memcpy(n.trait, p->trait, sizeof(n.trait));
-	if (!place) {
-		see_off(e, &n);
-		return;
-	}
-	if (newcomer_used(place))
-		see_off(e, place);
-	*place = n;
+	memcpy(place->trait, p->trait, sizeof(place->trait));
 }
 
 /* The newcomer at the door and a neighbour of it have met: they may be of one group. */
