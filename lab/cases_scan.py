@@ -147,8 +147,33 @@ def horizontal_case(where, family):
     def run(lab, say):
         attacker, address, _target = lab.network.new_attacker(where, family)
         targets = lab.network.device_addresses(family, where)
-        argv = tools.nmap(family, "-sS", *targets, extra=("-p", "8081"))
+        argv = tools.nmap(family, "-sS", *targets, extra=("-Pn", "-p", "8081"))
         return attack(lab, say, attacker, argv, address, "syn")
+    return run
+
+
+def discovery_case(family):
+    """Nmap asks first who is there, beyond a router by pings above all: a finding of its own each."""
+    def run(lab, say):
+        attacker, address, _target = lab.network.new_attacker("far", family)
+        targets = lab.network.device_addresses(family, "far")
+        argv = tools.nmap(family, "-sS", *targets, extra=("-p", "8081"))
+        say(f"{' '.join(argv)} from {address}")
+        attacker.run(argv)
+
+        def told():
+            return [e for e in lab.sensor.events()
+                    if e.about(address) and e.finding["phase"] == "start"]
+
+        net.wait_for(lambda: len(told()) >= 2, 2, "the two findings")
+        found = told()
+        check([e.finding["technique"] for e in found] == ["icmp", "syn"],
+              f"not the pings and then the SYNs: {'; '.join(map(str, found))}")
+        for event in found:
+            check(event.is_peer(address) and event.finding["failed"] <= MAX_FAILED, f"late: {event}")
+        lab.check_client()
+        lab.check_events()
+        return "; ".join(map(str, found))
     return run
 
 
@@ -310,6 +335,7 @@ def declare():
             case.add(f"published-users{suffix}-{family}", published, published_case(where, family))
             case.add(f"published-scan{suffix}-{family}", published,
                      nmap_case("syn", where, family))
+        case.add(f"discovery-far-{family}", scans, discovery_case(family))
         case.add(f"scan-ends-{family}", scans, closed_case(family))
         case.add(f"benign-{family}", scans, benign_case(family))
         case.add(f"shutdown-{family}", scans, shutdown_case(family))
