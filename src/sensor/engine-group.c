@@ -7,6 +7,7 @@
 #include "core/clock.h"
 
 #define WIDE_GROUPS 4 /* groups side by side that are one wider prefix's */
+#define WIDE_LEAD 8 /* contacts of a peer of it, less those of others, that are its own */
 
 /* How wide it may be: what is delegated to sites and providers (RFC 6177), and a flood's source. */
 static const uint8_t wide_v4[] = { ADDR_V4_OFFSET + 16, ADDR_V4_OFFSET + 8 };
@@ -62,11 +63,13 @@ static bool counts(const struct engine *e, const struct probe *p, uint32_t link)
 	return true;
 }
 
-/* The finding that speaks for this peer's neighbourhood, its own or a wider one; or NULL. */
-static struct finding *group_finding(struct engine *e, struct group *g, struct addr peer)
+/* The finding that speaks for this peer's neighbourhood, its own or a wider one (then *wide); or NULL. */
+static struct finding *group_finding(struct engine *e, struct group *g, struct addr peer,
+				     struct engine_wide **wide)
 {
 	struct finding *f;
 
+	*wide = NULL;
 	if (g && g->told.made) {
 		f = findings_get(e->findings, g->told);
 		if (f)
@@ -75,27 +78,62 @@ static struct finding *group_finding(struct engine *e, struct group *g, struct a
 	}
 	for (unsigned int i = 0; i < e->wide_used; i++) {
 		f = findings_get(e->findings, e->wide[i].told);
-		if (f && prefix_contains(&e->wide[i].prefix, peer))
+		if (f && prefix_contains(&e->wide[i].prefix, peer)) {
+			*wide = &e->wide[i];
 			return f;
+		}
 	}
 	return NULL;
+}
+
+/*
+ * Is the peer one of the wide prefix that scans by itself, by this new contact of it? Not asked of packets
+ * that are a flood's: of few addresses each may be as busy.
+ */
+static bool scans_alone(const struct engine *e, struct engine_wide *w, const struct probe *p)
+{
+	unsigned int i, free = ENGINE_BUSIEST;
+
+	if (crowd_weigh(&e->crowd, p->trait, p->port) >= CROWD_HEAVY)
+		return false;
+	for (i = 0; i < ENGINE_BUSIEST; i++) {
+		if (!w->lead[i])
+			free = i;
+		else if (addr_eq(w->busiest[i], p->peer))
+			break;
+	}
+	if (i < ENGINE_BUSIEST) {
+		w->lead[i] += w->lead[i] < WIDE_LEAD;
+		return w->lead[i] == WIDE_LEAD;
+	}
+	if (free < ENGINE_BUSIEST) {
+		w->busiest[free] = p->peer;
+		w->lead[free] = 1;
+		return false;
+	}
+	for (i = 0; i < ENGINE_BUSIEST; i++)
+		w->lead[i]--;
+	return false;
 }
 
 bool engine_group_takes(struct engine *e, struct contact *c, struct group *g,
 			const struct evidence *ev)
 {
 	const struct probe *p = &c->probe;
+	struct engine_wide *wide;
 	struct finding *f;
 
 	if (!g && !e->wide_used)
 		return false;
-	f = group_finding(e, g, p->peer);
+	f = group_finding(e, g, p->peer, &wide);
 	if (!f || !counts(e, p, g ? g->link : engine_link(e, p)))
 		return false;
 	if (ev && (ev->flags & EVIDENCE_ALERTED) && findings_any(e->findings, p->peer, true))
 		return false;
 	/* A flood forged from a wide prefix must not hide somebody real of it. */
 	if (ev && (ev->flags & EVIDENCE_VALIDATED) && !(g && g->told.made))
+		return false;
+	if (wide && !finding_knows(f, p) && scans_alone(e, wide, p))
 		return false;
 	finding_member(f, p->peer);
 	if (ev && (ev->flags & EVIDENCE_VALIDATED))
@@ -138,7 +176,7 @@ static void remember_wide(struct engine *e, struct addr peer, unsigned int len,
 		w = &e->wide[e->wide_used];
 	if (w == &e->wide[e->wide_used])
 		e->wide_used++;
-	*w = (struct engine_wide){ { addr_mask(peer, len), (uint8_t)len }, told };
+	*w = (struct engine_wide){ .prefix = { addr_mask(peer, len), (uint8_t)len }, .told = told };
 }
 
 static void add_members(struct finding *f, const struct group *g)
@@ -230,11 +268,12 @@ void engine_group_disown(struct engine *e, const struct probe *p, const struct e
 void engine_group_refused(struct engine *e, const struct probe *p)
 {
 	struct group *g = engine_group(e, p);
+	struct engine_wide *wide;
 	struct finding *f;
 
 	if (!g && !e->wide_used)
 		return;
-	f = group_finding(e, g, p->peer);
+	f = group_finding(e, g, p->peer, &wide);
 	if (f)
 		f->refused++;
 	else if (g && evidence_knows_exactly(&g->ev, p) && g->ev.refused < UINT8_MAX)

@@ -20,10 +20,19 @@
 
 #define ENGINE_WIDE 4 /* findings of wide prefixes at a time */
 
-/* A prefix wider than a neighbourhood that has a finding. */
+#define ENGINE_BUSIEST \
+	16 /* peers of a wide prefix that may prove scanners of their own at a time */
+
+/*
+ * A prefix wider than a neighbourhood that has a finding. Whoever makes it his hiding place still has to do
+ * his work: the busiest peers are counted as heavy hitters are (Misra, Gries: "Finding repeated
+ * elements", 1982), where a peer that comes once takes one from all others.
+ */
 struct engine_wide {
 	struct prefix prefix;
 	struct finding_ref told;
+	struct addr busiest[ENGINE_BUSIEST];
+	uint8_t lead[ENGINE_BUSIEST]; /* 0: free */
 };
 
 #define ENGINE_DATA_SEEN 2048

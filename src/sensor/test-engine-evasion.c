@@ -196,6 +196,29 @@ static void test_datagrams_at_once(void **state)
 	assert_int_equal(told_of(&x, scanner, FINDING_START), 1);
 }
 
+/* A scanner who first forges groups of his own /8, so that a wide finding speaks for him. Two of them. */
+static void test_behind_a_wide_prefix(void **state)
+{
+	struct addr scanner = ip("203.99.99.9"), second = ip("203.77.7.9");
+	uint64_t seed = 5;
+
+	(void)state;
+	for (unsigned int net = 1; net <= 4; net++)
+		for (unsigned int i = 0; i < 6; i++)
+			syn(addr_from_v4(0xcb000100 + (net << 16) + 10 + i % 3), 51234,
+			    (uint32_t)next_random(&seed) | 1, 2000 + 10 * net + i, OPTIONS_RAW);
+	assert_int_equal(told_nth(&x, FINDING_START, 3)->f.peer.addr.lo >> 24, 0xffffcb);
+	for (uint16_t i = 0; i < 40; i++) {
+		connect_refused(&x, scanner, ip(DEVICE), 3000 + i);
+		connect_refused(&x, second, ip(DEVICE), 4000 + i);
+		connect_refused(&x, addr_from_v4(0xcb300000 + ((uint32_t)i << 10)), ip(DEVICE),
+				5000);
+	}
+	assert_int_equal(told_of(&x, scanner, FINDING_START), 1);
+	assert_int_equal(told_of(&x, second, FINDING_START), 1);
+	assert_int_equal(told_phase(&x, FINDING_START), 6);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
@@ -204,7 +227,7 @@ int main(void)
 		TEST(test_changing_decoys),	TEST(test_changing_decoys_of_a_changing_scanner),
 		TEST(test_decoys_that_pause),	TEST(test_each_port_thrice),
 		TEST(test_office_without_mail), TEST(test_browser_beside_campaign),
-		TEST(test_datagrams_at_once),
+		TEST(test_datagrams_at_once),	TEST(test_behind_a_wide_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
