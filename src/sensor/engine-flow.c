@@ -114,11 +114,13 @@ bool engine_flow_ended(struct engine *e, const struct packet *p)
 	struct flow_end end;
 	bool left;
 
-	if (!f || !(p->tcp_flags & TCP_ACK) || !flow_proven(f, p->tcp_ack))
+	if (!f || !(p->tcp_flags & TCP_ACK) || !(f->state & FLOW_ANSWERED))
 		return false;
 	if (f->state & FLOW_ENDED)
 		return true;
 	f->state |= FLOW_ENDED;
+	if (!flow_proven(f, p->tcp_ack)) /* perhaps a guess; there is no second */
+		return false;
 	end = flow_end(f, p->tcp_seq, p->tcp_ack, e->clock->now_ns);
 	left = end.by_peer && end.asked == 0 && p->payload == 0 && end.age_ms < LEAVE_MS;
 	if (left)

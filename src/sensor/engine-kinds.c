@@ -19,14 +19,15 @@ static void on_init(struct engine *e, const struct packet *p)
 	engine_opening(e, p, CONTACT_SCTP, PROBE_SCTP_INIT, deaf);
 }
 
-/* The third step of an association (RFC 9260 §5.1), which proves the address; or out of any. */
+/* The third step of an association (RFC 9260 §5.1), or out of any. It proves no address: whether the cookie is
+ * the one that this side sent was not looked at. */
 static void on_cookie_echo(struct engine *e, const struct packet *p)
 {
 	struct contact *c = contacts_find(e->contacts, p->src, p->dst, CONTACT_SCTP, p->dport);
 
 	if (c && c->probe.kind == PROBE_SCTP_INIT && c->answered)
-		engine_proven(e, p->src, p->link, true);
-	else if (!c || c->probe.kind != CONTACT_OWN)
+		return;
+	if (!c || c->probe.kind != CONTACT_OWN)
 		engine_opening(e, p, CONTACT_SCTP, PROBE_SCTP_COOKIE, true);
 }
 

@@ -201,10 +201,15 @@ static void on_syn_ack(struct engine *e, const struct packet *p)
 	}
 }
 
-static bool proves_handshake(const struct contact *c, const struct packet *p)
+/* One answer of the contact is good for one try: else somebody else could guess. */
+static bool proves_handshake(struct contact *c, const struct packet *p)
 {
-	return c->probe.outcome == PROBE_OPEN && c->isn && (p->tcp_flags & TCP_ACK) &&
-	       p->tcp_ack - (c->isn + 1) < FLOW_PROOF_WINDOW;
+	uint32_t isn = c->isn;
+
+	if (c->probe.outcome != PROBE_OPEN || !isn || !(p->tcp_flags & TCP_ACK))
+		return false;
+	c->isn = 0;
+	return p->tcp_ack - (isn + 1) < FLOW_PROOF_WINDOW;
 }
 
 void engine_refused(struct engine *e, struct contact *c)

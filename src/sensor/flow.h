@@ -26,8 +26,11 @@
 #define FLOWS_WAYS 4
 #define FLOW_FORGET_MS 3600000 /* older ones are nobody's any more */
 #define FLOW_REPEAT_MS 130000 /* Linux repeats a SYN for so long (tcp_syn_retries) */
-#define FLOW_PROOF_WINDOW \
-	(1u << 20) /* how far past the initial number an ack still proves it seen */
+/*
+ * How far past the initial number an ack still proves it seen: a greeting and a short page. Whoever forges
+ * has to guess the number, and has one guess a connection. A longer answer's end is this side's to prove.
+ */
+#define FLOW_PROOF_WINDOW (1u << 12)
 
 enum flow_state {
 	FLOW_ANSWERED = 1, /* its SYN/ACK was seen: self_isn holds */

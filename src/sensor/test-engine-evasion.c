@@ -219,6 +219,45 @@ static void test_behind_a_wide_prefix(void **state)
 	assert_int_equal(told_phase(&x, FINDING_START), 6);
 }
 
+/* Whoever forges a client's address never sees the answer to the SYN, but may guess its number. */
+static void test_guessed_handshake(void **state)
+{
+	static const uint8_t ends[] = { TCP_FIN | TCP_ACK, TCP_RST | TCP_ACK };
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++)
+		for (int same = 0; same < 2; same++) {
+			struct addr client = ip("198.51.100.44");
+
+			done(NULL);
+			start(NULL);
+			tcp(&x, client, 40000, ip(DEVICE), 80, TCP_SYN, 0);
+			tcp(&x, ip(DEVICE), 80, client, 40000, TCP_SYN | TCP_ACK, 0x1002);
+			for (uint32_t ack = 0; ack < 4096; ack++)
+				tcp(&x, client, same ? 40000 : 40001, ip(DEVICE), 80, ends[i],
+				    ack << 20);
+			for (uint16_t port = 100; port < 106; port++)
+				connect_refused(&x, client, ip(DEVICE), port);
+			assert_int_equal(told_of(&x, client, FINDING_START), 1);
+			assert_true(x.told[0].f.spoofable);
+		}
+}
+
+/* A page longer than what the end of its client proves: this side's end proves it. */
+static void test_long_answer(void **state)
+{
+	struct addr client = ip("198.51.100.44");
+
+	(void)state;
+	tcp(&x, client, 40000, ip(DEVICE), 80, TCP_SYN, 0);
+	tcp(&x, ip(DEVICE), 80, client, 40000, TCP_SYN | TCP_ACK, 0x1002);
+	tcp(&x, client, 40000, ip(DEVICE), 80, TCP_FIN | TCP_ACK, FIXTURE_ISN + 500000);
+	tcp(&x, ip(DEVICE), 80, client, 40000, TCP_FIN | TCP_ACK, 0x1003);
+	for (uint16_t port = 100; port < 106; port++)
+		connect_refused(&x, client, ip(DEVICE), port);
+	assert_false(x.told[0].f.spoofable);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
@@ -228,6 +267,7 @@ int main(void)
 		TEST(test_decoys_that_pause),	TEST(test_each_port_thrice),
 		TEST(test_office_without_mail), TEST(test_browser_beside_campaign),
 		TEST(test_datagrams_at_once),	TEST(test_behind_a_wide_prefix),
+		TEST(test_guessed_handshake),	TEST(test_long_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
