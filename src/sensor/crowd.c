@@ -61,8 +61,10 @@ static void bump(struct crowd *c, unsigned int trait, uint8_t value)
 	if (count == COUNT_MAX)
 		return;
 	c->count[trait][value] = ++count;
-	if ((count & (count - 1)) == 0)
+	if ((count & (count - 1)) == 0) {
 		c->bits[trait][value]++;
+		c->raised++;
+	}
 }
 
 void crowd_count(struct crowd *c, const uint8_t trait[CROWD_TRAITS], uint16_t port, uint64_t now_ns)

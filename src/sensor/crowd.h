@@ -39,6 +39,8 @@ struct packet;
 
 struct crowd {
 	uint64_t step; /* of the grid, for which the counters hold */
+	/* How often a logarithm has grown by one: no weight can have grown by more since. */
+	uint32_t raised;
 	uint32_t count[CROWD_TRAITS + 1][256];
 	uint8_t bits[CROWD_TRAITS + 1][256]; /* logarithms of the counters, rounded down */
 };

@@ -344,7 +344,7 @@ struct decoys_match decoys_look(struct decoys *d, const struct probe *p, uint64_
 	} else {
 		match.group = group_by_mark(d, p, tie, mark, t_ns);
 		if (!s)
-			s = &set[set[0].t_ns > set[1].t_ns];
+			s = &set[set[0].t_ns > set[1].t_ns]; /* arithmetic: either is as likely */
 		s->peer = p->peer;
 		s->tag = tag;
 		s->link = p->link;

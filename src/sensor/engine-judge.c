@@ -175,11 +175,12 @@ static void see_off(struct engine *e, const struct newcomer *n)
 }
 
 /* The contact of a newcomer takes a place at the door, or finds none. */
-static void admit(struct engine *e, struct newcomer *set, const struct contact *c, bool ambient)
+static void admit(struct engine *e, const struct newcomers_view *view, const struct contact *c,
+		  bool ambient)
 {
 	const struct probe *p = &c->probe;
 	uint64_t now_ns = e->clock->now_ns;
-	struct newcomer *place = newcomers_place(e->newcomers, set, &e->crowd, p, now_ns);
+	struct newcomer *place = newcomers_place(e->newcomers, view, &e->crowd, p, now_ns);
 
 	/* Not even a prefix's evidence: it would be that of the flood, at twice the cost of a packet. */
 	if (!place) {
@@ -252,7 +253,7 @@ static bool kept_at_door(struct engine *e, struct contact *c, struct group **gro
 	e->stats.failed++;
 	crowd_count(&e->crowd, p->trait, p->port, e->clock->now_ns);
 	groups_newcomer(e->groups, p, e->clock->now_ns);
-	admit(e, view.set, c, ambient);
+	admit(e, &view, c, ambient);
 	if (*group)
 		engine_group_add(e, c, *group, NULL, ambient);
 	return true;
@@ -281,7 +282,10 @@ void engine_in_vain(struct engine *e, struct contact *c)
 		return;
 	if (!n && kept_at_door(e, c, &group))
 		return;
-	n = leaf_of(e, p->peer, ENGINE_NEW);
+	if (n)
+		trie_touch(e->trie, n);
+	else
+		n = leaf_of(e, p->peer, ENGINE_NEW);
 	ev = evidence_of(n);
 	if ((ev->flags & EVIDENCE_ALERTED) && !findings_any(e->findings, p->peer, true))
 		evidence_restart(ev, e->clock->now_ns);

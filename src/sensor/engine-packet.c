@@ -105,7 +105,6 @@ void engine_opening(struct engine *e, const struct packet *p, enum contact_proto
 		break;
 	}
 	if (probe.kind != CONTACT_OWN) {
-		crowd_traits(p, p->src, kind, probe.trait);
 		probe.outcome = vain ? PROBE_CLOSED : engine_listed(e, proto, &probe);
 		/* Under a flood the table would forget a contact before its answer came. What is a
 		 * repeat shows in the evidence. */
@@ -114,6 +113,11 @@ void engine_opening(struct engine *e, const struct packet *p, enum contact_proto
 			engine_flow_syn(e, p, &probe);
 			engine_decoys_seen(e, &probe);
 		}
+		if (probe.outcome == PROBE_OPEN && probe.answer_unseen) {
+			e->stats.contacts++;
+			return;
+		}
+		crowd_traits(p, p->src, kind, probe.trait);
 		if (probe.outcome != PROBE_UNKNOWN && probe.answer_unseen && !unlisted) {
 			engine_passing(e, &probe, proto);
 			return;

@@ -19,12 +19,23 @@ _Static_assert(PROBE_KINDS <= 32, "a kind has five bits");
 #define AGE_SHIFT 38 /* 275 s: a day is eight bits of it */
 #define STAY (NEWCOMERS_STAY_NS >> NEWCOMER_TIME_SHIFT)
 
+/* What was found when a set's entries were last weighed: nobody was heavier than `most`. */
+struct bound {
+	uint32_t raised; /* the crowd's, then */
+	uint16_t set;
+	uint8_t most; /* UINT8_MAX: nothing is known */
+	uint8_t second; /* of the clock, roughly: ages are looked at once in it */
+};
+
+#define BOUNDS 256
+
 struct newcomers {
 	uint64_t seed;
 	uint32_t set_mask;
 	uint32_t pace; /* how many equals may still give way to equals */
 	uint64_t paced; /* up to when that was counted */
 	_Alignas(32) uint32_t away[AWAY_SETS][AWAY_WAYS];
+	struct bound bound[BOUNDS];
 	_Alignas(64) struct newcomer entry[]; /* NEWCOMERS_WAYS to a set */
 };
 
@@ -48,6 +59,7 @@ struct newcomers *newcomers_new(unsigned int capacity, uint64_t seed)
 	ns->seed = seed;
 	ns->set_mask = sets - 1;
 	ns->pace = NEWCOMERS_BURST;
+	memset(ns->bound, UINT8_MAX, sizeof(ns->bound));
 	return ns;
 }
 
@@ -85,20 +97,29 @@ struct newcomers_view newcomers_look(struct newcomers *ns, struct addr peer)
 {
 	struct newcomer *set = set_of(ns, peer);
 	struct newcomers_view view = { .set = set };
-	uint64_t host = host_bits(peer);
+	uint64_t shared = ~host_bits(peer);
+	unsigned int near = 0, used = 0;
 
+	/* No branches in what each packet of a flood does. */
+#pragma GCC unroll 4
 	for (unsigned int i = 0; i < NEWCOMERS_WAYS; i++) {
-		uint64_t differ = set[i].peer.lo ^ peer.lo;
+		struct addr a = set[i].peer;
 
-		if (set[i].peer.hi != peer.hi || (differ & ~host) || !newcomer_used(&set[i]))
-			continue;
-		if (!differ) {
-			view.self = &set[i];
+		near |= (unsigned int)!((a.hi ^ peer.hi) | ((a.lo ^ peer.lo) & shared)) << i;
+		used |= (unsigned int)((a.hi | a.lo) != 0) << i;
+	}
+	if (used != (1U << NEWCOMERS_WAYS) - 1)
+		view.free = &set[__builtin_ctz(~used)];
+	for (near &= used; near; near &= near - 1) {
+		struct newcomer *n = &set[__builtin_ctz(near)];
+
+		if (addr_eq(n->peer, peer)) {
+			view.self = n;
 			return view;
 		}
-		/* The low half of a mapped address tells no IPv6 neighbours of ::/64 from IPv4. */
-		if (addr_is_v4(set[i].peer) == addr_is_v4(peer))
-			view.neighbour = &set[i];
+		/* ::/64 has all mapped addresses in it, which are no neighbours of IPv6's. */
+		if (addr_is_v4(n->peer) == addr_is_v4(peer))
+			view.neighbour = n;
 	}
 	return view;
 }
@@ -173,30 +194,66 @@ static struct newcomer *heaviest_of(struct newcomer *set, const unsigned int bit
 	return &set[at];
 }
 
-struct newcomer *newcomers_place(struct newcomers *ns, struct newcomer *set,
-				 const struct crowd *crowd, const struct probe *p, uint64_t now_ns)
+static struct bound *bound_of(struct newcomers *ns, const struct newcomer *set)
 {
-	unsigned int own = crowd_weigh(crowd, p->trait, p->port), weight, aged, most = 0;
-	unsigned int bits[NEWCOMERS_WAYS];
-	uint32_t tag = addr_hash(p->peer, ~ns->seed);
+	return &ns->bound[(size_t)(set - ns->entry) / NEWCOMERS_WAYS % BOUNDS];
+}
+
+/* Whom to see off to make room for a contact of weight own; NULL: it is turned away itself. */
+__attribute__((noinline)) /* seldom asked in a flood: its registers are not saved for each packet */
+static struct newcomer *
+outweighed(struct newcomers *ns, struct newcomer *set, const struct crowd *crowd, unsigned int own,
+	   uint32_t tag, uint64_t now_ns)
+{
+	unsigned int bits[NEWCOMERS_WAYS], weight, aged, most = 0;
 	struct newcomer *heaviest;
 
 	for (unsigned int i = 0; i < NEWCOMERS_WAYS; i++) {
-		if (!newcomer_used(&set[i]) || age_of(&set[i], now_ns) > STAY)
+		if (age_of(&set[i], now_ns) > STAY)
 			return &set[i];
 		bits[i] = crowd_weigh(crowd, set[i].trait, set[i].port);
 		most = bits[i] > most ? bits[i] : most;
-	}
-	/* The usual case in a flood, of which this is one: nobody here is heavier, whatever his age. */
-	if (most <= own + CROWD_MARGIN && own >= CROWD_HEAVY && !comes_again(ns, tag)) {
-		turn_away(ns, tag);
-		return NULL;
 	}
 	heaviest = heaviest_of(set, bits, now_ns, &weight, &aged);
 	if (weight > own + CROWD_MARGIN || comes_again(ns, tag))
 		return heaviest;
 	if (own < CROWD_HEAVY && own <= aged + CROWD_MARGIN && within_pace(ns, now_ns))
 		return heaviest;
-	turn_away(ns, tag);
+	*bound_of(ns, set) = (struct bound){
+		.raised = crowd->raised,
+		.set = (uint16_t)((set - ns->entry) / NEWCOMERS_WAYS),
+		.most = (uint8_t)most,
+		.second = (uint8_t)(now_ns >> NEWCOMERS_PACE_SHIFT),
+	};
 	return NULL;
+}
+
+/*
+ * Is it known already that nobody in the set is heavier? Weights grow by no more than the crowd's
+ * logarithms have since, and in a flood they seldom do.
+ */
+static bool no_heavier(struct newcomers *ns, const struct newcomer *set, const struct crowd *crowd,
+		       unsigned int own, uint64_t now_ns)
+{
+	const struct bound *b = bound_of(ns, set);
+
+	return own >= CROWD_HEAVY && b->set == (set - ns->entry) / NEWCOMERS_WAYS &&
+	       b->second == (uint8_t)(now_ns >> NEWCOMERS_PACE_SHIFT) &&
+	       b->most + (crowd->raised - b->raised) <= own + CROWD_MARGIN;
+}
+
+struct newcomer *newcomers_place(struct newcomers *ns, const struct newcomers_view *view,
+				 const struct crowd *crowd, const struct probe *p, uint64_t now_ns)
+{
+	unsigned int own = crowd_weigh(crowd, p->trait, p->port);
+	uint32_t tag = addr_hash(p->peer, ~ns->seed);
+	struct newcomer *place = view->free;
+
+	if (!place && (!no_heavier(ns, view->set, crowd, own, now_ns) || comes_again(ns, tag)))
+		place = outweighed(ns, view->set, crowd, own, tag, now_ns);
+	if (place)
+		bound_of(ns, view->set)->most = UINT8_MAX;
+	else
+		turn_away(ns, tag);
+	return place;
 }

@@ -73,15 +73,16 @@ struct newcomers_view {
 	struct newcomer *self; /* its own entry, or NULL: then the neighbour is told */
 	struct newcomer *neighbour; /* another of the same neighbourhood, or NULL */
 	struct newcomer *set; /* NEWCOMERS_WAYS of them */
+	struct newcomer *free; /* one of them that is, or NULL */
 };
 
 struct newcomers_view newcomers_look(struct newcomers *ns, struct addr peer);
 
 /*
  * Where in its set this peer's contact may wait: a free entry, or one in use, which has to be seen off
- * first. NULL: it is turned away itself. Borrowed.
+ * first. NULL: it is turned away itself. view: of this peer, just taken. Borrowed.
  */
-struct newcomer *newcomers_place(struct newcomers *ns, struct newcomer *set,
+struct newcomer *newcomers_place(struct newcomers *ns, const struct newcomers_view *view,
 				 const struct crowd *crowd, const struct probe *p, uint64_t now_ns);
 
 /* When its contact was, to 4 us. */

@@ -151,17 +151,3 @@ enum packet_result packet_read_v6(struct packet_view *v)
 	v->dst = h + 24;
 	return v->proto == PROTO_TCP ? PACKET_OK : read_chain(v);
 }
-
-static struct addr address(const struct packet_view *v, const uint8_t *p)
-{
-	return v->v6 ? (struct addr){ be64(p), be64(p + 8) } : addr_from_v4(be32(p));
-}
-
-/* A mapped address in an IPv6 packet would pass for an IPv4 peer. None belongs on a wire
- * (RFC 4942 §2.2), and Linux drops them. */
-bool packet_addresses(const struct packet_view *v, struct addr *src, struct addr *dst)
-{
-	*src = address(v, v->src);
-	*dst = address(v, v->dst);
-	return !v->v6 || (!addr_is_v4(*src) && !addr_is_v4(*dst));
-}

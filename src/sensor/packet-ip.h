@@ -81,8 +81,21 @@ static inline enum packet_result packet_take(struct packet_view *v, size_t n, co
 enum packet_result packet_read_v4(struct packet_view *v);
 enum packet_result packet_read_v6(struct packet_view *v);
 
-/* Both addresses of a datagram read; false when they may not stand in a packet. */
-bool packet_addresses(const struct packet_view *v, struct addr *src, struct addr *dst);
+/*
+ * Both addresses of a datagram read; false when they may not stand in a packet: a mapped address in an
+ * IPv6 packet would pass for an IPv4 peer. None belongs on a wire (RFC 4942 §2.2), and Linux drops them.
+ */
+static inline bool packet_addresses(const struct packet_view *v, struct addr *src, struct addr *dst)
+{
+	if (!v->v6) {
+		*src = addr_from_v4(be32(v->src));
+		*dst = addr_from_v4(be32(v->dst));
+		return true;
+	}
+	*src = (struct addr){ be64(v->src), be64(v->src + 8) };
+	*dst = (struct addr){ be64(v->dst), be64(v->dst + 8) };
+	return !addr_is_v4(*src) && !addr_is_v4(*dst);
+}
 
 /* What all packets have, and that v->len is the payload; the rest is 0. Keeps t_ns, dir and ifindex. */
 static inline enum packet_result packet_fill(const struct packet_view *v, uint8_t proto,

@@ -100,7 +100,9 @@ static struct probe probe(uint8_t host, uint16_t window)
 
 static struct newcomer *place(struct newcomers *ns, const struct probe *p, uint64_t now_ns)
 {
-	return newcomers_place(ns, newcomers_look(ns, p->peer).set, &crowd, p, now_ns);
+	struct newcomers_view view = newcomers_look(ns, p->peer);
+
+	return newcomers_place(ns, &view, &crowd, p, now_ns);
 }
 
 static struct newcomer *enter(struct newcomers *ns, const struct probe *p, uint64_t now_ns)
