@@ -114,7 +114,7 @@ static void feed(struct engine *e, const struct options *o)
 		if (packet_parse(&parser, o->v6 ? 0x86dd : 0x0800, frames[i], frame_len, frame_len,
 				 &p) != PACKET_OK)
 			continue;
-		p.answers_shed = 1;
+		p.answers_shed = PACKET_SHED_REFUSAL | PACKET_SHED_SYN_ACK;
 		p.link = 0x20001;
 		engine_packet(e, &p);
 	}

@@ -27,7 +27,7 @@ struct sensor_config {
 	/* [packet] */
 	uint64_t ring_bytes, block_bytes;
 	uint64_t block_retire_ns;
-	uint32_t shed_rate; /* packets a second above which refusals are left out; 0: never */
+	uint32_t shed_rate; /* packets a second above which a flood's answers are left out; 0: never */
 
 	/* [memory] */
 	uint32_t peers_new; /* that wait with the doorkeeper */

@@ -70,6 +70,15 @@ void engine_passing(struct engine *e, const struct probe *p, enum contact_proto 
 	}
 }
 
+/* The answer that the listing tells: is it looked at just now? */
+static bool answer_unseen(const struct packet *p, enum contact_proto proto,
+			  const struct probe *probe)
+{
+	uint8_t answer = probe->outcome == PROBE_OPEN ? PACKET_SHED_SYN_ACK : PACKET_SHED_REFUSAL;
+
+	return proto == CONTACT_TCP && (p->answers_shed & answer);
+}
+
 void engine_opening(struct engine *e, const struct packet *p, enum contact_proto proto,
 		    uint8_t kind, bool vain)
 {
@@ -83,7 +92,6 @@ void engine_opening(struct engine *e, const struct packet *p, enum contact_proto
 		.variant = kind == PROBE_OS ? os_variant(p) : 0,
 		.seq = p->tcp_seq,
 		.link = p->link,
-		.answer_unseen = proto == CONTACT_TCP && p->answers_shed,
 	};
 	struct contact *c;
 	bool unlisted = false;
@@ -109,8 +117,11 @@ void engine_opening(struct engine *e, const struct packet *p, enum contact_proto
 		/* Under a flood the table would forget a contact before its answer came. What is a
 		 * repeat shows in the evidence. */
 		unlisted = probe.outcome == PROBE_CLOSED && !vain && engine_awaits(e);
+		probe.answer_unseen = answer_unseen(p, proto, &probe);
 		if (proto == CONTACT_TCP && probe.outcome != PROBE_CLOSED) {
-			engine_flow_syn(e, p, &probe);
+			/* A flood of a port would push out the flows of all others. */
+			if (!probe.answer_unseen)
+				engine_flow_syn(e, p, &probe);
 			engine_decoys_seen(e, &probe);
 		}
 		if (probe.outcome == PROBE_OPEN && probe.answer_unseen) {

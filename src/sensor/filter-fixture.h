@@ -355,8 +355,8 @@ static inline struct filter_params fullest(void)
 	params.n_only = FILTER_MAX_INTERFACES / 2;
 	params.n_skip = FILTER_MAX_INTERFACES / 2;
 	params.n_udp_open = FILTER_MAX_UDP_PORTS;
-	params.n_tcp_open = FILTER_MAX_TCP_PORTS;
-	params.shed_answers = true;
+	params.n_shed_ports = FILTER_MAX_TCP_PORTS;
+	params.shed_refusals = true;
 	for (int i = 0; i < FILTER_MAX_INTERFACES / 2; i++) {
 		params.skip[i] = 1000 + i;
 		params.only[i] = 2000 + i;

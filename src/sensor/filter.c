@@ -159,20 +159,25 @@ static void add_tcp_flags(struct assembly *a, const struct filter_params *params
 {
 	place(a, TCP_FLAGS); /* A: the flags; X: where the TCP header starts */
 	mask(a, 0x17); /* ACK, RST, SYN, FIN: see packet_is_plain_data() */
-	if (!params->shed_answers) {
+	if (!params->shed_refusals && !params->n_shed_ports) {
 		jump(a, BPF_JEQ, 0x10, DATA, INTERFACE);
 		return;
 	}
 	jump(a, BPF_JEQ, 0x10, DATA, NEXT);
-	jump(a, BPF_JEQ, 0x12, SYN_ACK, NEXT);
-	jump(a, BPF_JEQ, 0x14, NEXT, INTERFACE);
-	load(a, BPF_W | BPF_IND, 4); /* sequence number */
-	jump(a, BPF_JEQ, 0, SHED_IF_SENT, INTERFACE);
-	place(a, SYN_ACK);
-	load(a, BPF_H | BPF_IND, 0); /* source port */
-	for (unsigned int i = 0; i < params->n_tcp_open; i++)
-		jump(a, BPF_JEQ, params->tcp_open[i], SHED_IF_SENT, NEXT);
-	go(a, INTERFACE);
+	if (params->n_shed_ports)
+		jump(a, BPF_JEQ, 0x12, SYN_ACK, params->shed_refusals ? NEXT : INTERFACE);
+	if (params->shed_refusals) {
+		jump(a, BPF_JEQ, 0x14, NEXT, INTERFACE);
+		load(a, BPF_W | BPF_IND, 4); /* sequence number */
+		jump(a, BPF_JEQ, 0, SHED_IF_SENT, INTERFACE);
+	}
+	if (params->n_shed_ports) {
+		place(a, SYN_ACK);
+		load(a, BPF_H | BPF_IND, 0); /* source port */
+		for (unsigned int i = 0; i < params->n_shed_ports; i++)
+			jump(a, BPF_JEQ, params->shed_port[i], SHED_IF_SENT, NEXT);
+		go(a, INTERFACE);
+	}
 	place(a, SHED_IF_SENT);
 	load_ancillary(a, SKF_AD_PKTTYPE);
 	jump(a, BPF_JEQ, PACKET_OUTGOING, DROP, INTERFACE);
@@ -308,7 +313,7 @@ int filter_build(const struct filter_params *params, struct sock_filter prog[FIL
 	if (params->n_only > FILTER_MAX_INTERFACES ||
 	    params->n_skip > FILTER_MAX_INTERFACES - params->n_only ||
 	    params->n_udp_open > FILTER_MAX_UDP_PORTS ||
-	    params->n_tcp_open > FILTER_MAX_TCP_PORTS || params->snaplen == 0)
+	    params->n_shed_ports > FILTER_MAX_TCP_PORTS || params->snaplen == 0)
 		return -EINVAL;
 
 	load_ancillary(&a, SKF_AD_PKTTYPE);

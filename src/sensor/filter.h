@@ -29,7 +29,8 @@
 
 #define FILTER_MAX_INSNS 384 /* some more than all lists full take */
 #define FILTER_MAX_UDP_PORTS 64 /* more listeners: the highest are left to user space to ignore */
-#define FILTER_MAX_TCP_PORTS 24 /* more listeners: the answers of the highest are not shed */
+#define FILTER_MAX_TCP_PORTS \
+	24 /* more in flood at a time: the answers of the highest are not shed */
 #define FILTER_MAX_INTERFACES 32 /* to pass or to drop */
 #define FILTER_SAMPLE 8 /* of so many addresses on the link, requests for one are looked at */
 #define FILTER_NO_SAMPLE \
@@ -50,9 +51,9 @@ struct filter_params {
 	uint16_t ephemeral_first; /* of net.ipv4.ip_local_port_range: from here up UDP is not passed */
 	/* Leave out this host's answers to SYNs that tell nothing new, half of the packets of a flood:
 	 * refusals (RST, ACK, sequence number 0: RFC 9293 §3.10.7.1), and SYN/ACKs from these ports. */
-	bool shed_answers;
-	uint16_t tcp_open[FILTER_MAX_TCP_PORTS];
-	unsigned int n_tcp_open;
+	bool shed_refusals;
+	uint16_t shed_port[FILTER_MAX_TCP_PORTS];
+	unsigned int n_shed_ports;
 	bool gateway; /* what is forwarded is watched, too */
 	/* The last byte, modulo FILTER_SAMPLE, of the addresses asked for in ARP requests and neighbour
 	 * solicitations that pass: best one that no busy address of the link has. */

@@ -79,7 +79,7 @@ struct packet {
 	uint8_t type; /* of ICMP and ICMPv6; of an SCTP packet's first chunk */
 	uint8_t answer; /* UDP: from a service's port, and by its payload an answer, not a question */
 	uint8_t link_group; /* set by the source: it came to a broadcast or multicast link address */
-	uint8_t answers_shed; /* set by the source: not all answers of the host are delivered just now */
+	uint8_t answers_shed; /* set by the source: the answers to it that it does not deliver just now */
 	uint8_t question; /* plain data: the service_probe() that it is; else 0 */
 	uint16_t tcp_window;
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
@@ -95,6 +95,10 @@ struct packet {
 #define PACKET_SCTP_INIT_ACK 2
 #define PACKET_SCTP_ABORT 6
 #define PACKET_SCTP_COOKIE_ECHO 10
+
+/* struct packet's answers_shed */
+#define PACKET_SHED_REFUSAL 1
+#define PACKET_SHED_SYN_ACK 2
 
 #define PACKET_OPT_ANY 0x01 /* the header is longer than 20 bytes */
 #define PACKET_OPT_MSS 0x02

@@ -63,7 +63,7 @@ struct probe {
 	/* Of one kind: contacts of their own. enum probe_variant, the ICMP type of a query; else 0. */
 	uint8_t variant;
 	uint8_t trait[4]; /* crowd_traits(): in what it may be like those of a flood */
-	uint8_t answer_unseen; /* refusals are not looked at just now: no silence can be told from one */
+	uint8_t answer_unseen; /* its answer is not looked at just now: no silence can be told from one */
 };
 
 /* Port, kind and variant: what makes contacts with one address different ones. */

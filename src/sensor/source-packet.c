@@ -43,6 +43,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define SERVED_MAX (LISTENERS_MAX + LISTENERS_PUBLISHED_MAX)
 #define LAG_MARGIN_NS (200 * NS_PER_MS) /* the retire timer's own slack, and a busy processor */
 
 struct packet_source {
@@ -175,6 +176,23 @@ static uint8_t sample(const struct host *h, bool v4)
 	return order[i];
 }
 
+/* The flooded ports that are served still. */
+static void choose_shed_ports(const struct packet_source *ps, struct filter_params *f)
+{
+	uint16_t served[SERVED_MAX];
+	unsigned int n, i = 0;
+
+	if (!ps->shed.n_ports)
+		return;
+	n = listeners_tcp_ports(ps->env.listeners, served, SERVED_MAX);
+	for (unsigned int j = 0; j < ps->shed.n_ports; j++) {
+		while (i < n && served[i] < ps->shed.port[j])
+			i++;
+		if (i < n && served[i] == ps->shed.port[j])
+			f->shed_port[f->n_shed_ports++] = served[i];
+	}
+}
+
 /* What the filter should be now. The caller compares it bytewise, so all of it is set. */
 static void build_filter(struct packet_source *ps, struct filter_params *f)
 {
@@ -187,10 +205,8 @@ static void build_filter(struct packet_source *ps, struct filter_params *f)
 	while (f->n_udp_open && f->udp_open[f->n_udp_open - 1] >= h->ephemeral_first)
 		f->udp_open[--f->n_udp_open] = 0;
 	f->ephemeral_first = h->ephemeral_first;
-	f->shed_answers = ps->shed.on;
-	if (f->shed_answers)
-		f->n_tcp_open =
-			listeners_tcp_ports(ps->env.listeners, f->tcp_open, FILTER_MAX_TCP_PORTS);
+	f->shed_refusals = ps->shed.refusals;
+	choose_shed_ports(ps, f);
 	f->gateway = ps->env.config->scope == CONFIG_SCOPE_GATEWAY;
 	f->sample_v4 = f->sample_v6 = FILTER_NO_SAMPLE;
 	if (ps->env.config->link_sweeps) {
@@ -244,8 +260,7 @@ static int packet_start(struct source *s, const struct source_env *env, char *er
 	}
 	ps->env = *env;
 	packet_parser_init(&ps->parser);
-	ps->shed.per_second = env->config->shed_rate;
-	ps->shed.since_ns = env->clock->now_ns;
+	packet_shed_init(&ps->shed, env->config->shed_rate, env->seed, env->clock->now_ns);
 
 	step = "attach the filter to";
 	build_filter(ps, &ps->filter);
@@ -334,6 +349,18 @@ static enum packet_result parse(struct packet_source *ps, uint16_t ethertype,
 	return packet_parse(&ps->parser, ethertype, net, h->tp_snaplen, h->tp_len, p);
 }
 
+/* Which of this host's answers to p, an opening, do not pass the filter: PACKET_SHED_* bits. */
+static uint8_t answers_shed(const struct packet_source *ps, const struct packet *p)
+{
+	const struct filter_params *f = &ps->filter;
+	uint8_t shed = f->shed_refusals ? PACKET_SHED_REFUSAL : 0;
+
+	for (unsigned int i = 0; i < f->n_shed_ports; i++)
+		if (f->shed_port[i] == p->dport)
+			return shed | PACKET_SHED_SYN_ACK;
+	return shed;
+}
+
 static void take_frame(const struct tpacket3_hdr *h, const struct sockaddr_ll *from,
 		       const uint8_t *net, void *arg)
 {
@@ -349,7 +376,9 @@ static void take_frame(const struct tpacket3_hdr *h, const struct sockaddr_ll *f
 	p.ifindex = from->sll_ifindex;
 	if (parse(ps, ntohs(from->sll_protocol), h, net, &p) != PACKET_OK)
 		return;
-	p.answers_shed = ps->shed.on;
+	if (p.dir == PACKET_DIR_IN)
+		packet_shed_see(&ps->shed, &p);
+	p.answers_shed = answers_shed(ps, &p);
 	p.link_group = from->sll_pkttype == PACKET_BROADCAST ||
 		       from->sll_pkttype == PACKET_MULTICAST;
 	p.link = p.dir == PACKET_DIR_IN ? packet_link(from->sll_addr, from->sll_halen) : 0;
@@ -377,6 +406,18 @@ static int socket_error(int fd)
 	return err == ENETDOWN ? 0 : -err;
 }
 
+/* What to leave out from now on. 0 or -errno. */
+static int shed(struct source *s)
+{
+	struct packet_source *ps = s->state;
+	uint16_t served[SERVED_MAX];
+	unsigned int n = listeners_tcp_ports(ps->env.listeners, served, SERVED_MAX);
+
+	return packet_shed_choose(&ps->shed, ps->env.clock->read_ns, served, n) ?
+		       packet_reconfigure(s) :
+		       0;
+}
+
 static int packet_read(struct source *s, struct engine *engine)
 {
 	struct packet_source *ps = s->state;
@@ -391,7 +432,7 @@ static int packet_read(struct source *s, struct engine *engine)
 				      0 :
 				      ps->env.config->shed_rate;
 	if (packet_shed_count(&ps->shed, ps->env.clock->read_ns, handed_over(ps) - before)) {
-		int err = packet_reconfigure(s);
+		int err = shed(s);
 
 		if (err)
 			return err;

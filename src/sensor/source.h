@@ -33,6 +33,7 @@ struct source_env {
 	struct host *host;
 	struct listeners *listeners;
 	struct clock *clock;
+	uint32_t seed; /* random: of hashes that nobody outside may guess */
 	int privileged_fd; /* the descriptor the helper opened for this source; the source's once started */
 };
 

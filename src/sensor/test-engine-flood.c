@@ -70,7 +70,9 @@ static void send_flood(const struct flood *f, unsigned int n, uint64_t over_ns)
 			.tcp_window = f->random_window ? (uint16_t)s : f->window,
 			.ttl = f->random_ttl ? (uint8_t)(s >> 16) : f->ttl,
 			.tcp_seq = (uint32_t)(r >> 24),
-			.answers_shed = over_ns / n < 100000,
+			.answers_shed = over_ns / n < 100000 ?
+						PACKET_SHED_REFUSAL | PACKET_SHED_SYN_ACK :
+						0,
 			.dir = PACKET_DIR_IN,
 		};
 

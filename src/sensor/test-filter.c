@@ -130,50 +130,60 @@ static void test_fullest(void **state)
  * broken off goes on from where it was. */
 static void test_shed(void **state)
 {
+	enum answer { OTHER, REFUSAL, SYN_ACK_22, SYN_ACK_23 };
 	static const struct {
 		struct sample s;
-		bool sheds;
+		enum answer answer;
 	} cases[] = {
 		{ { "refusal", .out = true, .proto = 6,
 		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x14 } },
-		  true },
+		  REFUSAL },
 		{ { "refusal, IPv6", .v6 = true, .out = true, .proto = 6,
 		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x14 } },
-		  true },
+		  REFUSAL },
 		{ { "refusal behind IP options", .out = true, .proto = 6, .options = 3,
 		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x14 } },
-		  true },
-		{ { "abort", .out = true, .proto = 6, .l4 = { TCP_HEAD, 0x14 } }, false },
+		  REFUSAL },
+		{ { "abort", .out = true, .proto = 6, .l4 = { TCP_HEAD, 0x14 } }, OTHER },
 		{ { "refusal that comes in", .proto = 6,
 		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x14 } },
-		  false },
+		  OTHER },
 		{ { "RST without ACK", .out = true, .proto = 6,
 		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x04 } },
-		  false },
-		{ { "SYN ACK", .out = true, .proto = 6, .l4 = { TCP_HEAD, 0x12 } }, false },
+		  OTHER },
+		{ { "SYN ACK", .out = true, .proto = 6, .l4 = { TCP_HEAD, 0x12 } }, OTHER },
 		{ { "SYN ACK of a listener", .out = true, .proto = 6,
 		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x12 } },
-		  true },
+		  SYN_ACK_23 },
+		{ { "SYN ACK of another listener", .v6 = true, .out = true, .proto = 6,
+		    .l4 = { 0, 22, 0x9c, 0x40, [12] = 0x50, 0x12 } },
+		  SYN_ACK_22 },
 		{ { "SYN ACK that comes in from such a port", .proto = 6,
 		    .l4 = { 0, 23, 0x9c, 0x40, [12] = 0x50, 0x12 } },
-		  false },
-		{ { "SYN", .proto = 6, .l4 = { TCP_HEAD, 0x02 } }, false },
+		  OTHER },
+		{ { "SYN", .proto = 6, .l4 = { TCP_HEAD, 0x02 } }, OTHER },
 	};
-	struct filter_params params = plain;
 	uint8_t bytes[128];
 
 	(void)state;
-	params.tcp_open[0] = 22;
-	params.tcp_open[1] = 23;
-	params.n_tcp_open = 2;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct metadata m = metadata_of(&cases[i].s);
 		size_t len = make(&cases[i].s, bytes);
 
-		params.shed_answers = false;
-		assert_int_equal(run(&params, &m, bytes, len), SNAPLEN);
-		params.shed_answers = true;
-		assert_int_equal(run(&params, &m, bytes, len), cases[i].sheds ? 0 : SNAPLEN);
+		for (unsigned int choice = 0; choice < 8; choice++) {
+			struct filter_params params = plain;
+			bool refusals = choice & 1, port_22 = choice & 2, port_23 = choice & 4;
+			bool sheds = (refusals && cases[i].answer == REFUSAL) ||
+				     (port_22 && cases[i].answer == SYN_ACK_22) ||
+				     (port_23 && cases[i].answer == SYN_ACK_23);
+
+			params.shed_refusals = refusals;
+			if (port_22)
+				params.shed_port[params.n_shed_ports++] = 22;
+			if (port_23)
+				params.shed_port[params.n_shed_ports++] = 23;
+			assert_int_equal(run(&params, &m, bytes, len), sheds ? 0 : SNAPLEN);
+		}
 	}
 }
 
@@ -316,7 +326,7 @@ static void test_bad_params(void **state)
 	params.n_udp_open = FILTER_MAX_UDP_PORTS + 1;
 	assert_int_equal(filter_build(&params, prog), -EINVAL);
 	params = plain;
-	params.n_tcp_open = FILTER_MAX_TCP_PORTS + 1;
+	params.n_shed_ports = FILTER_MAX_TCP_PORTS + 1;
 	assert_int_equal(filter_build(&params, prog), -EINVAL);
 	params = plain;
 	params.snaplen = 0;

@@ -237,6 +237,10 @@ static int try_source(struct watch *w, unsigned int index, char error[HELPER_ERR
 				  .clock = &w->clock };
 	int err;
 
+	if (getrandom(&env.seed, sizeof(env.seed), 0) != sizeof(env.seed)) {
+		snprintf(error, HELPER_ERROR_LEN, "no random numbers: %s", strerror(errno));
+		return -EIO;
+	}
 	env.privileged_fd = helper_call(&w->helper, HELPER_OPEN_SOURCE, index, NULL, 0, error);
 	if (env.privileged_fd < 0)
 		return env.privileged_fd;
