@@ -12,6 +12,7 @@
 #define PRIOR_BITS 4 /* one first contact in vain in 16 is taken to be a scan's */
 #define INTERFACE_ID 64 /* where it begins in an IPv6 address (RFC 4291 2.5.1) */
 #define CHANCE_BITS 16 /* that random ones may share */
+#define OUTWORKS 4 /* times the contacts of a finding of a flood's peer are not a flood's */
 #define QUIET_GAPS 8 /* silent for so many times its own mean gap, a scan has ended */
 
 struct findings {
@@ -147,11 +148,13 @@ static struct finding *least_worthy(const struct findings *fs, unsigned int *hea
 }
 
 /*
- * A slot for a finding of this weight. NULL when it is itself of a crowd, and all slots are taken by
- * lighter ones, or by others of the crowd that are still at it: a flood forged from few addresses
- * would else open and close findings by the thousand.
+ * A slot for a finding of this weight, which begins with so many contacts. NULL when it is itself of a crowd,
+ * and all slots are taken by lighter ones, or by others of the crowd that are still at it: a flood forged
+ * from few addresses would else open and close findings by the thousand. But who has done a multiple of
+ * their work is not one of them, whatever its packets look like.
  */
-static struct finding *free_slot(struct findings *fs, unsigned int weight, uint64_t now_ns)
+static struct finding *free_slot(struct findings *fs, unsigned int weight, unsigned int contacts,
+				 uint64_t now_ns)
 {
 	struct finding *least;
 	unsigned int heavy;
@@ -160,7 +163,7 @@ static struct finding *free_slot(struct findings *fs, unsigned int weight, uint6
 		if (!fs->slot[i].used)
 			return &fs->slot[i];
 	least = least_worthy(fs, &heavy);
-	if (weight >= CROWD_HEAVY &&
+	if (weight >= CROWD_HEAVY && contacts < OUTWORKS * least->failed &&
 	    (weight > heavy + 2 * CROWD_MARGIN ||
 	     (least->alerted && now_ns < least->last_ns + FINDING_SUSPECT_QUIET_NS))) {
 		fs->stats.refused++;
@@ -225,9 +228,9 @@ static void count_pattern(struct finding *f, const struct probe *p)
 }
 
 static struct finding *begin(struct findings *fs, const struct probe *p, enum probe_kind kind,
-			     unsigned int weight, uint64_t now_ns)
+			     unsigned int weight, unsigned int contacts, uint64_t now_ns)
 {
-	struct finding *f = free_slot(fs, weight, now_ns);
+	struct finding *f = free_slot(fs, weight, contacts, now_ns);
 
 	if (!f)
 		return NULL;
@@ -274,7 +277,7 @@ void finding_begin_with(struct finding *f, const struct evidence *ev)
 struct finding *findings_suspect(struct findings *fs, const struct probe *p, enum probe_kind kind,
 				 const struct evidence *ev, uint64_t now_ns)
 {
-	struct finding *f = begin(fs, p, kind, weigh(fs, p), now_ns);
+	struct finding *f = begin(fs, p, kind, weigh(fs, p), ev->plain, now_ns);
 
 	if (!f)
 		return NULL;
@@ -285,7 +288,7 @@ struct finding *findings_suspect(struct findings *fs, const struct probe *p, enu
 
 struct finding *findings_suspect_too(struct findings *fs, const struct probe *p, uint64_t now_ns)
 {
-	struct finding *f = begin(fs, p, p->kind, weigh(fs, p), now_ns);
+	struct finding *f = begin(fs, p, p->kind, weigh(fs, p), 1, now_ns);
 
 	if (!f)
 		return NULL;
@@ -298,7 +301,7 @@ struct finding *findings_suspect_too(struct findings *fs, const struct probe *p,
 struct finding *findings_suspect_group(struct findings *fs, enum finding_scope scope,
 				       const struct probe *p, enum probe_kind kind, uint64_t now_ns)
 {
-	struct finding *f = begin(fs, p, kind, 0, now_ns);
+	struct finding *f = begin(fs, p, kind, 0, 1, now_ns);
 
 	f->scope = scope;
 	fs->peer[f - fs->slot] = (struct addr){ 0, 0 };

@@ -258,16 +258,43 @@ static void test_long_answer(void **state)
 	assert_false(x.told[0].f.spoofable);
 }
 
+/* Five hundred forged scanners a second, of four SYNs each, take all findings there are; one who sends such
+ * packets as well does more than each of them. */
+static void test_among_forged_scanners(void **state)
+{
+	struct addr scanner = ip("203.0.113.5");
+	unsigned int found = 0;
+	uint64_t seed = 6;
+
+	(void)state;
+	for (unsigned int i = 0; i < 20000; i++) {
+		struct addr a = anybody(&seed);
+
+		for (unsigned int k = 0; k < 4; k++)
+			syn(a, 51234, (uint32_t)next_random(&seed) | 1,
+			    (uint16_t)next_random(&seed) | 1024, OPTIONS_USUAL);
+		clock_advance(&x.clock, x.clock.now_ns + 2000000);
+		if (i < 5000 || i % 250)
+			continue;
+		x.n_told = 0; /* room for what this probe tells */
+		syn(scanner, 51234, (uint32_t)next_random(&seed) | 1, 2000 + i / 250,
+		    OPTIONS_USUAL);
+		found += told_of(&x, scanner, FINDING_START);
+	}
+	assert_int_equal(found, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_changing_decoys),	TEST(test_changing_decoys_of_a_changing_scanner),
-		TEST(test_decoys_that_pause),	TEST(test_each_port_thrice),
-		TEST(test_office_without_mail), TEST(test_browser_beside_campaign),
-		TEST(test_datagrams_at_once),	TEST(test_behind_a_wide_prefix),
-		TEST(test_guessed_handshake),	TEST(test_long_answer),
+		TEST(test_changing_decoys),	  TEST(test_changing_decoys_of_a_changing_scanner),
+		TEST(test_decoys_that_pause),	  TEST(test_each_port_thrice),
+		TEST(test_office_without_mail),	  TEST(test_browser_beside_campaign),
+		TEST(test_datagrams_at_once),	  TEST(test_behind_a_wide_prefix),
+		TEST(test_guessed_handshake),	  TEST(test_long_answer),
+		TEST(test_among_forged_scanners),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
