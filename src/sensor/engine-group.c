@@ -276,7 +276,7 @@ void engine_group_refused(struct engine *e, const struct probe *p)
 	f = group_finding(e, g, p->peer, &wide);
 	if (f)
 		f->refused++;
-	else if (g && evidence_knows_exactly(&g->ev, p) && g->ev.refused < UINT8_MAX)
+	else if (g && evidence_knows(&g->ev, p) && g->ev.refused < g->ev.plain)
 		g->ev.refused++;
 }
 

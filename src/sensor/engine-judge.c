@@ -240,6 +240,8 @@ static bool kept_at_door(struct engine *e, struct contact *c, struct group **gro
 		if (view.self->port != p->port || view.self->where != evidence_where(p))
 			return false;
 		repeated_at_door(view.self);
+		if (*group)
+			group_again(*group, p, e->clock->now_ns);
 		return true;
 	}
 	if (findings_any(e->findings, p->peer, false))
@@ -303,6 +305,8 @@ void engine_in_vain(struct engine *e, struct contact *c)
 			finding_repeat(f, p, e->clock->now_ns);
 			f->refused += p->outcome == PROBE_REFUSED;
 		}
+		if (group)
+			group_again(group, p, e->clock->now_ns);
 		return;
 	}
 	ambient = scan_ambient(&e->policy, p, &e->home);

@@ -20,6 +20,11 @@
 #define NEIGHBOURHOODS_BITS 24 /* /24s there are in IPv4 */
 #define SERVICES \
 	4 /* times the contacts of a scan: more are no clients' of services that are gone */
+/* A scan's contacts within seconds: sum[0] has nearly two bits of each left. */
+#define SECONDS (3 * EVIDENCE_BIT / 2)
+#define ASKED_SHIFT 32 /* struct group's asked[]: 2^32 ns, about four seconds */
+#define AGAIN (70 * NS_PER_S >> ASKED_SHIFT) /* later than a SYN's repeats, tcp(7): 1 to 63 s */
+#define CLIENTS_WAIT (4000 * NS_PER_S >> ASKED_SHIFT) /* clients wait for up to an hour */
 #define LN_2 0.6931472
 #define LOG2_E 1.4427
 
@@ -35,7 +40,7 @@ struct groups {
 	struct group group[SETS][WAYS];
 };
 
-_Static_assert(sizeof(struct groups) <= 20480, "the groups stay in a processor's caches");
+_Static_assert(sizeof(struct groups) <= 24576, "the groups stay in a processor's caches");
 
 struct groups *groups_new(uint64_t seed)
 {
@@ -222,12 +227,14 @@ struct group *groups_begin(struct groups *gs, struct addr peer, uint32_t link,
 	g->made = group_tool_made(p) ? ev->plain : 0;
 	g->shapes = 1 << shape_of(p);
 	memcpy(g->base, gs->newcomers, sizeof(g->base));
+	for (unsigned int i = 0; i < EVIDENCE_EXACT; i++)
+		g->asked[i] = (uint16_t)(ev->last_ns >> ASKED_SHIFT);
 	return g;
 }
 
 static void empty(const struct groups *gs, struct group *g)
 {
-	g->members = g->shapes = g->made = 0;
+	g->members = g->shapes = g->made = g->again = 0;
 	g->proven = false;
 	g->shared = g->others = 0;
 	g->more = 0;
@@ -261,6 +268,39 @@ static void credit_to(struct group *g, struct addr peer)
 	g->by[i] += g->by[i] < UINT8_MAX;
 }
 
+/* The place of a contact among the exact ones; EVIDENCE_EXACT: it is none of them. */
+static unsigned int place_of(const struct evidence *ev, const struct probe *p)
+{
+	uint8_t where = evidence_where(p);
+	unsigned int i = 0;
+
+	while (i < ev->exact && (ev->port[i] != p->port || ev->where[i] != where))
+		i++;
+	return i < ev->exact ? i : EVIDENCE_EXACT;
+}
+
+static void asked(struct group *g, const struct probe *p, uint64_t now_ns)
+{
+	unsigned int i = place_of(&g->ev, p);
+
+	if (i < EVIDENCE_EXACT)
+		g->asked[i] = (uint16_t)(now_ns >> ASKED_SHIFT);
+}
+
+/* Since when nobody new has asked for it; all is well up to three days. */
+static unsigned int age(const struct group *g, unsigned int i, uint64_t now_ns)
+{
+	return (uint16_t)((now_ns >> ASKED_SHIFT) - g->asked[i]);
+}
+
+void group_again(struct group *g, const struct probe *p, uint64_t now_ns)
+{
+	unsigned int i = place_of(&g->ev, p);
+
+	if (i < EVIDENCE_EXACT && age(g, i, now_ns) > AGAIN)
+		g->again |= 1 << i;
+}
+
 bool group_add(struct groups *gs, struct group *g, const struct probe *p, uint8_t weight,
 	       uint64_t now_ns)
 {
@@ -271,9 +311,11 @@ bool group_add(struct groups *gs, struct group *g, const struct probe *p, uint8_
 		g->ev.probes++;
 	if (evidence_knows(&g->ev, p)) {
 		g->shared += g->shared < UINT16_MAX;
+		asked(g, p, now_ns);
 		return false;
 	}
 	evidence_add(&g->ev, p, weight, false);
+	asked(g, p, now_ns);
 	if (p->outcome == PROBE_REFUSED && g->ev.refused < UINT8_MAX)
 		g->ev.refused++;
 	g->shapes |= 1 << shape_of(p);
@@ -334,6 +376,20 @@ static bool for_clients(const struct evidence *ev)
 	return ev->plain <= EVIDENCE_EXACT && campaign_for_clients(ev->port, ev->exact);
 }
 
+/*
+ * May these, ordinary packets, be clients who look for what each of them had here? Not if nobody has come
+ * back for contacts that are old enough; nor if they came within seconds, or are too many.
+ */
+static bool may_be_clients(const struct group *g, uint32_t failures, uint64_t now_ns)
+{
+	unsigned int old = 0, again = (unsigned int)__builtin_popcount(g->again);
+
+	for (unsigned int i = 0; i < g->ev.exact; i++)
+		old += !(g->again >> i & 1) && age(g, i, now_ns) > CLIENTS_WAIT;
+	return old < failures + again && (again || g->ev.sum[0] < failures * SECONDS) &&
+	       g->ev.plain < SERVICES * failures;
+}
+
 /* Against so many contacts of random addresses in one /24. */
 static bool beyond_chance(const struct groups *gs, const struct group *g)
 {
@@ -364,7 +420,7 @@ bool group_stands(const struct groups *gs, const struct group *g, uint32_t failu
 	if (g->shared > g->ev.plain && g->ev.plain < (made ? 2 : SERVICES) * failures)
 		return false;
 	/* A repeater gives all behind it its own link address, and a prefix may use many hosts. */
-	if (!made && for_clients(&g->ev))
+	if (!made && (for_clients(&g->ev) || may_be_clients(g, failures, g->ev.last_ns)))
 		return false;
 	if (!made && (g->link || evidence_hosts(&g->ev) > 1) && g->ev.plain < 2 * failures)
 		return false;

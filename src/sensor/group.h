@@ -17,6 +17,9 @@
  *   service do behind a carrier's addresses, contacts asked again outnumber the distinct ones; unless
  *   these are more than anybody's dead services, so that asking for each port twice hides no scan;
  * - not on ordinary packets to the ports of mail, web and messages alone, unless these are many;
+ * - not on clients, who come back for what they want. Ordinary packets, unless they come within seconds,
+ *   have to be as many as a scan's that nobody has come back for in more than an hour, and one more for
+ *   each that somebody did come back for; or to be more than anybody's dead services;
  * - beyond chance: a flood forged from random addresses puts n of them into one /24 by itself. The
  *   flood's size since the group began, counted for each shape of packet, gives the number to be
  *   expected (Poisson), and the group needs odds of 2^GROUP_CHANCE_BITS against that.
@@ -40,7 +43,7 @@
 
 #define GROUP_V4_BITS (ADDR_V4_OFFSET + 24)
 #define GROUP_V6_BITS 64
-#define GROUP_MEMBERS 8 /* known by address; more are only counted */
+#define GROUP_MEMBERS 16 /* known by address; more are only counted */
 #define GROUP_PEERS 3 /* that must have contributed */
 #define GROUP_SITE_PEERS 2 /* likewise of an IPv6 /64 beyond a router, by packets that tools make */
 #define GROUP_CHANCE_BITS 32
@@ -62,6 +65,8 @@ struct group {
 	uint64_t more; /* sketch of the peers beyond member[] */
 	uint64_t member[GROUP_MEMBERS]; /* low words of the first peers' addresses */
 	uint8_t by[GROUP_MEMBERS]; /* distinct contacts that each contributed first */
+	uint8_t again; /* bits: exact contacts of ev that somebody came back for: a client's */
+	uint16_t asked[EVIDENCE_EXACT]; /* when each was asked for by one who had not yet, by 2^32 ns */
 	uint32_t base[GROUP_SHAPES]; /* newcomers when it began */
 	struct finding_ref told;
 	struct evidence ev;
@@ -96,6 +101,9 @@ struct group *groups_begin(struct groups *gs, struct addr peer, uint32_t link,
  * had made it before. */
 bool group_add(struct groups *gs, struct group *g, const struct probe *p, uint8_t weight,
 	       uint64_t now_ns);
+
+/* One of its peers makes a contact that it has made before. */
+void group_again(struct group *g, const struct probe *p, uint64_t now_ns);
 
 /* The host answered such a contact after all: takes it back. */
 void group_undo(struct group *g, const struct probe *p, uint8_t weight);

@@ -102,6 +102,23 @@ static unsigned int alone(unsigned int each, bool raw)
 	return raw && each == 3 ? 2 : 0;
 }
 
+/*
+ * How many contacts a group needs: ordinary packets could be clients', unless they come within seconds,
+ * or nobody comes back for them in more than an hour.
+ */
+static unsigned int most(unsigned int pace, bool raw)
+{
+	static const unsigned int ordinary[PACES] = { 7, 17, 17, 17, 7 };
+
+	return raw ? 5 : ordinary[pace];
+}
+
+/* While the group waits, its first peers are a suspicion each. */
+static unsigned int notices(unsigned int pace, unsigned int each, bool raw)
+{
+	return !raw && each == 3 && pace ? 5 : 0;
+}
+
 /* Issue 3: "one IPv6 /64 rotating addresses", each address for one to three probes. */
 static void test_rotating_64(void **state)
 {
@@ -118,15 +135,16 @@ static void test_rotating_64(void **state)
 					wait_ms(paces_ms[pace]);
 				}
 				t = the_prefix_after(alone(each, raw), "2001:db8:5:6::/64");
-				assert_in_range(t->failed, raw ? 3 : 4, raw ? 5 : 7);
+				assert_in_range(t->failed, raw ? 3 : 4, most(pace, raw));
 				assert_int_equal(t->f.kind, raw ? PROBE_SYN : PROBE_CONNECT);
 				assert_true(t->f.spoofable);
 				engine_finish(x.engine);
 				t = the_end();
-				assert_int_equal(finding_failed(&t->f), 24);
+				assert_in_range(finding_failed(&t->f), 23, 24);
 				assert_in_range(finding_peers(&t->f), 24 / each - 1, 24 / each + 1);
-				assert_int_equal(t->f.refused, 24);
-				assert_int_equal(told_phase(&x, FINDING_NOTICE), 0);
+				assert_in_range(t->f.refused, 23, 24);
+				assert_in_range(told_phase(&x, FINDING_NOTICE), 0,
+						notices(pace, each, raw));
 			}
 }
 
@@ -145,13 +163,14 @@ static void test_shared_24(void **state)
 					wait_ms(paces_ms[pace]);
 				}
 				t = the_prefix_after(alone(each, raw), NULL);
-				assert_in_range(t->failed, 4, 7);
+				assert_in_range(t->failed, 4, raw ? 7 : most(pace, raw));
 				engine_finish(x.engine);
 				t = the_end();
 				assert_true(addr_eq(t->f.peer.addr, ip("198.51.100.0")));
 				assert_int_equal(t->f.peer.len, ADDR_V4_OFFSET + 24);
 				assert_in_range(finding_failed(&t->f), 59, 60);
-				assert_int_equal(told_phase(&x, FINDING_NOTICE), 0);
+				assert_in_range(told_phase(&x, FINDING_NOTICE), 0,
+						notices(pace, each, raw));
 			}
 }
 
@@ -165,7 +184,7 @@ static void test_shared_24_in_turn(void **state)
 			probe(host_of("198.51.100.0", i % 20), 1000 + i, false);
 			wait_ms(paces_ms[pace]);
 		}
-		assert_in_range(the_prefix(NULL)->failed, 4, 4);
+		assert_in_range(the_prefix(NULL)->failed, 4, most(pace, false));
 	}
 }
 
@@ -433,7 +452,7 @@ static void test_flood_from_one_prefix(void **state)
 	}
 }
 
-/* A /24 and a /64 that scan through a flood of random addresses: six probes each, up to 100 s
+/* A /24 and a /64 that scan through a flood of random addresses: eighteen probes each, up to 100 s
  * apart, with 2,000 and 100,000 forged ones a second. */
 static void test_groups_through_a_flood(void **state)
 {
@@ -449,7 +468,7 @@ static void test_groups_through_a_flood(void **state)
 
 		again();
 		flood(&seed, 20000, "0.0.0.0/0", flood_of[i].gap_ns);
-		for (unsigned int n = 0; n < 6; n++) {
+		for (unsigned int n = 0; n < 18; n++) {
 			probe(host_of("198.51.100.0", n), 1000 + n, false);
 			probe(rotated("2001:db8:5:6::", n), 2000 + n, true);
 			flood(&seed, flood_of[i].between, "0.0.0.0/0", flood_of[i].gap_ns);
