@@ -353,6 +353,30 @@ static void withdraw(struct engine *e, const struct packet *p, struct contact *c
 	c->probe.outcome = PROBE_UNKNOWN;
 }
 
+/*
+ * This host has refused what the parser could not read, and so nobody has judged: a SYN behind a long chain of
+ * extension headers, or in fragments beside too many others. A kernel refuses at once, so that a
+ * SYN that was read is in the table still; unless answers are being left out.
+ */
+static void refused_unread(struct engine *e, const struct packet *p)
+{
+	struct probe probe = {
+		.peer = p->dst,
+		.self = p->src,
+		.peer_port = p->dport,
+		.port = p->sport,
+		.kind = PROBE_SYN,
+		.outcome = PROBE_REFUSED,
+	};
+
+	if (p->dir != PACKET_DIR_OUT || p->answers_shed || !home_is_self(&e->home, p->src) ||
+	    engine_awaits(e) || !engine_watches(e, p->dst, p->src))
+		return;
+	e->stats.contacts++;
+	crowd_traits(p, p->dst, PROBE_SYN, probe.trait);
+	engine_in_vain(e, engine_contact(e, &probe, CONTACT_TCP));
+}
+
 static void on_rst(struct engine *e, const struct packet *p)
 {
 	struct contact *c;
@@ -377,9 +401,11 @@ static void on_rst(struct engine *e, const struct packet *p)
 	c = contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport);
 	if (c && c->probe.kind < PROBE_KINDS && proves_handshake(c, p))
 		engine_proven(e, p->src, p->link, true);
-	/* So a SYN is refused (RFC 9293 §3.10.7.1), which nobody here sent. */
+	/* So a SYN is refused (RFC 9293 §3.10.7.1): one which nobody here sent, or one which nobody read. */
 	if (!c && p->tcp_seq == 0 && engine_watches(e, p->src, p->dst))
 		e->stats.backscatter++;
+	else if (!c && p->tcp_seq == 0)
+		refused_unread(e, p);
 }
 
 /* FIN with ACK: the end of a connection, or a Maimon probe. */

@@ -284,6 +284,27 @@ static void test_among_forged_scanners(void **state)
 	assert_int_equal(found, 1);
 }
 
+/* SYNs that the parser could not read: only the refusals are seen, once each. */
+static void test_unread_syns(void **state)
+{
+	struct addr scanner = ip("2001:db8:5::66");
+
+	(void)state;
+	for (uint16_t port = 1000; port < 1012; port++)
+		packet(&x, (struct packet){ .src = ip(DEVICE_V6),
+					    .dst = scanner,
+					    .sport = port,
+					    .dport = 40000,
+					    .proto = PACKET_TCP,
+					    .tcp_flags = TCP_RST | TCP_ACK,
+					    .tcp_ack = 0x1002 });
+	engine_finish(x.engine);
+	assert_int_equal(told_of(&x, scanner, FINDING_START), 1);
+	assert_int_equal(x.told[0].f.kind, PROBE_SYN);
+	assert_int_equal(x.told[0].f.failed, 4);
+	assert_int_equal(finding_failed(&told_nth(&x, FINDING_END, 0)->f), 12);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
@@ -294,7 +315,7 @@ int main(void)
 		TEST(test_office_without_mail),	  TEST(test_browser_beside_campaign),
 		TEST(test_datagrams_at_once),	  TEST(test_behind_a_wide_prefix),
 		TEST(test_guessed_handshake),	  TEST(test_long_answer),
-		TEST(test_among_forged_scanners),
+		TEST(test_among_forged_scanners), TEST(test_unread_syns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
