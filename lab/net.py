@@ -281,8 +281,10 @@ class Network:
             raise RuntimeError("no attacker's address is left in this topology")
         if where == "near":
             v4, v6 = f"10.7.0.{100 + n}", f"fd07::1:{n}"
-            self.near.ip("addr flush dev eth0 scope global", f"addr add {v4}/24 dev eth0",
-                         f"addr add {v6}/64 dev eth0 nodad")
+            # A machine of its own each: one link address for all would make them one that rotates.
+            self.near.ip("addr flush dev eth0 scope global",
+                         f"link set eth0 address 02:00:0a:07:00:{100 + n:02x}",
+                         f"addr add {v4}/24 dev eth0", f"addr add {v6}/64 dev eth0 nodad")
             return (self.near, v4, "10.7.0.1") if family == 4 else (self.near, v6, "fd07::1")
         v4, v6 = f"198.51.100.{1 + n}", f"2001:db8:9:{n:x}::9"
         self.far.ip("addr flush dev eth0 scope global", f"addr add {v4}/24 dev eth0",
