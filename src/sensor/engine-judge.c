@@ -261,6 +261,78 @@ static bool kept_at_door(struct engine *e, struct contact *c, struct group **gro
 	return true;
 }
 
+/* The leaf's evidence as it is now; where a scan has ended it begins anew. */
+static struct evidence *evidence_now(struct engine *e, struct trie_node *n)
+{
+	struct evidence *ev = evidence_of(n);
+
+	if ((ev->flags & EVIDENCE_ALERTED) && !findings_any(e->findings, n->addr, true))
+		evidence_restart(ev, e->clock->now_ns);
+	evidence_fade(ev, e->clock->now_ns);
+	if (ev->probes < UINT32_MAX)
+		ev->probes++;
+	return ev;
+}
+
+/* Has the peer made the contact before? A finding remembers far more of them than the peer's node does. */
+static bool came_back(struct engine *e, const struct evidence *ev, struct finding *f,
+		      struct group *group, const struct probe *p)
+{
+	if (f ? !finding_knows(f, p) && !evidence_knows_exactly(ev, p) : !evidence_knows(ev, p))
+		return false;
+	if (f) {
+		finding_repeat(f, p, e->clock->now_ns);
+		f->refused += p->outcome == PROBE_REFUSED;
+	}
+	if (group)
+		group_again(group, p, e->clock->now_ns);
+	return true;
+}
+
+/* Counts a first contact against its peer; alerted: who is known to scan already. */
+static void count_against(struct engine *e, struct trie_node *n, const struct contact *c,
+			  bool ambient, bool alerted)
+{
+	const struct probe *p = &c->probe;
+	struct evidence *ev = evidence_of(n);
+	bool leave = probe_is_leave(p);
+
+	evidence_add(ev, p, c->weight, ambient);
+	if (!leave && !alerted)
+		crowd_count(&e->crowd, p->trait, p->port, e->clock->now_ns);
+	e->stats.failed += !leave;
+	if (p->outcome == PROBE_REFUSED && ev->refused < UINT8_MAX)
+		ev->refused++;
+	if (n->class == ENGINE_NEW && ev->plain + ev->ambient > 1)
+		trie_reclass(e->trie, n, ENGINE_SUSPECT);
+}
+
+/* A contact of a peer that the trie knows, and that no open finding of a group has taken. */
+static void judge(struct engine *e, struct contact *c, struct trie_node *n, struct group *group)
+{
+	const struct probe *p = &c->probe;
+	struct evidence *ev = evidence_now(e, n), before;
+	struct finding *f;
+	bool ambient, lag;
+
+	c->node = n->index;
+	/* Of much UDP nobody awaits an answer: its silence tells only of one host asked on many ports. */
+	if (p->kind == PROBE_UDP && p->outcome == PROBE_UNANSWERED && evidence_hosts(ev) > 2)
+		return;
+	f = finding_of(e, ev, p);
+	if (came_back(e, ev, f, group, p))
+		return;
+	ambient = scan_ambient(&e->policy, p, &e->home);
+	c->weight = scan_weight(&e->policy, p, ev, ambient);
+	lag = !f && maybe_forged(ev, p);
+	if (lag)
+		before = *ev;
+	count_against(e, n, c, ambient, f && f->alerted);
+	if (probe_is_leave(p) || (!engine_group_add(e, c, group, ev, ambient) &&
+				  !engine_campaign_takes(e, c, ev, ambient)))
+		conclude(e, ev, lag ? &before : ev, p);
+}
+
 void engine_in_vain(struct engine *e, struct contact *c)
 {
 	const struct probe *p = &c->probe;
@@ -268,9 +340,6 @@ void engine_in_vain(struct engine *e, struct contact *c)
 	bool leave = probe_is_leave(p);
 	struct trie_node *n;
 	struct group *group;
-	struct evidence *ev, before;
-	struct finding *f;
-	bool ambient, lag;
 
 	if (knocks_take(&e->knocks, p, e->clock->now_ns)) {
 		e->stats.knocks++;
@@ -288,43 +357,7 @@ void engine_in_vain(struct engine *e, struct contact *c)
 		trie_touch(e->trie, n);
 	else
 		n = leaf_of(e, p->peer, ENGINE_NEW);
-	ev = evidence_of(n);
-	if ((ev->flags & EVIDENCE_ALERTED) && !findings_any(e->findings, p->peer, true))
-		evidence_restart(ev, e->clock->now_ns);
-	evidence_fade(ev, e->clock->now_ns);
-	if (ev->probes < UINT32_MAX)
-		ev->probes++;
-	c->node = n->index;
-	/* Of much UDP nobody awaits an answer: its silence tells only of one host asked on many ports. */
-	if (p->kind == PROBE_UDP && p->outcome == PROBE_UNANSWERED && evidence_hosts(ev) > 2)
-		return;
-	/* A finding remembers far more contacts than the peer's node does. */
-	f = finding_of(e, ev, p);
-	if (f ? finding_knows(f, p) || evidence_knows_exactly(ev, p) : evidence_knows(ev, p)) {
-		if (f) {
-			finding_repeat(f, p, e->clock->now_ns);
-			f->refused += p->outcome == PROBE_REFUSED;
-		}
-		if (group)
-			group_again(group, p, e->clock->now_ns);
-		return;
-	}
-	ambient = scan_ambient(&e->policy, p, &e->home);
-	c->weight = scan_weight(&e->policy, p, ev, ambient);
-	lag = !f && maybe_forged(ev, p);
-	if (lag)
-		before = *ev;
-	evidence_add(ev, p, c->weight, ambient);
-	if (!leave && (!f || !f->alerted))
-		crowd_count(&e->crowd, p->trait, p->port, e->clock->now_ns);
-	e->stats.failed += !leave;
-	if (p->outcome == PROBE_REFUSED && ev->refused < UINT8_MAX)
-		ev->refused++;
-	if (n->class == ENGINE_NEW && ev->plain + ev->ambient > 1)
-		trie_reclass(e->trie, n, ENGINE_SUSPECT);
-	if (leave || (!engine_group_add(e, c, group, ev, ambient) &&
-		      !engine_campaign_takes(e, c, ev, ambient)))
-		conclude(e, ev, lag ? &before : ev, p);
+	judge(e, c, n, group);
 }
 
 void engine_confirm_refused(struct engine *e, struct contact *c)
