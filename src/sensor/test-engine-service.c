@@ -139,6 +139,66 @@ static void test_ordinary_questions(void **state)
 	assert_int_equal(x.n_told, 0);
 }
 
+/* SYNs from forged addresses, while a scanner waits for a greeting. */
+static void flood(uint16_t port, uint8_t shed)
+{
+	uint64_t seed = port;
+
+	for (unsigned int i = 0; i < 20000; i++)
+		packet(&x, (struct packet){ .src = addr_from_v4((uint32_t)next_random(&seed)),
+					    .dst = ip(DEVICE),
+					    .sport = (uint16_t)i,
+					    .dport = port,
+					    .proto = PACKET_TCP,
+					    .tcp_flags = TCP_SYN,
+					    .tcp_window = 512,
+					    .tcp_seq = i,
+					    .answers_shed = shed,
+					    .ttl = 57 });
+	pass_ms(&x, 6000);
+}
+
+/* Floods of a closed port, and of an open one: the flows of other ports outlive them. */
+static void test_version_through_a_flood(void **state)
+{
+	static const struct {
+		uint16_t port;
+		uint8_t shed;
+	} floods[] = { { 81, PACKET_SHED_REFUSAL }, { 443, PACKET_SHED_SYN_ACK } };
+	static const struct {
+		uint16_t port;
+		const char *text;
+	} questions[] = { { 80, "GET / HTTP/1.0\r\n\r\n" },
+			  { 22, "GET / HTTP/1.0\r\n\r\n" },
+			  { 80, "OPTIONS / RTSP/1.0\r\n\r\n" },
+			  { 22, "HELP\r\n" } };
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct addr peer = ip(i ? MONITOR : SCANNER);
+
+		for (unsigned int j = 0; j < 4; j++) {
+			const uint8_t *text = (const uint8_t *)questions[j].text;
+			size_t len = strlen(questions[j].text);
+			uint16_t from = opened(peer, questions[j].port);
+
+			flood(floods[i].port, floods[i].shed);
+			packet(&x, (struct packet){ .src = peer,
+						    .dst = ip(DEVICE),
+						    .sport = from,
+						    .dport = questions[j].port,
+						    .proto = PACKET_TCP,
+						    .tcp_flags = TCP_PSH | TCP_ACK,
+						    .question = service_probe(text, len, len),
+						    .payload = (uint16_t)len,
+						    .tcp_seq = 0x1002,
+						    .tcp_ack = FIXTURE_ISN + 1,
+						    .ttl = 57 });
+		}
+		assert_int_equal(told_of(&x, peer, FINDING_START), 1);
+	}
+}
+
 static void test_half_open(void **state)
 {
 	(void)state;
@@ -333,6 +393,7 @@ int main(void)
 		TEST(test_version_by_connect),
 		TEST(test_foreign_questions),
 		TEST(test_ordinary_questions),
+		TEST(test_version_through_a_flood),
 		TEST(test_half_open),
 		TEST(test_backscatter_of_a_flood),
 		TEST(test_half_open_health_check),
