@@ -26,10 +26,16 @@ static struct flow_ends ends_to(const struct packet *p)
 	return (struct flow_ends){ p->dst, p->src, p->dport, p->sport };
 }
 
+static struct flow *begin(struct engine *e, const struct flow_ends *ends, uint32_t peer_isn)
+{
+	return flows_begin(e->flows, ends, peer_isn, trie_find(e->trie, ends->peer) != NULL,
+			   e->clock->now_ns);
+}
+
 void engine_flow_syn(struct engine *e, const struct packet *p, const struct probe *probe)
 {
 	struct flow_ends ends = ends_from(p);
-	struct flow *f = flows_begin(e->flows, &ends, p->tcp_seq, e->clock->now_ns);
+	struct flow *f = begin(e, &ends, p->tcp_seq);
 
 	f->kind = probe->kind;
 	f->tools = probe->tools;
@@ -39,7 +45,7 @@ void engine_flow_answered(struct engine *e, const struct packet *p, const struct
 			  bool credited)
 {
 	struct flow_ends ends = ends_to(p);
-	struct flow *f = flows_begin(e->flows, &ends, p->tcp_ack - 1, e->clock->now_ns);
+	struct flow *f = begin(e, &ends, p->tcp_ack - 1);
 
 	f->kind = c->probe.kind;
 	f->tools = c->probe.tools;

@@ -60,8 +60,19 @@ struct flow *flows_find(struct flows *fs, const struct flow_ends *ends, uint64_t
 	return NULL;
 }
 
+/* The higher, the sooner it gives way. */
+static uint64_t worthless(const struct flow *f, uint32_t t_ms)
+{
+	uint32_t age_ms = t_ms - f->t_ms;
+	bool kept = (f->state & FLOW_KEPT) && age_ms < FLOW_FORGET_MS;
+
+	if (f->key == 0)
+		return UINT64_MAX;
+	return (kept ? 0 : 1ULL << 32) | age_ms;
+}
+
 struct flow *flows_begin(struct flows *fs, const struct flow_ends *ends, uint32_t peer_isn,
-			 uint64_t now_ns)
+			 bool known, uint64_t now_ns)
 {
 	uint32_t key = key_of(fs, ends), t_ms = now_ms(now_ns);
 	struct flow *set = fs->set[key & (SETS - 1)], *f = &set[0];
@@ -74,10 +85,15 @@ struct flow *flows_begin(struct flows *fs, const struct flow_ends *ends, uint32_
 				return f;
 			break;
 		}
-		if (set[i].key == 0 || (f->key && t_ms - set[i].t_ms > t_ms - f->t_ms))
+		if (worthless(&set[i], t_ms) > worthless(f, t_ms))
 			f = &set[i];
 	}
-	*f = (struct flow){ .key = key, .peer_isn = peer_isn, .t_ms = t_ms };
+	*f = (struct flow){
+		.key = key,
+		.peer_isn = peer_isn,
+		.t_ms = t_ms,
+		.state = known ? FLOW_KEPT : 0,
+	};
 	return f;
 }
 

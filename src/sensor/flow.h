@@ -11,7 +11,8 @@
  *
  * A set-associative table holds the initial numbers, by a hash of the four of addresses and ports.
  * The oldest of a full set gives way: a flood of SYNs to an open port costs one set per SYN, and
- * shortens how long a connection is remembered. That a hash of 32 bits takes one connection for
+ * shortens how long a connection is remembered; those of peers that are known already, by what they
+ * tried in vain or by a handshake, give way to each other only, as long as there are others. That a hash of 32 bits takes one connection for
  * another does no harm: the sequence numbers would have to agree as well.
  */
 #ifndef MIMAMORI_SENSOR_FLOW_H
@@ -38,6 +39,7 @@ enum flow_state {
 	FLOW_SELF_ENDED = 4, /* this side said good-bye first */
 	FLOW_ENDED = 8, /* the peer's end was seen */
 	FLOW_ASKED = 16, /* its first bytes were seen */
+	FLOW_KEPT = 32, /* of a peer that was known when it began */
 };
 
 struct flow {
@@ -70,9 +72,9 @@ void flows_free(struct flows *fs);
 /* The flow, or NULL: never seen, or it gave way. Borrowed until the next flows_begin(). */
 struct flow *flows_find(struct flows *fs, const struct flow_ends *ends, uint64_t now_ns);
 
-/* Begins the flow, or finds it when this is a repeat of its SYN. Borrowed likewise. */
+/* Begins the flow, or finds it when this is a repeat of its SYN. known: the peer. Borrowed likewise. */
 struct flow *flows_begin(struct flows *fs, const struct flow_ends *ends, uint32_t peer_isn,
-			 uint64_t now_ns);
+			 bool known, uint64_t now_ns);
 
 uint32_t flow_age_ms(const struct flow *f, uint64_t now_ns);
 

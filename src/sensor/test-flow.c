@@ -38,7 +38,7 @@ static struct flow_ends ends_of(uint16_t peer_port)
 static void test_bytes(void **state)
 {
 	struct flow_ends ends = ends_of(40000);
-	struct flow *f = flows_begin(fs, &ends, 0xfffffff0u, START_NS);
+	struct flow *f = flows_begin(fs, &ends, 0xfffffff0u, false, START_NS);
 	struct flow_end end;
 
 	(void)state;
@@ -58,7 +58,7 @@ static void test_bytes(void **state)
 static void test_proof(void **state)
 {
 	struct flow_ends ends = ends_of(40000);
-	struct flow *f = flows_begin(fs, &ends, 1, START_NS);
+	struct flow *f = flows_begin(fs, &ends, 1, false, START_NS);
 
 	(void)state;
 	assert_false(flow_proven(f, 1)); /* its SYN/ACK was never seen: nothing to acknowledge */
@@ -72,13 +72,13 @@ static void test_proof(void **state)
 static void test_repeats_and_reuse(void **state)
 {
 	struct flow_ends ends = ends_of(40000);
-	struct flow *f = flows_begin(fs, &ends, 1, START_NS);
+	struct flow *f = flows_begin(fs, &ends, 1, false, START_NS);
 
 	(void)state;
 	f->state = FLOW_ANSWERED;
-	assert_ptr_equal(flows_begin(fs, &ends, 1, START_NS + NS_PER_S), f);
+	assert_ptr_equal(flows_begin(fs, &ends, 1, false, START_NS + NS_PER_S), f);
 	assert_int_equal(f->state, FLOW_ANSWERED);
-	assert_int_equal(flows_begin(fs, &ends, 2, START_NS + NS_PER_S)->state, 0);
+	assert_int_equal(flows_begin(fs, &ends, 2, false, START_NS + NS_PER_S)->state, 0);
 	assert_null(flows_find(fs, &ends, START_NS + 4000 * NS_PER_S));
 }
 
@@ -92,7 +92,7 @@ static void test_the_oldest_give_way(void **state)
 		struct flow_ends ends = { addr_from_v4(0x0a000000 + i), addr_from_v4(0xc000020a), 1,
 					  80 };
 
-		flows_begin(fs, &ends, i, START_NS + i * NS_PER_MS);
+		flows_begin(fs, &ends, i, false, START_NS + i * NS_PER_MS);
 		assert_non_null(flows_find(fs, &ends, START_NS + i * NS_PER_MS));
 	}
 	for (unsigned int i = 0; i < 100 * FLOWS; i++) {
@@ -109,6 +109,34 @@ static void test_the_oldest_give_way(void **state)
 	assert_int_equal(found, FLOWS);
 }
 
+/* Service detection waits six seconds for a greeting, while a flood goes on: it is remembered. */
+static void test_known_peers_stay(void **state)
+{
+	struct flow_ends known = { addr_from_v4(0xcb007107), addr_from_v4(0xc000020a), 50000, 22 };
+	uint64_t now_ns = START_NS;
+
+	(void)state;
+	flows_begin(fs, &known, 7, true, now_ns);
+	for (unsigned int i = 0; i < 100 * FLOWS; i++) {
+		struct flow_ends ends = { addr_from_v4(0x0a000000 + i), addr_from_v4(0xc000020a), 1,
+					  80 };
+
+		flows_begin(fs, &ends, i, false, now_ns += NS_PER_MS);
+		assert_non_null(flows_find(fs, &ends, now_ns));
+	}
+	assert_non_null(flows_find(fs, &known, now_ns));
+	/* A table full of them has room for a stranger still. */
+	for (unsigned int i = 0; i < 100 * FLOWS; i++) {
+		struct flow_ends ends = { addr_from_v4(0x0b000000 + i), addr_from_v4(0xc000020a), 1,
+					  80 };
+
+		flows_begin(fs, &ends, i, true, now_ns += NS_PER_MS);
+	}
+	known.peer_port++;
+	flows_begin(fs, &known, 8, false, now_ns);
+	assert_non_null(flows_find(fs, &known, now_ns));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
@@ -118,6 +146,7 @@ int main(void)
 		TEST(test_proof),
 		TEST(test_repeats_and_reuse),
 		TEST(test_the_oldest_give_way),
+		TEST(test_known_peers_stay),
 	};
 
 	return cmocka_run_group_tests_name("flow", tests, NULL, NULL);
