@@ -13,10 +13,17 @@
 static const uint8_t wide_v4[] = { ADDR_V4_OFFSET + 16, ADDR_V4_OFFSET + 8 };
 static const uint8_t wide_v6[] = { 56, 48, 32 };
 
+/* A tool's mark, or a kind that nobody's TCP sends; a bare SYN may be a small device's. */
+static bool unheard_of(const struct probe *p)
+{
+	return p->tools || (p->kind != PROBE_SYN && group_tool_made(p));
+}
+
 uint32_t engine_link(const struct engine *e, const struct probe *p)
 {
+	/* What no ordinary program sends needs no one machine: link addresses are as easily changed. */
 	if (home_on_link(&e->home, p->peer, p->self))
-		return p->link ? p->link : GROUP_LINK_UNKNOWN;
+		return p->link && !unheard_of(p) ? p->link : GROUP_LINK_UNKNOWN;
 	/* Routed, but of one's own house: persons as well, and the link address is the router's. */
 	return home_own(&e->home, p->peer, p->self) ? GROUP_LINK_UNKNOWN : GROUP_ROUTED;
 }
@@ -219,7 +226,7 @@ static void begin_group(struct engine *e, const struct contact *c, uint32_t link
 {
 	struct evidence this_alone = { .probes = 1 };
 
-	if (link > GROUP_LINK_UNKNOWN) {
+	if (link != GROUP_ROUTED) {
 		evidence_fade(&this_alone, e->clock->now_ns);
 		evidence_add(&this_alone, &c->probe, c->weight, false);
 		ev = &this_alone;

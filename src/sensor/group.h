@@ -49,7 +49,8 @@
 #define GROUP_CHANCE_BITS 32
 
 #define GROUP_ROUTED 0 /* link: the neighbours are beyond a router */
-#define GROUP_LINK_UNKNOWN 1 /* link: on the link, whose addresses are not known */
+#define GROUP_LINK_UNKNOWN \
+	1 /* link: on the link, whose addresses are not known, or do not matter */
 
 /* What floods are told apart by. */
 enum group_shape { GROUP_ORDINARY, GROUP_RAW, GROUP_MARKED, GROUP_OTHER, GROUP_SHAPES };

@@ -305,6 +305,33 @@ static void test_unread_syns(void **state)
 	assert_int_equal(finding_failed(&told_nth(&x, FINDING_END, 0)->f), 12);
 }
 
+/* On the link, with another address of either sort for each probe. */
+static void test_changing_link_address(void **state)
+{
+	static const uint8_t flags[] = { TCP_SYN, TCP_FIN };
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		done(NULL);
+		start(NULL);
+		for (uint16_t n = 0; n < 12; n++) {
+			packet(&x, (struct packet){ .src = addr_from_v4(0xc0000264 + n),
+						    .dst = ip(DEVICE),
+						    .sport = 51234,
+						    .dport = 1000 + n,
+						    .proto = PACKET_TCP,
+						    .tcp_flags = flags[i],
+						    .tcp_options = i ? 0 : OPTIONS_RAW,
+						    .tcp_window = 1024,
+						    .tcp_seq = 1 + n,
+						    .link = 0x1001 + n,
+						    .ttl = 44 });
+			sleep_s(&x, 15);
+		}
+		assert_in_range(the_only_start(FINDING_PREFIX)->failed, 3, 6);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
@@ -316,6 +343,7 @@ int main(void)
 		TEST(test_datagrams_at_once),	  TEST(test_behind_a_wide_prefix),
 		TEST(test_guessed_handshake),	  TEST(test_long_answer),
 		TEST(test_among_forged_scanners), TEST(test_unread_syns),
+		TEST(test_changing_link_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
