@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the engine's files share: engine.c keeps the books, engine-packet.c reads packets (TCP and UDP;
- * engine-kinds.c the others), engine-judge.c judges contacts, engine-group.c those of groups.
+ * engine-kinds.c the others; engine-reset.c RSTs), engine-judge.c judges contacts, engine-group.c those of groups.
  */
 #ifndef MIMAMORI_SENSOR_ENGINE_INTERNAL_H
 #define MIMAMORI_SENSOR_ENGINE_INTERNAL_H
@@ -102,6 +102,14 @@ bool engine_forgotten(const struct engine *e, struct addr self, uint16_t port, u
 
 /* What the host's listing says, where it can speak of the target; else PROBE_UNKNOWN. */
 enum probe_outcome engine_listed(struct engine *e, enum contact_proto proto, const struct probe *p);
+
+/* Does the packet, of the side that asked, finish the contact's handshake? One answer of the contact is good
+ * for one try: else somebody else could guess. */
+bool engine_proves_handshake(struct contact *c, const struct packet *p);
+
+/* RSTs (engine-reset.c), and plain data, which explains some in captures. */
+void engine_rst(struct engine *e, const struct packet *p);
+void engine_data(struct engine *e, const struct packet *p);
 
 /* The target refused what the contact asked for. */
 void engine_refused(struct engine *e, struct contact *c);
