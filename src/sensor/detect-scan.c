@@ -99,8 +99,9 @@ uint8_t scan_weight(const struct scan_policy *policy, const struct probe *p,
 		break;
 	case PROBE_SYN:
 	case PROBE_CONNECT:
+		/* Where any address may be protected, a client of many servers gives up on some. */
 		if (p->outcome == PROBE_ABORTED && p->kind == PROBE_CONNECT)
-			return GIVEN_UP;
+			return policy->homes_inferred ? GIVEN_UP / 4 : GIVEN_UP;
 		if (p->outcome == PROBE_UNANSWERED)
 			return policy->homes_inferred && client_port(p->port) ? SILENCE / 4 :
 										SILENCE;

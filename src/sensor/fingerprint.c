@@ -10,6 +10,8 @@ const char *const fingerprint_names[FINGERPRINT_COUNT] = {
 };
 
 #define ZMAP_IP_ID 54321
+#define ZMAP_WINDOW 65535
+#define ZMAP_TTL_OVER 128 /* it begins at 255; no system with such a window begins above 128 */
 #define NMAP_WINDOW 1024
 #define NMAP_OS_TIMESTAMP 0xffffffffu /* of twelve of its thirteen TCP probes */
 #define NMAP_OS_URGENT 0xf7f5 /* of the other, which asks for ECN, without URG */
@@ -33,7 +35,9 @@ uint8_t fingerprint_tcp(const struct packet *p)
 			marks |= 1 << FINGERPRINT_MIRAI;
 		if (p->ip_id == (uint16_t)(low ^ p->dport ^ p->tcp_seq))
 			marks |= 1 << FINGERPRINT_MASSCAN;
-		if (p->ip_id == ZMAP_IP_ID)
+		if (p->ip_id == ZMAP_IP_ID ||
+		    (p->tcp_window == ZMAP_WINDOW && p->ttl > ZMAP_TTL_OVER &&
+		     (p->tcp_flags & TCP_SYN) && (p->tcp_options & PACKET_OPT_MSS)))
 			marks |= 1 << FINGERPRINT_ZMAP;
 	}
 	if (p->tcp_window == NMAP_WINDOW && (p->tcp_flags & TCP_SYN) &&

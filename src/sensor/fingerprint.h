@@ -14,7 +14,7 @@ struct packet;
 enum fingerprint {
 	FINGERPRINT_MIRAI, /* TCP sequence number equals the destination's IPv4 address */
 	FINGERPRINT_MASSCAN, /* IPv4 id is destination ^ port ^ sequence number, low 16 bits */
-	FINGERPRINT_ZMAP, /* IPv4 id 54321 (before version 4.1) */
+	FINGERPRINT_ZMAP, /* IPv4 id 54321; since version 4.1 window 65535 and TTL 255 */
 	FINGERPRINT_NMAP, /* raw probes: window 1024, MSS the only option */
 	FINGERPRINT_NMAP_OS, /* the odd options and flags of Nmap's OS detection */
 	FINGERPRINT_TINY, /* a TCP header cut in pieces: to slip past a filter (RFC 1858) */

@@ -136,13 +136,55 @@ static void test_names(void **state)
 	assert_string_equal(fingerprint_names[FINGERPRINT_NMAP], "nmap-raw");
 }
 
+/* ZMap since 4.1: its TTL begins at 255 and its window is 65535; macOS has such a window, but TTL 64. */
+static void test_zmap_later(void **state)
+{
+	struct packet p = ordinary_syn();
+
+	(void)state;
+	p.tcp_window = 65535;
+	assert_int_equal(fingerprint_tcp(&p), 0);
+	p.ttl = 243;
+	assert_int_equal(fingerprint_tcp(&p), 1 << FINGERPRINT_ZMAP);
+	p.tcp_window = 4128; /* Cisco IOS */
+	assert_int_equal(fingerprint_tcp(&p), 0);
+}
+
+/* https://nmap.org/book/osdetect-methods.html */
+static void test_nmap_os(void **state)
+{
+	struct packet p = ordinary_syn();
+
+	(void)state;
+	p.tcp_mss = 1460;
+	p.tcp_timestamp = 0xffffffff;
+	p.tcp_window = 1;
+	assert_int_equal(fingerprint_tcp(&p), 1 << FINGERPRINT_NMAP_OS);
+	p.tcp_timestamp = 0;
+	assert_int_equal(fingerprint_tcp(&p), 0);
+	p.tcp_flags = TCP_SYN | 0xc0; /* ECN */
+	p.tcp_urgent = 0xf7f5;
+	assert_int_equal(fingerprint_tcp(&p), 1 << FINGERPRINT_NMAP_OS);
+}
+
+static void test_tiny(void **state)
+{
+	struct packet p = ordinary_syn();
+
+	(void)state;
+	p.fragmented = 1;
+	assert_int_equal(fingerprint_tcp(&p), 1 << FINGERPRINT_TINY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ordinary), cmocka_unit_test(test_mirai),
-		cmocka_unit_test(test_masscan),	 cmocka_unit_test(test_zmap),
-		cmocka_unit_test(test_nmap),	 cmocka_unit_test(test_v6),
-		cmocka_unit_test(test_raw_syn),	 cmocka_unit_test(test_names),
+		cmocka_unit_test(test_ordinary),   cmocka_unit_test(test_mirai),
+		cmocka_unit_test(test_masscan),	   cmocka_unit_test(test_zmap),
+		cmocka_unit_test(test_zmap_later), cmocka_unit_test(test_nmap_os),
+		cmocka_unit_test(test_tiny),	   cmocka_unit_test(test_nmap),
+		cmocka_unit_test(test_v6),	   cmocka_unit_test(test_raw_syn),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
