@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sends TCP SYNs from one or from random addresses at an even pace, and says how many it sent.
+ * Sends TCP SYNs from one address, from those of a prefix, or from random ones at an even pace, and says
+ * how many it sent. Window and TTL can be another tool's: hping3 has 512 and 64, Nmap 1024.
  *
  * For namespaces only: it sends whatever source address it is told to.
  */
@@ -25,17 +26,19 @@
 struct options {
 	const char *interface;
 	struct frame frame;
-	bool random_source, random_port;
+	bool random_source, random_port, random_window, random_ttl;
+	unsigned int
+		source_len; /* of the prefix that sources are forged from, in bits; 0: one source */
 	uint64_t count, rate;
 	uint64_t seed;
 };
 
 static void usage(void)
 {
-	fputs("usage: flood -i INTERFACE -m MAC -d ADDRESS [-s ADDRESS] [-p PORT|random] [-n COUNT]\n"
-	      "             [-r PER_SECOND] [-S SEED]\n"
-	      "Sends TCP SYNs to ADDRESS, from random addresses unless -s names one; rate 0: as fast "
-	      "as it can.\n",
+	fputs("usage: flood -i INTERFACE -m MAC -d ADDRESS [-s ADDRESS[/LEN]] [-p PORT|random]\n"
+	      "             [-w WINDOW|random] [-t TTL|random] [-n COUNT] [-r PER_SECOND] [-S SEED]\n"
+	      "Sends TCP SYNs to ADDRESS, from random addresses unless -s names one, or a prefix of "
+	      "them; rate 0: as fast as it can.\n",
 	      stderr);
 	exit(2);
 }
@@ -50,13 +53,27 @@ static void parse_address(const char *text, bool *v6, uint8_t out[16])
 		usage();
 }
 
+/* An address, or a prefix whose host bits are to be random. */
+static void parse_source(char *text, struct options *o, bool *v6)
+{
+	char *slash = strchr(text, '/');
+
+	if (slash)
+		*slash++ = 0;
+	parse_address(text, v6, o->frame.src);
+	o->source_len = slash ? (unsigned int)strtoul(slash, NULL, 10) : 0;
+	if (slash && (o->source_len == 0 || o->source_len > (*v6 ? 128 : 32)))
+		usage();
+	o->random_source = false;
+}
+
 static void parse(int argc, char **argv, struct options *o)
 {
 	uint8_t *mac = o->frame.dst_mac;
 	bool source_v6 = false, have_mac = false, have_target = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "i:m:d:s:p:n:r:S:")) != -1) {
+	while ((opt = getopt(argc, argv, "i:m:d:s:p:w:t:n:r:S:")) != -1) {
 		switch (opt) {
 		case 'i':
 			o->interface = optarg;
@@ -70,12 +87,19 @@ static void parse(int argc, char **argv, struct options *o)
 			have_target = true;
 			break;
 		case 's':
-			parse_address(optarg, &source_v6, o->frame.src);
-			o->random_source = false;
+			parse_source(optarg, o, &source_v6);
 			break;
 		case 'p':
 			o->random_port = strcmp(optarg, "random") == 0;
 			o->frame.dport = (uint16_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'w':
+			o->random_window = strcmp(optarg, "random") == 0;
+			o->frame.window = (uint16_t)strtoul(optarg, NULL, 10);
+			break;
+		case 't':
+			o->random_ttl = strcmp(optarg, "random") == 0;
+			o->frame.ttl = (uint8_t)strtoul(optarg, NULL, 10);
 			break;
 		case 'n':
 			o->count = strtoull(optarg, NULL, 10);
@@ -140,6 +164,23 @@ static void random_source(struct frame *f, uint64_t *seed)
 	f->src[0] = (uint8_t)(20 + f->src[0] % 80);
 }
 
+/* Random bits behind the first len of the source. */
+static void random_host(struct frame *f, unsigned int len, uint64_t *seed)
+{
+	uint64_t r = 0;
+
+	for (unsigned int i = 0; i < (f->v6 ? 16U : 4U); i++) {
+		uint8_t fixed = len >= 8 * i + 8 ? 0xff :
+				len <= 8 * i	 ? 0 :
+						   (uint8_t)(0xff00 >> (len - 8 * i));
+
+		if (i % 8 == 0)
+			r = frame_random(seed);
+		f->src[i] = (uint8_t)((f->src[i] & fixed) | ((uint8_t)r & ~fixed));
+		r >>= 8;
+	}
+}
+
 static void next_frame(struct options *o)
 {
 	uint64_t r = frame_random(&o->seed);
@@ -148,8 +189,14 @@ static void next_frame(struct options *o)
 	o->frame.seq = (uint32_t)(r >> 32);
 	if (o->random_port)
 		o->frame.dport = (uint16_t)(1 + (r >> 16) % 65535);
+	if (o->random_window)
+		o->frame.window = (uint16_t)(r >> 8);
+	if (o->random_ttl)
+		o->frame.ttl = (uint8_t)(r >> 40);
 	if (o->random_source)
 		random_source(&o->frame, &o->seed);
+	else if (o->source_len)
+		random_host(&o->frame, o->source_len, &o->seed);
 }
 
 static uint64_t now_ns(void)

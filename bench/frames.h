@@ -25,6 +25,8 @@ struct frame {
 	uint16_t sport, dport;
 	uint32_t seq;
 	uint8_t flags;
+	uint8_t ttl; /* or hop limit; 0: 64 */
+	uint16_t window; /* 0: 64240, Linux's */
 	uint16_t payload; /* bytes after the TCP header, zeros */
 };
 
@@ -74,11 +76,11 @@ static inline size_t frame_build(const struct frame *f, uint8_t *buf)
 		ip[0] = 0x60;
 		frame_put16(ip + 4, tcp_len);
 		ip[6] = 6;
-		ip[7] = 64;
+		ip[7] = f->ttl ? f->ttl : 64;
 	} else {
 		ip[0] = 0x45;
 		frame_put16(ip + 2, (uint16_t)(20 + tcp_len));
-		ip[8] = 64;
+		ip[8] = f->ttl ? f->ttl : 64;
 		ip[9] = 6;
 	}
 	memcpy(ip + (f->v6 ? 8 : 12), f->src, alen);
@@ -91,7 +93,7 @@ static inline size_t frame_build(const struct frame *f, uint8_t *buf)
 	frame_put16(tcp + 6, (uint16_t)f->seq);
 	tcp[12] = 0x50;
 	tcp[13] = f->flags;
-	frame_put16(tcp + 14, 64240);
+	frame_put16(tcp + 14, f->window ? f->window : 64240);
 	/* The payload is zeros: only headers enter the sum. */
 	frame_checksum(tcp + 16, frame_sum(tcp, 20) + frame_sum(ip + (f->v6 ? 8 : 12), 2 * alen) +
 					 6 + tcp_len);
