@@ -87,7 +87,8 @@ bool packet_shed_choose(struct packet_shed *s, uint64_t now_ns, const uint16_t *
 			port[n++] = served[i];
 	}
 	refusals = flood && s->openings - explained > (s->refusals ? floor / CALM_SHARE : floor);
-	changed = refusals != s->refusals || n != s->n_ports || memcmp(port, s->port, sizeof(port));
+	changed = refusals != s->refusals || n != s->n_ports ||
+		  memcmp(port, s->port, sizeof(port)) != 0;
 	s->refusals = refusals;
 	s->n_ports = n;
 	memcpy(s->port, port, sizeof(port));

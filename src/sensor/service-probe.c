@@ -99,11 +99,11 @@ const struct service_word *service_words(unsigned int *n)
 
 uint8_t service_probe(const uint8_t *payload, size_t captured, size_t len)
 {
-	for (uint8_t i = 0; i < QUESTIONS; i++) {
+	for (unsigned int i = 0; i < QUESTIONS; i++) {
 		const struct question *q = &questions[i];
 
 		if (q->len == len && captured >= q->head && !memcmp(payload, q->text, q->head))
-			return i + 1;
+			return (uint8_t)(i + 1);
 	}
 	return 0;
 }
