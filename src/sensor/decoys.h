@@ -32,7 +32,8 @@
 #include <stdint.h>
 
 #define DECOYS_SLOTS 256 /* latest probes: 2.5 ms of a flood of 100,000/s */
-#define DECOYS_GROUPS 8 /* scanners with decoys at a time; the weakest gives way (counted) */
+#define DECOYS_GROUPS \
+	8 /* scanners with decoys at a time; more of one link share one, else the weakest gives way (counted) */
 #define DECOYS_MEMBERS 32 /* addresses of a group known exactly; Nmap takes up to 128 */
 #define DECOYS_MARKS 4 /* latest source ports and sequence numbers of a group's scanner */
 #define DECOYS_FINDINGS 4 /* kinds of scans that a group has findings of */
