@@ -141,6 +141,16 @@ static bool asked_by(const struct packet *p, enum contact_proto *proto, enum pro
 	return false;
 }
 
+/* Datagrams to clients' ports, and beyond them, do not pass the filter, so that nobody has seen whether one from
+ * a service's port was an answer: to a question of long ago, or to one that was forged. */
+static bool unseen_answer(const struct engine *e, const struct packet *p)
+{
+	const struct host *h = e->home.host;
+
+	return home_is_self(&e->home, p->src) && p->sport >= h->ephemeral_first &&
+	       p->dport < h->ephemeral_first;
+}
+
 /* An error without the datagram it quotes. A live filter passes no UDP to clients' ports, and no
  * datagrams of usual protocols; in a capture both would be there. */
 static void on_unreachable_alone(struct engine *e, const struct packet *p, enum contact_proto proto,
@@ -162,7 +172,8 @@ static void on_unreachable_alone(struct engine *e, const struct packet *p, enum 
 	if ((proto != CONTACT_UDP && proto != CONTACT_IP) || !p->unreachable_port ||
 	    !engine_watches(e, p->dst, p->src))
 		return;
-	if (proto == CONTACT_UDP && engine_forgotten(e, p->src, p->sport, p->dport))
+	if (proto == CONTACT_UDP &&
+	    (unseen_answer(e, p) || engine_forgotten(e, p->src, p->sport, p->dport)))
 		return;
 	/* The filter passes nothing to a port that served until now. */
 	if (engine_listed(e, proto, &probe) == PROBE_OPEN)

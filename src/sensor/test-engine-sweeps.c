@@ -265,6 +265,11 @@ static void test_reflection(void **state)
 	}
 	assert_int_equal(x.n_told, 0);
 	assert_int_equal(stats_of(&x).reflected, 199);
+	/* Beyond the clients' ports, where the filter shows only the refusals. */
+	for (unsigned int port = 61000; port < 61020; port++)
+		port_unreachable(&x, ip("203.0.113.8"), 11211, ip(DEVICE), (uint16_t)port);
+	assert_int_equal(x.n_told, 0);
+	assert_int_equal(stats_of(&x).failed, 0);
 	for (uint16_t port = 1; port <= 10; port++)
 		udp(&x, ip(SCANNER), 53, ip(DEVICE), port);
 	only_scan(PROBE_UDP);
