@@ -103,7 +103,6 @@ static void test_public(void **state)
 	for (uint64_t day = 1; day <= 24; day++)
 		for (unsigned int i = 0; i < 2; i++)
 			two_days(nets[i], day, 5 * MINUTE_NS, 60 * MINUTE_NS);
-	fixture_host(&x);
 }
 
 /* An office's VLAN, a VPN's clients: beyond a router, but persons, at whatever pace. */
@@ -117,14 +116,87 @@ static void test_private(void **state)
 			two_days(nets[i], day, MINUTE_NS / 4, 5 * MINUTE_NS);
 			two_days(nets[i], day, 59 * MINUTE_NS, 60 * MINUTE_NS);
 		}
+}
+
+/* Days of a home's LAN: each PC and phone keeps trying a dead service or two of its own. */
+static void lan(uint32_t link, bool v6)
+{
 	fixture_host(&x);
+	for (unsigned int hour = 0; hour < 72; hour++)
+		for (unsigned int pc = 0; pc < 10; pc++) {
+			struct addr peer = v6 ? host_of("2001:db8::", pc) :
+						addr_from_v4(0xc0000264 + pc);
+
+			for (uint16_t i = 0; i < 2; i++)
+				packet(&x, (struct packet){ .src = peer,
+							    .dst = ip(v6 ? DEVICE_V6 : DEVICE),
+							    .sport = x.next_port++ | 32768,
+							    .dport = 6000 + pc * 10 + i,
+							    .proto = PACKET_TCP,
+							    .tcp_flags = TCP_SYN,
+							    .tcp_options = OPTIONS_USUAL,
+							    .tcp_window = 64240,
+							    .link = link ? link + pc : 0 });
+			sleep_s(&x, 360);
+		}
+	engine_finish(x.engine);
+	assert_int_equal(x.n_told, 0);
+	fixture_done(&x);
+}
+
+static void test_lan(void **state)
+{
+	(void)state;
+	lan(0, false);
+	lan(1000, false);
+	lan(0, true);
+	lan(1000, true);
+}
+
+/* Behind a repeater all have its link address: persons still. */
+static void test_repeater(void **state)
+{
+	(void)state;
+	fixture_host(&x);
+	for (unsigned int hour = 0; hour < 24; hour++)
+		for (unsigned int pc = 0; pc < 3; pc++) {
+			for (uint16_t i = 0; i < 2; i++)
+				packet(&x, (struct packet){ .src = addr_from_v4(0xc0000264 + pc),
+							    .dst = ip(DEVICE),
+							    .sport = x.next_port++,
+							    .dport = 6000 + pc * 10 + i,
+							    .proto = PACKET_TCP,
+							    .tcp_flags = TCP_SYN,
+							    .tcp_options = OPTIONS_USUAL,
+							    .tcp_window = 64240,
+							    .link = 77 });
+			sleep_s(&x, 1200);
+		}
+	assert_int_equal(told_phase(&x, FINDING_START), 0);
+}
+
+/* Behind a carrier's addresses: many clients of one dead service, or of three. */
+static void test_carrier(void **state)
+{
+	static const uint16_t dead[] = { 25, 587, 993 };
+
+	(void)state;
+	fixture_host(&x);
+	for (unsigned int i = 0; i < 500; i++) {
+		connect_refused(&x, host_of("198.51.100.0", i * 7), ip(DEVICE), dead[i % 3]);
+		connect_served(&x, host_of("198.51.100.0", i * 5), ip(DEVICE), 443);
+		sleep_s(&x, 60);
+	}
+	engine_finish(x.engine);
+	assert_int_equal(told_phase(&x, FINDING_START), 0);
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, done)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_public), TEST(test_private) };
+	const struct CMUnitTest tests[] = { TEST(test_public), TEST(test_private), TEST(test_lan),
+					    TEST(test_repeater), TEST(test_carrier) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -288,45 +288,6 @@ static void test_group_comes_back(void **state)
 	assert_int_equal(told_nth(&x, FINDING_START, 1)->f.failed, 3);
 }
 
-/* Stay silent ----------------------------------------------------------------------------------- */
-
-/* Days of a home's LAN: each PC and phone keeps trying a dead service or two of its own. */
-static void lan(uint32_t link, bool v6)
-{
-	for (unsigned int hour = 0; hour < 72; hour++)
-		for (unsigned int pc = 0; pc < 10; pc++) {
-			struct addr peer = v6 ? rotated("2001:db8::", pc) :
-						addr_from_v4(0xc0000264 + pc);
-
-			for (uint16_t i = 0; i < 2; i++)
-				packet(&x, (struct packet){ .src = peer,
-							    .dst = ip(v6 ? DEVICE_V6 : DEVICE),
-							    .sport = x.next_port++ | 32768,
-							    .dport = 6000 + pc * 10 + i,
-							    .proto = PACKET_TCP,
-							    .tcp_flags = TCP_SYN,
-							    .tcp_options = OPTIONS_USUAL,
-							    .tcp_window = 64240,
-							    .link = link ? link + pc : 0 });
-			sleep_s(&x, 360);
-		}
-	engine_finish(x.engine);
-	assert_int_equal(told_phase(&x, FINDING_START), 0);
-	assert_int_equal(told_phase(&x, FINDING_NOTICE), 0);
-}
-
-static void test_lan(void **state)
-{
-	(void)state;
-	lan(0, false);
-	again();
-	lan(1000, false);
-	again();
-	lan(0, true);
-	again();
-	lan(1000, true);
-}
-
 /* One machine on the link that takes another address for each probe; its link address gives it away. */
 static void test_one_machine_on_the_link(void **state)
 {
@@ -348,42 +309,6 @@ static void test_one_machine_on_the_link(void **state)
 		}
 		assert_in_range(the_prefix(NULL)->failed, 3, 6);
 	}
-}
-
-/* Behind a repeater all have its link address: persons still. */
-static void test_repeater(void **state)
-{
-	(void)state;
-	for (unsigned int hour = 0; hour < 24; hour++)
-		for (unsigned int pc = 0; pc < 3; pc++) {
-			for (uint16_t i = 0; i < 2; i++)
-				packet(&x, (struct packet){ .src = addr_from_v4(0xc0000264 + pc),
-							    .dst = ip(DEVICE),
-							    .sport = x.next_port++,
-							    .dport = 6000 + pc * 10 + i,
-							    .proto = PACKET_TCP,
-							    .tcp_flags = TCP_SYN,
-							    .tcp_options = OPTIONS_USUAL,
-							    .tcp_window = 64240,
-							    .link = 77 });
-			sleep_s(&x, 1200);
-		}
-	assert_int_equal(told_phase(&x, FINDING_START), 0);
-}
-
-/* Behind a carrier's addresses: many clients of one dead service, or of three. */
-static void test_carrier(void **state)
-{
-	static const uint16_t dead[] = { 25, 587, 993 };
-
-	(void)state;
-	for (unsigned int i = 0; i < 500; i++) {
-		probe(host_of("198.51.100.0", i * 7), dead[i % 3], false);
-		connect_served(&x, host_of("198.51.100.0", i * 5), ip(DEVICE), 443);
-		sleep_s(&x, 60);
-	}
-	engine_finish(x.engine);
-	assert_int_equal(told_phase(&x, FINDING_START), 0);
 }
 
 /* Floods ---------------------------------------------------------------------------------------- */
@@ -495,10 +420,7 @@ int main(void)
 		TEST(test_scanners_in_turn),
 		TEST(test_one_peer_explains_it),
 		TEST(test_group_comes_back),
-		TEST(test_lan),
 		TEST(test_one_machine_on_the_link),
-		TEST(test_repeater),
-		TEST(test_carrier),
 		TEST(test_random_flood_is_no_group),
 		TEST(test_flood_from_one_prefix),
 		TEST(test_groups_through_a_flood),
