@@ -147,7 +147,7 @@ static bool unseen_answer(const struct engine *e, const struct packet *p)
 {
 	const struct host *h = e->home.host;
 
-	return home_is_self(&e->home, p->src) && p->sport >= h->ephemeral_first &&
+	return h && home_is_self(&e->home, p->src) && p->sport >= h->ephemeral_first &&
 	       p->dport < h->ephemeral_first;
 }
 
