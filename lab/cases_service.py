@@ -144,17 +144,20 @@ def declare():
             continue
         tiny = ("nmap-raw", "tiny-fragments")
         case.add(f"fragments-{family}", name,
-                 tool_case(family, "-f", ("-sS", "-p", "21,25,110"), "syn", MAX_FAILED, tiny))
+                 tool_case(family, "-f", ("-sS", "-p", "21,25,110"), "syn", MAX_FAILED, tiny,
+                           "far"))
         case.add(f"fragments-mtu-{family}", name,
                  tool_case(family, "-sS", ("--mtu", "8", "-p", "21,25,110"), "syn", MAX_FAILED,
-                           tiny))
+                           tiny, "far"))
         case.add(f"fragments-fin-{family}", name,
                  tool_case(family, "-f", ("-sF", "-p", "21,25,110,143"), "fin", MAX_FAILED,
-                           ("tiny-fragments",)))
+                           ("tiny-fragments",), "far"))
         case.add(f"three-syn-{family}", name,
-                 tool_case(family, "-sS", ("-p", "8001-8003"), "syn", MAX_FAILED, ("nmap-raw",)))
+                 tool_case(family, "-sS", ("-p", "8001-8003"), "syn", MAX_FAILED, ("nmap-raw",),
+                           "far"))
         case.add(f"three-connect-{family}", name,
-                 tool_case(family, "-sT", ("-p", "21,2323,5555"), "connect", MAX_FAILED))
+                 tool_case(family, "-sT", ("-p", "21,2323,5555"), "connect", MAX_FAILED,
+                           where="far"))
 
 
 declare()

@@ -3,7 +3,7 @@
 The lab's network: namespaces, named after the process that made them.
 
     near attacker ──┐                    ┌── router ─────────── far attacker
-    10.7.0.100+n    │                    │   10.7.0.254         198.51.100.n
+    10.7.0.100+n    │                    │   10.7.0.254         198.18.n.9
     fd07::1:n       │                    │   fd07::fe           2001:db8:9:n::9
                     ├── switch (bridge) ─┤
     client ─────────┘                    └── device ─────────── container
@@ -286,10 +286,12 @@ class Network:
                          f"link set eth0 address 02:00:0a:07:00:{100 + n:02x}",
                          f"addr add {v4}/24 dev eth0", f"addr add {v6}/64 dev eth0 nodad")
             return (self.near, v4, "10.7.0.1") if family == 4 else (self.near, v6, "fd07::1")
-        v4, v6 = f"198.51.100.{1 + n}", f"2001:db8:9:{n:x}::9"
+        # Strangers come from networks of their own: several of one /24 may be a group.
+        v4, v6 = f"198.18.{n}.9", f"2001:db8:9:{n:x}::9"
+        self.router.ip(f"addr replace 198.18.{n}.1/24 dev eth1",
+                       f"addr replace 2001:db8:9:{n:x}::1/64 dev eth1 nodad")
         self.far.ip("addr flush dev eth0 scope global", f"addr add {v4}/24 dev eth0",
-                    "route replace default via 198.51.100.1")
-        self.router.ip(f"addr replace 2001:db8:9:{n:x}::1/64 dev eth1 nodad")
+                    f"route replace default via 198.18.{n}.1")
         self.far.ip(f"addr add {v6}/64 dev eth0 nodad",
                     f"route replace default via 2001:db8:9:{n:x}::1")
         return (self.far, v4, "10.7.0.1") if family == 4 else (self.far, v6, "2001:db8:7::1")
