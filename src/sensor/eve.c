@@ -289,7 +289,7 @@ static void add_duration(char buf[EVE_TEXT_LEN], size_t *len, uint64_t ns)
 	if (s < 0.0005)
 		add(buf, len, "at once");
 	else if (s < 10)
-		add(buf, len, "in %.*f s", s < 0.1 ? 3 : 1, s);
+		add(buf, len, "in %.*f s", s < 0.095 ? 3 : 1, s);
 	else if (s < 180)
 		add(buf, len, "in %.0f s", s);
 	else if (s < 2 * 3600)
@@ -301,12 +301,15 @@ static void add_duration(char buf[EVE_TEXT_LEN], size_t *len, uint64_t ns)
 static void add_targets(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *f)
 {
 	unsigned int ports = finding_ports(f), hosts = finding_hosts(f);
+	enum iid_pattern pattern = finding_pattern(f);
 	char text[ADDR_STRLEN];
 
 	if (ports)
 		add(buf, len, "%u %s%s of ", ports, f->kind == PROBE_IP_PROTO ? "protocol" : "port",
 		    ports == 1 ? "" : "s");
-	if (hosts > 1)
+	if (hosts > 1 && pattern < IID_PATTERNS)
+		add(buf, len, "%u %s addresses", hosts, iid_pattern_names[pattern]);
+	else if (hosts > 1)
 		add(buf, len, "%u addresses", hosts);
 	else
 		add(buf, len, "%s", addr_format(f->last.self, text));
@@ -322,6 +325,44 @@ static void add_sample(char buf[EVE_TEXT_LEN], size_t *len, const struct finding
 	for (unsigned int i = 0; i < shown; i++)
 		add(buf, len, "%s%u", i ? " " : "", f->sample[i]);
 	add(buf, len, "%s)", finding_ports(f) > shown ? " ..." : "");
+}
+
+/* Tiny fragments are no tool, but a disguise. */
+static void add_tools(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *f)
+{
+	const char *lead = ", looks like ";
+
+	if (tool_named(f, FINGERPRINT_TINY))
+		add(buf, len, ", in tiny fragments");
+	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++) {
+		if (i == FINGERPRINT_TINY || !tool_named(f, i))
+			continue;
+		add(buf, len, "%s%s", lead, fingerprint_names[i]);
+		lead = " or ";
+	}
+}
+
+/* Rounded as in events, but never to a certainty that nothing has. */
+static void add_confidence(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *f)
+{
+	int percent = (int)(finding_confidence(f) * 100 + 0.5);
+
+	add(buf, len, ", %d %% sure", percent < 99 ? percent : 99);
+	if (!f->spoofable)
+		return;
+	switch ((enum finding_scope)f->scope) {
+	case FINDING_HOST:
+		add(buf, len, ", address unproven");
+		break;
+	case FINDING_PREFIX:
+	case FINDING_DISTRIBUTED:
+		add(buf, len, ", addresses unproven");
+		break;
+	case FINDING_DECOYS:
+		if (f->real_known)
+			add(buf, len, ", address unproven");
+		break;
+	}
 }
 
 const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx, const struct finding *f,
@@ -349,13 +390,8 @@ const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx, cons
 		add(buf, &len, ", %llu packets", (unsigned long long)f->probes);
 	else
 		add_sample(buf, &len, f);
-	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++)
-		if (tool_named(f, i))
-			add(buf, &len, ", looks like %s", fingerprint_names[i]);
+	add_tools(buf, &len, f);
 	if (phase == FINDING_START)
-		add(buf, &len, ", %d %% sure%s", (int)(finding_confidence(f) * 100),
-		    f->spoofable && (f->scope != FINDING_DECOYS || f->real_known) ?
-			    ", address unproven" :
-			    "");
+		add_confidence(buf, &len, f);
 	return buf;
 }

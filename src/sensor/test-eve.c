@@ -29,7 +29,7 @@ static struct finding f;
 static char path[] = "/tmp/test-eve-XXXXXX";
 static FILE *lines;
 
-/* Reads the schema, then each line: strict JSON, no key twice, valid. */
+/* Reads the schema and its examples, then each line: strict JSON, no key twice, valid. */
 static const char judge[] =
 	"import json, sys\n"
 	"try:\n"
@@ -46,6 +46,8 @@ static const char judge[] =
 	"judge = jsonschema.Draft202012Validator(schema,\n"
 	"    format_checker=jsonschema.FormatChecker())\n"
 	"bad = n = 0\n"
+	"for example in schema['examples']:\n"
+	"    judge.validate(example)\n"
 	"for line in open(sys.argv[2], 'rb'):\n"
 	"    n += 1\n"
 	"    event = json.loads(line.decode('utf-8'), object_pairs_hook=pairs,\n"
@@ -294,6 +296,7 @@ static void test_text_of_groups(void **state)
 	finding_member(&f, a);
 	eve_text(text, &ctx, &f, FINDING_START);
 	assert_has(text, "203.0.113.0/28 (2 addresses)  TCP SYN scan");
+	assert_has(text, ", addresses unproven");
 	f.scope = FINDING_DISTRIBUTED;
 	assert_int_equal(addr_parse("198.51.100.9", &a), 0);
 	finding_member(&f, a);
@@ -328,6 +331,27 @@ static void test_decoys(void **state)
 	write_line(FINDING_UPDATE);
 	assert_has(ev.line, "\"src_ip\":\"198.51.100.9\"");
 	assert_has(ev.line, "\"real\":\"198.51.100.9\"");
+}
+
+/* As sure as the event says, and never quite; a disguise is no tool; how the addresses are made. */
+static void test_text_of_evidence(void **state)
+{
+	char text[EVE_TEXT_LEN];
+
+	(void)state;
+	f.tool[FINGERPRINT_MASSCAN] = f.tool[FINGERPRINT_NMAP] = f.tool[FINGERPRINT_TINY] = 4;
+	f.llr = 200;
+	eve_text(text, &ctx, &f, FINDING_START);
+	assert_has(text, ", in tiny fragments, looks like masscan or nmap-raw, 99 % sure, address "
+			 "unproven");
+	f.hosts_before = 7;
+	f.pattern[IID_EUI64] = 3;
+	eve_text(text, &ctx, &f, FINDING_UPDATE);
+	assert_has(text, " of 3 eui-64 addresses in 1.5 s");
+	assert_null(strstr(text, "sure"));
+	f.spoofable = false;
+	eve_text(text, &ctx, &f, FINDING_START);
+	assert_null(strstr(text, "unproven"));
 }
 
 /* The sentence for people: whole, one line, nothing that a terminal obeys. */
@@ -383,9 +407,11 @@ static int run_judge(const char *schema, unsigned int count)
 
 static void test_schema(void **state)
 {
-	static void (*const writers[])(
-		void **) = { test_fields,	test_notice,   test_signatures,	  test_v6,
-			     test_fingerprints, test_extremes, test_hostile_names };
+	static void (*const writers[])(void **) = { test_fields,	test_notice,
+						    test_signatures,	test_v6,
+						    test_fingerprints,	test_extremes,
+						    test_hostile_names, test_text_of_groups,
+						    test_decoys };
 	const char *root = getenv("MIMAMORI_SOURCE_ROOT");
 	unsigned int count = 0;
 	char schema[512];
@@ -424,12 +450,19 @@ static void test_schema(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_fields),     TEST(test_notice),
-		TEST(test_signatures), TEST(test_severities),
-		TEST(test_v6),	       TEST(test_fingerprints),
-		TEST(test_extremes),   TEST(test_hostile_names),
-		TEST(test_text),       TEST(test_text_of_groups),
-		TEST(test_decoys),     TEST(test_schema),
+		TEST(test_fields),
+		TEST(test_notice),
+		TEST(test_signatures),
+		TEST(test_severities),
+		TEST(test_v6),
+		TEST(test_fingerprints),
+		TEST(test_extremes),
+		TEST(test_hostile_names),
+		TEST(test_text),
+		TEST(test_text_of_groups),
+		TEST(test_text_of_evidence),
+		TEST(test_decoys),
+		TEST(test_schema),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
