@@ -46,8 +46,8 @@ static const struct conf_key keys[] = {
 	{ "packet", "ring", CONF_SIZE, AT(ring_bytes), "768k", 128 * KIB, 64 * MIB, NULL },
 	{ "packet", "block", CONF_SIZE, AT(block_bytes), "128k", 4 * KIB, 4 * MIB, NULL },
 	{ "packet", "block_retire", CONF_DURATION, AT(block_retire_ns), "1s", 0.1, 10, NULL },
-
 	{ "packet", "shed_rate", CONF_UINT, AT(shed_rate), "10000", 0, 1000000, NULL },
+
 	{ "memory", "peers_new", CONF_UINT, AT(peers_new), "512", 64, 16384, NULL },
 	{ "memory", "peers_near", CONF_UINT, AT(peers_near), "128", 64, 16384, NULL },
 	{ "memory", "peers_suspect", CONF_UINT, AT(peers_suspect), "512", 64, 16384, NULL },
