@@ -103,6 +103,13 @@ def probes(style, ports=PORTS, horizontal=False, one_each=False):
     return make
 
 
+def campaign(attack):
+    """Three ports, others for each field: whoever asks for the same ones belongs to the same finding."""
+    n = (attack.family == 6) + 2 * (FAST, S5, T1).index(attack.speed)
+    login = (2323, 5555, 3389, 5900, 7547, 8291)[n]
+    return probes("linux", (login, 8081 + n, 9000 + n))(attack)
+
+
 def rotating(attack):
     """Addresses of one IPv6 /64, made at random."""
     base = attack.address.rsplit("::", 1)[0]
@@ -165,7 +172,7 @@ KINDS = {kind.name: kind for kind in [
          PREFIX, rotating, bar=7, records=9),
     Kind("shared /24", ("syn",), probes("nmap", one_each=True), (4,), "a /24 is IPv4's",
          PREFIX, neighbours, bar=7, records=9),
-    Kind("30 peers x 3", ("syn", "connect"), probes("linux", (2323, 5555, 8081)),
+    Kind("30 peers x 3", ("syn", "connect"), campaign,
          scope=DISTRIBUTED, sources=strangers, bar=9, records=15, patience_s=300),
     Kind("idle", ("syn",), idle_scan, (4,), NO_IDLE_V6, bystander="idle"),
     Kind("ftp-bounce", ("connect",), ftp_bounce, (4,), "Nmap bounces over IPv4 only",
