@@ -10,7 +10,8 @@
  * first is still found by its fifth contact in vain.
  *
  * Ambient contacts, which every PC on the link makes by itself, weigh an eighth of a bit each and one
- * bit at most, until the peer has tried three other closed ports: nothing ambient does that, so then they weigh in full.
+ * bit at most, until the peer has tried three other closed ports: nothing ambient does that, so
+ * then they weigh in full.
  *
  * A ping weighs little: it is an everyday thing. Pings of several of one host's own addresses weigh in
  * full but for the first. Of ARP requests and neighbour solicitations a live source sees every

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the engine's files share: engine.c keeps the books, engine-packet.c reads packets (TCP and UDP;
- * engine-kinds.c the others; engine-reset.c RSTs), engine-judge.c judges contacts, engine-group.c those of groups.
+ * engine-kinds.c the others; engine-reset.c RSTs), engine-judge.c judges contacts, engine-group.c
+ * those of groups.
  */
 #ifndef MIMAMORI_SENSOR_ENGINE_INTERNAL_H
 #define MIMAMORI_SENSOR_ENGINE_INTERNAL_H

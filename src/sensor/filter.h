@@ -18,7 +18,8 @@
  *   - IPv6 with extension headers coming in, for user space to follow the chain.
  * Of broadcast and multicast only ARP requests and neighbour solicitations for every eighth address,
  * which stand for the others: enough to see a sweep. In gateway scope all echo requests
- * pass, and unreachables in both directions. Everything else costs no wakeup. See linux/Documentation/networking/filter.rst.
+ * pass, and unreachables in both directions. Everything else costs no wakeup. See
+ * linux/Documentation/networking/filter.rst.
  */
 #ifndef MIMAMORI_SENSOR_FILTER_H
 #define MIMAMORI_SENSOR_FILTER_H

@@ -12,8 +12,9 @@
  * A set-associative table holds the initial numbers, by a hash of the four of addresses and ports.
  * The oldest of a full set gives way: a flood of SYNs to an open port costs one set per SYN, and
  * shortens how long a connection is remembered; those of peers that are known already, by what they
- * tried in vain or by a handshake, give way to each other only, as long as there are others. That a hash of 32 bits takes one connection for
- * another does no harm: the sequence numbers would have to agree as well.
+ * tried in vain or by a handshake, give way to each other only, as long as there are others. That a
+ * hash of 32 bits takes one connection for another does no harm: the sequence numbers would have to
+ * agree as well.
  */
 #ifndef MIMAMORI_SENSOR_FLOW_H
 #define MIMAMORI_SENSOR_FLOW_H

@@ -3,8 +3,9 @@
  * Port knocking: configured sequences of closed ports that open something for those who know them.
  *
  * A contact in vain that is the next step of a sequence, for the peer that made it, is not counted.
- * Whoever takes them in another order begins anew, so a scanner is spared a contact or two. UDP steps may be missed, since the filter does not let all UDP through. The table of
- * those under way is small: of a flood that hits a first port, the longest silent gives way.
+ * Whoever takes them in another order begins anew, so a scanner is spared a contact or two. UDP
+ * steps may be missed, since the filter does not let all UDP through. The table of those under way
+ * is small: of a flood that hits a first port, the longest silent gives way.
  */
 #ifndef MIMAMORI_SENSOR_KNOCK_H
 #define MIMAMORI_SENSOR_KNOCK_H

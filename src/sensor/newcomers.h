@@ -11,10 +11,11 @@
  * meet here.
  *
  * In a full set one gives way, and its one contact is added to the prefix of the trie that holds it.
- * Who is turned away at once is but counted: that prefix would know nothing but the flood's size. Were it always the oldest, 100,000 forged addresses a second would
- * leave a scanner 5 ms for its second contact. So the heaviest gives way (crowd.h): the one whose packets
- * are most like what everybody sends just now, the arriving one included. A flood so displaces no
- * one but its own, and a peer that differs from it in one respect stays for hours. Age counts by its logarithm, eight
+ * Who is turned away at once is but counted: that prefix would know nothing but the flood's size.
+ * Were it always the oldest, 100,000 forged addresses a second would leave a scanner 5 ms for its
+ * second contact. So the heaviest gives way (crowd.h): the one whose packets are most like what
+ * everybody sends just now, the arriving one included. A flood so displaces no one but its own, and
+ * a peer that differs from it in one respect stays for hours. Age counts by its logarithm, eight
  * bits in a day: against a flood it is nothing; among equals the oldest gives way. After a day a
  * contact is over.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The command line of issue 2 §6: stable, and clear about mistakes. */
+/* The command line: stable, and clear about mistakes. */
 #include "sensor/cli.h"
 
 #include <setjmp.h>

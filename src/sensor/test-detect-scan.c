@@ -76,7 +76,7 @@ static void test_four_decide(void **state)
 	assert_float_equal(llr, 8, 0.001);
 }
 
-/* Issue 2: at most five contacts in vain, whatever served the peer before. */
+/* At most five contacts in vain, whatever served the peer before. */
 static void test_five_at_most(void **state)
 {
 	(void)state;
@@ -109,7 +109,7 @@ static void test_configured_failures(void **state)
 	}
 }
 
-/* Issue 2 §4 names them. */
+/* What computers on a link look for by themselves: printers, shares, players. */
 static void test_ambient_ports(void **state)
 {
 	static const uint16_t named[] = { 137,	138,  139, 445,	 5353, 5355, 5357,
@@ -169,7 +169,7 @@ static void test_silence_weighs_less(void **state)
 	}
 }
 
-/* Where any address may be protected, horizontal verdicts need more evidence (issue 2 §6). */
+/* Where any address may be protected, horizontal verdicts need more evidence. */
 static void test_inferred_homes(void **state)
 {
 	struct conf_ports none = { 0 };

@@ -25,7 +25,7 @@ static int done(void **state)
 	return 0;
 }
 
-/* SYNs from random addresses, as of issue 2: "100,000/s from random addresses". */
+/* SYNs from random addresses, as of a forged flood of 100,000/s. */
 static void flood(uint64_t *seed, unsigned int n, bool answered)
 {
 	for (unsigned int i = 0; i < n; i++) {

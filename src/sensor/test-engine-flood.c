@@ -5,7 +5,7 @@
  *
  * Floods are as real programs make them: hping3 --flood --rand-source (window 512, no options), SYNs like
  * an operating system's, windows or everything drawn at random. Their rates and the gaps
- * of the scanners are those of issue 3: 2,000/s and 100,000/s; 5 s, 15 s, 300 s, an hour.
+ * of the scanners are those of docs/matrix.md: 2,000/s and 100,000/s; 5 s, 15 s, 300 s, an hour.
  */
 #include "sensor/engine-fixture.h"
 
@@ -190,7 +190,7 @@ static void test_bursts(void **state)
 	}
 }
 
-/* Issue 3: ten scanners at once are ten findings, each with its start and its end. */
+/* Ten scanners at once are ten findings, each with its start and its end. */
 static void test_ten_scanners(void **state)
 {
 	(void)state;

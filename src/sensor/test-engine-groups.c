@@ -119,7 +119,7 @@ static unsigned int notices(unsigned int pace, unsigned int each, bool raw)
 	return !raw && each == 3 && pace ? 5 : 0;
 }
 
-/* Issue 3: "one IPv6 /64 rotating addresses", each address for one to three probes. */
+/* One IPv6 /64 that rotates its addresses, each for one to three probes. */
 static void test_rotating_64(void **state)
 {
 	(void)state;

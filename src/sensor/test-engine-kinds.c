@@ -272,7 +272,7 @@ static void test_guessed_ack_proves_nothing(void **state)
 	assert_true(x.told[0].f.spoofable);
 }
 
-/* Issue 2 §3: keep "unanswered" and "refused" apart. */
+/* "unanswered" and "refused" are kept apart. */
 static void test_outcomes_apart(void **state)
 {
 	struct addr refused = ip("203.0.113.8"), dropped = ip("203.0.113.9");

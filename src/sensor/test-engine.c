@@ -175,7 +175,7 @@ static void ambient_round(const char *peer)
 	}
 }
 
-/* Issue 2 §4: what any PC on the link touches by itself, the whole day long. */
+/* What any PC on the link touches by itself, the whole day long. */
 static void test_ambient_on_link(void **state)
 {
 	(void)state;

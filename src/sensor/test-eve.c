@@ -111,7 +111,7 @@ static void assert_has(const char *line, const char *part)
 		fail_msg("no %s in %s", part, line);
 }
 
-/* Issue 2 §5, in the form of Suricata's EVE. */
+/* The form of Suricata's EVE. */
 static void test_fields(void **state)
 {
 	const char *line = write_line(FINDING_START);
