@@ -124,6 +124,16 @@ int run_main(const struct cli *cli)
 	return status;
 }
 
+static void print_prefixes(const char *what, const struct conf_prefixes *list, const char *none)
+{
+	char text[PREFIX_STRLEN];
+
+	printf("  %-11s", what);
+	for (unsigned int i = 0; i < list->count; i++)
+		printf(" %s", prefix_format(&list->prefix[i], text));
+	printf("%s\n", list->count ? "" : none);
+}
+
 int run_check(const struct cli *cli)
 {
 	const struct sensor_config *c = &cli->config;
@@ -136,6 +146,14 @@ int run_check(const struct cli *cli)
 	for (unsigned int i = 0; i < c->interfaces.count; i++)
 		printf("%s%s", i ? " " : "", c->interfaces.name[i]);
 	printf("%s\n", c->interfaces.count ? "" : "all");
+	if (c->scope == CONFIG_SCOPE_GATEWAY)
+		print_prefixes("home", &c->home,
+			       " (the private networks, and those on this host's links)");
+	if (c->ignore.count)
+		print_prefixes("ignore", &c->ignore, "");
+	if (c->knock.count)
+		printf("  knock       %u sequence%s\n", c->knock.count,
+		       c->knock.count == 1 ? "" : "s");
 	printf("  events      %s\n", c->event_file[0] ? c->event_file : "(no file)");
 	printf("  on_finding  %s\n", c->on_finding[0] ? c->on_finding : "(nothing)");
 	return EXIT_SUCCESS;

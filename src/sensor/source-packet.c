@@ -481,8 +481,9 @@ static void packet_stop(struct source *s)
 
 const struct source_ops source_packet = {
 	.name = "packet",
-	.cannot_see = "plain data of TCP connections, UDP from the ephemeral ports up, small sweeps "
-		      "of the link by ARP, frames of a VLAN without an interface here",
+	.cannot_see =
+		"plain data of TCP connections, UDP from the ephemeral ports up, small sweeps "
+		"of the link by ARP, frames of a VLAN without an interface here",
 	.open_privileged = packet_open,
 	.start = packet_start,
 	.read = packet_read,
