@@ -63,7 +63,9 @@ static void die(const char *what)
 static void usage(void)
 {
 	fputs("usage: mkflood -r PER_SECOND -d ADDRESS [-d ADDRESS6] [-p PORT|random]\n"
-	      "               [-a refuse|accept|none] [-b SECONDS] FILE\n",
+	      "               [-a refuse|accept|none] [-b SECONDS] FILE\n"
+	      "Writes FILE, with a flood of spoofed SYNs around it, to standard output: -a how they\n"
+	      "are answered, -b only so long before and after each packet of FILE.\n",
 	      stderr);
 	exit(2);
 }
