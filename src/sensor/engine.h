@@ -21,11 +21,14 @@
 
 #include "core/trie.h"
 #include "sensor/finding.h"
+#include "sensor/flood.h"
+#include "sensor/guess.h"
 #include "sensor/home.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
+struct auth_record;
 struct engine;
 struct packet;
 struct clock;
@@ -43,7 +46,9 @@ struct engine_params {
 	unsigned int contacts; /* capacity; 0: config's */
 	uint64_t seed; /* random, so that nobody can aim at a hash bucket */
 	finding_emit_fn *emit;
-	void *arg;
+	flood_emit_fn *emit_flood; /* NULL: floods are not told */
+	guess_emit_fn *emit_guess; /* NULL: guessing is not told */
+	void *arg; /* of all three */
 };
 
 struct engine_stats {

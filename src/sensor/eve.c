@@ -2,12 +2,11 @@
 #include "sensor/eve.h"
 
 #include "core/clock.h"
+#include "sensor/eve-internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#define VERSION 1 /* of the "mimamori" object */
-#define REVISION 1
 #define MIN_TOOL_SHARE 2 /* a tool is named when at least one contact in two bears its mark */
 
 /* All that is said of a technique, in one place. */
@@ -36,7 +35,7 @@ static const struct {
 	[PROBE_OS] = { "os", "OS detection", "TCP", "TCP" },
 };
 
-static const char *const phase_names[] = {
+const char *const eve_phase_names[] = {
 	[FINDING_NOTICE] = "notice",
 	[FINDING_START] = "start",
 	[FINDING_UPDATE] = "update",
@@ -57,7 +56,7 @@ unsigned int eve_severity(enum finding_phase phase)
 	return 4;
 }
 
-static const char *const scopes[] = {
+const char *const eve_scopes[] = {
 	[FINDING_HOST] = "host",
 	[FINDING_PREFIX] = "prefix",
 	[FINDING_DISTRIBUTED] = "distributed",
@@ -105,7 +104,7 @@ static void write_alert(struct event *ev, enum finding_phase phase, enum probe_k
 	event_text(ev, "action", "allowed");
 	event_u64(ev, "gid", EVE_GID);
 	event_u64(ev, "signature_id", EVE_SID_SCAN + (unsigned int)kind);
-	event_u64(ev, "rev", REVISION);
+	event_u64(ev, "rev", EVE_REVISION);
 	event_text(ev, "signature", signature);
 	event_text(ev, "category", "Detection of a Network Scan");
 	event_u64(ev, "severity", eve_severity(phase));
@@ -141,8 +140,7 @@ static bool tool_named(const struct finding *f, unsigned int tool)
 	return f->tool[tool] && f->tool[tool] * MIN_TOOL_SHARE >= f->failed;
 }
 
-static void write_time(struct event *ev, const struct eve_context *ctx, const char *key,
-		       uint64_t t_ns)
+void eve_write_time(struct event *ev, const struct eve_context *ctx, const char *key, uint64_t t_ns)
 {
 	char text[CLOCK_TIMESTAMP_LEN];
 
@@ -172,7 +170,7 @@ static void write_peers(struct event *ev, const struct finding *f)
 {
 	char text[ADDR_STRLEN];
 
-	event_text(ev, "scope", scopes[f->scope]);
+	event_text(ev, "scope", eve_scopes[f->scope]);
 	if (f->scope == FINDING_HOST)
 		return;
 	event_u64(ev, "peers", finding_peers(f));
@@ -190,10 +188,10 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx, cons
 	char text[PREFIX_STRLEN];
 
 	event_object(ev, "mimamori");
-	event_u64(ev, "version", VERSION);
+	event_u64(ev, "version", EVE_VERSION);
 	event_text(ev, "kind", "scan");
 	event_text(ev, "technique", kinds[kind].technique);
-	event_text(ev, "phase", phase_names[phase]);
+	event_text(ev, "phase", eve_phase_names[phase]);
 	snprintf(text, sizeof(text), "%016llx", (unsigned long long)f->id);
 	event_text(ev, "finding", text);
 	event_u64(ev, "sequence", f->sequence);
@@ -210,8 +208,8 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx, cons
 	if (finding_pattern(f) < IID_PATTERNS)
 		event_text(ev, "address_pattern", iid_pattern_names[finding_pattern(f)]);
 	write_outcomes(ev, f);
-	write_time(ev, ctx, "first", f->first_ns);
-	write_time(ev, ctx, "last", f->last_ns);
+	eve_write_time(ev, ctx, "first", f->first_ns);
+	eve_write_time(ev, ctx, "last", f->last_ns);
 	event_number(ev, "confidence", finding_confidence(f), 2);
 	event_bool(ev, "spoofable", f->spoofable);
 	event_array(ev, "fingerprint");
@@ -230,7 +228,7 @@ int eve_write(struct event *ev, const struct eve_context *ctx, const struct find
 	enum probe_kind kind = f->kind;
 
 	event_begin(ev);
-	write_time(ev, ctx, "timestamp", ctx->clock->now_ns);
+	eve_write_time(ev, ctx, "timestamp", ctx->clock->now_ns);
 	event_text(ev, "event_type", phase == FINDING_NOTICE ? "anomaly" : "alert");
 	write_flow(ev, f, kind);
 	if (phase == FINDING_NOTICE)
@@ -241,11 +239,7 @@ int eve_write(struct event *ev, const struct eve_context *ctx, const struct find
 	return event_end(ev);
 }
 
-/* Appends to buf, never past its end. */
-static void add(char buf[EVE_TEXT_LEN], size_t *len, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void add(char buf[EVE_TEXT_LEN], size_t *len, const char *fmt, ...)
+void eve_add(char buf[EVE_TEXT_LEN], size_t *len, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -264,38 +258,40 @@ static void add_peer(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *
 
 	switch ((enum finding_scope)f->scope) {
 	case FINDING_HOST:
-		add(buf, len, "%s", addr_format(f->peer.addr, text));
+		eve_add(buf, len, "%s", addr_format(f->peer.addr, text));
 		break;
 	case FINDING_PREFIX:
-		add(buf, len, "%s (%u addresses)", prefix_format(&f->peer, text), finding_peers(f));
+		eve_add(buf, len, "%s (%u addresses)", prefix_format(&f->peer, text),
+			finding_peers(f));
 		break;
 	case FINDING_DISTRIBUTED:
-		add(buf, len, "%u unrelated addresses", finding_peers(f));
+		eve_add(buf, len, "%u unrelated addresses", finding_peers(f));
 		break;
 	case FINDING_DECOYS:
 		if (f->real_known)
-			add(buf, len, "%s behind %u decoy%s", addr_format(f->peer.addr, text),
-			    finding_peers(f) - 1, finding_peers(f) == 2 ? "" : "s");
+			eve_add(buf, len, "%s behind %u decoy%s", addr_format(f->peer.addr, text),
+				finding_peers(f) - 1, finding_peers(f) == 2 ? "" : "s");
 		else
-			add(buf, len, "one of %u addresses, the others decoys", finding_peers(f));
+			eve_add(buf, len, "one of %u addresses, the others decoys",
+				finding_peers(f));
 		break;
 	}
 }
 
-static void add_duration(char buf[EVE_TEXT_LEN], size_t *len, uint64_t ns)
+void eve_add_duration(char buf[EVE_TEXT_LEN], size_t *len, uint64_t ns)
 {
 	double s = (double)ns / NS_PER_S;
 
 	if (s < 0.0005)
-		add(buf, len, "at once");
+		eve_add(buf, len, "at once");
 	else if (s < 10)
-		add(buf, len, "in %.*f s", s < 0.095 ? 3 : 1, s);
+		eve_add(buf, len, "in %.*f s", s < 0.095 ? 3 : 1, s);
 	else if (s < 180)
-		add(buf, len, "in %.0f s", s);
+		eve_add(buf, len, "in %.0f s", s);
 	else if (s < 2 * 3600)
-		add(buf, len, "in %.0f min", s / 60);
+		eve_add(buf, len, "in %.0f min", s / 60);
 	else
-		add(buf, len, "in %.1f h", s / 3600);
+		eve_add(buf, len, "in %.1f h", s / 3600);
 }
 
 static void add_targets(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *f)
@@ -305,14 +301,14 @@ static void add_targets(char buf[EVE_TEXT_LEN], size_t *len, const struct findin
 	char text[ADDR_STRLEN];
 
 	if (ports)
-		add(buf, len, "%u %s%s of ", ports, f->kind == PROBE_IP_PROTO ? "protocol" : "port",
-		    ports == 1 ? "" : "s");
+		eve_add(buf, len, "%u %s%s of ", ports,
+			f->kind == PROBE_IP_PROTO ? "protocol" : "port", ports == 1 ? "" : "s");
 	if (hosts > 1 && pattern < IID_PATTERNS)
-		add(buf, len, "%u %s addresses", hosts, iid_pattern_names[pattern]);
+		eve_add(buf, len, "%u %s addresses", hosts, iid_pattern_names[pattern]);
 	else if (hosts > 1)
-		add(buf, len, "%u addresses", hosts);
+		eve_add(buf, len, "%u addresses", hosts);
 	else
-		add(buf, len, "%s", addr_format(f->last.self, text));
+		eve_add(buf, len, "%s", addr_format(f->last.self, text));
 }
 
 static void add_sample(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *f)
@@ -321,10 +317,10 @@ static void add_sample(char buf[EVE_TEXT_LEN], size_t *len, const struct finding
 
 	if (!shown)
 		return;
-	add(buf, len, " (");
+	eve_add(buf, len, " (");
 	for (unsigned int i = 0; i < shown; i++)
-		add(buf, len, "%s%u", i ? " " : "", f->sample[i]);
-	add(buf, len, "%s)", finding_ports(f) > shown ? " ..." : "");
+		eve_add(buf, len, "%s%u", i ? " " : "", f->sample[i]);
+	eve_add(buf, len, "%s)", finding_ports(f) > shown ? " ..." : "");
 }
 
 /* Tiny fragments are no tool, but a disguise. */
@@ -333,11 +329,11 @@ static void add_tools(char buf[EVE_TEXT_LEN], size_t *len, const struct finding 
 	const char *lead = ", looks like ";
 
 	if (tool_named(f, FINGERPRINT_TINY))
-		add(buf, len, ", in tiny fragments");
+		eve_add(buf, len, ", in tiny fragments");
 	for (unsigned int i = 0; i < FINGERPRINT_COUNT; i++) {
 		if (i == FINGERPRINT_TINY || !tool_named(f, i))
 			continue;
-		add(buf, len, "%s%s", lead, fingerprint_names[i]);
+		eve_add(buf, len, "%s%s", lead, fingerprint_names[i]);
 		lead = " or ";
 	}
 }
@@ -347,20 +343,20 @@ static void add_confidence(char buf[EVE_TEXT_LEN], size_t *len, const struct fin
 {
 	int percent = (int)(finding_confidence(f) * 100 + 0.5);
 
-	add(buf, len, ", %d %% sure", percent < 99 ? percent : 99);
+	eve_add(buf, len, ", %d %% sure", percent < 99 ? percent : 99);
 	if (!f->spoofable)
 		return;
 	switch ((enum finding_scope)f->scope) {
 	case FINDING_HOST:
-		add(buf, len, ", address unproven");
+		eve_add(buf, len, ", address unproven");
 		break;
 	case FINDING_PREFIX:
 	case FINDING_DISTRIBUTED:
-		add(buf, len, ", addresses unproven");
+		eve_add(buf, len, ", addresses unproven");
 		break;
 	case FINDING_DECOYS:
 		if (f->real_known)
-			add(buf, len, ", address unproven");
+			eve_add(buf, len, ", address unproven");
 		break;
 	}
 }
@@ -379,15 +375,15 @@ const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx, cons
 
 	clock_format(clock_to_wall(ctx->clock, ctx->clock->now_ns), stamp);
 	buf[0] = '\0';
-	add(buf, &len, "%.8s  %s  ", stamp + 11, leads[phase]);
+	eve_add(buf, &len, "%.8s  %s  ", stamp + 11, leads[phase]);
 	add_peer(buf, &len, f);
-	add(buf, &len,
-	    "  %s: ", phase == FINDING_NOTICE ? "a few contacts in vain" : kinds[f->kind].title);
+	eve_add(buf, &len, "  %s: ",
+		phase == FINDING_NOTICE ? "a few contacts in vain" : kinds[f->kind].title);
 	add_targets(buf, &len, f);
-	add(buf, &len, " ");
-	add_duration(buf, &len, f->last_ns - f->first_ns);
+	eve_add(buf, &len, " ");
+	eve_add_duration(buf, &len, f->last_ns - f->first_ns);
 	if (phase == FINDING_END)
-		add(buf, &len, ", %llu packets", (unsigned long long)f->probes);
+		eve_add(buf, &len, ", %llu packets", (unsigned long long)f->probes);
 	else
 		add_sample(buf, &len, f);
 	add_tools(buf, &len, f);

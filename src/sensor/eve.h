@@ -9,9 +9,14 @@
 
 #include "core/event.h"
 #include "sensor/finding.h"
+#include "sensor/flood.h"
+#include "sensor/guess.h"
 
 #define EVE_GID 4230
 #define EVE_SID_SCAN 1001 /* plus enum probe_kind */
+#define EVE_SID_FLOOD 1101 /* plus enum flood_kind */
+#define EVE_SID_GUESS 1201 /* plus enum guess_service */
+#define EVE_SID_GUESSED 1301 /* plus enum guess_service: guessing succeeded */
 #define EVE_SID_FEW 1901
 #define EVE_TEXT_LEN 320
 

@@ -112,6 +112,7 @@ static inline enum packet_result packet_fill(const struct packet_view *v, uint8_
 		.src = src,
 		.dst = dst,
 		.proto = proto,
+		.stands_for = 1,
 		.ttl = v->ttl,
 		.ip_id = v->ip_id,
 		.payload = v->len > UINT16_MAX ? UINT16_MAX : (uint16_t)v->len,

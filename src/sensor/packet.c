@@ -324,6 +324,8 @@ enum packet_result packet_parse(struct packet_parser *pp, uint16_t ethertype, co
 	enum packet_result r = read_packet(pp, ethertype, &v, out);
 
 	pp->counts[r]++;
+	if (r == PACKET_OK)
+		out->wire_len = (uint32_t)(wire_len > captured ? wire_len : captured);
 	return r;
 }
 

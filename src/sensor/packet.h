@@ -80,6 +80,9 @@ struct packet {
 	uint8_t answer; /* UDP: from a service's port, and by its payload an answer, not a question */
 	uint8_t link_group; /* set by the source: it came to a broadcast or multicast link address */
 	uint8_t answers_shed; /* set by the source: the answers to it that it does not deliver just now */
+	/* It passed, or was kept, only to be counted for floods: plain data, datagrams to served ports, later
+	 * fragments, pings that go on. Nothing else may judge it. */
+	uint8_t bulk;
 	uint8_t question; /* plain data: the service_probe() that it is; else 0 */
 	uint16_t tcp_window;
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
@@ -87,6 +90,8 @@ struct packet {
 	uint32_t tcp_seq, tcp_ack;
 	uint32_t tcp_timestamp; /* TSval of the option, 0: none */
 	uint32_t link; /* hash of the sender's link address, never 0 then; 0: none, or unknown */
+	uint32_t stands_for; /* of bulk: one in so many passes; set by the source, at least 1 */
+	uint32_t wire_len; /* bytes at the network header, as on the wire */
 	int32_t ifindex; /* live; 0 in replay */
 };
 

@@ -8,15 +8,15 @@ struct output *sink_add(struct sink *s)
 	return s->n_outputs < OUTPUT_MAX ? &s->output[s->n_outputs++] : NULL;
 }
 
-void sink_emit(const struct finding *f, enum finding_phase phase, void *arg)
+/* Writes the event that s->event holds, of this length, to every output. */
+static void put(struct sink *s, int len, const char *text, unsigned int severity,
+		enum finding_phase phase)
 {
-	struct sink *s = arg;
-	char text[EVE_TEXT_LEN];
-	int len = eve_write(&s->event, &s->ctx, f, phase);
 	struct output_record record = {
 		.json = s->event.line,
+		.json_len = (size_t)len,
 		.text = text,
-		.severity = (uint8_t)eve_severity(phase),
+		.severity = (uint8_t)severity,
 		.alert = phase != FINDING_NOTICE,
 		.end = phase == FINDING_END,
 		.now_ns = s->ctx.clock->now_ns,
@@ -26,10 +26,17 @@ void sink_emit(const struct finding *f, enum finding_phase phase, void *arg)
 		s->overflowed++;
 		return;
 	}
-	record.json_len = (size_t)len;
-	eve_text(text, &s->ctx, f, phase);
 	for (unsigned int i = 0; i < s->n_outputs; i++)
 		output_write(&s->output[i], &record);
+}
+
+void sink_emit(const struct finding *f, enum finding_phase phase, void *arg)
+{
+	struct sink *s = arg;
+	char text[EVE_TEXT_LEN];
+	int len = eve_write(&s->event, &s->ctx, f, phase);
+
+	put(s, len, eve_text(text, &s->ctx, f, phase), eve_severity(phase), phase);
 }
 
 void sink_reopen(struct sink *s)

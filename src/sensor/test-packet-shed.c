@@ -20,7 +20,7 @@ static uint64_t now_ns;
 static bool changed;
 
 /* Openings a second to each of n_ports from the first one on; each is answered while nothing is shed. */
-struct flood {
+struct torrent {
 	unsigned int per_second, n_ports;
 	uint16_t first;
 	uint8_t proto, flags;
@@ -34,7 +34,7 @@ static int start(void **state)
 	return 0;
 }
 
-static void pass(uint64_t ms, const struct flood *floods, size_t n_floods)
+static void pass(uint64_t ms, const struct torrent *floods, size_t n_floods)
 {
 	uint64_t end_ns = now_ns + ms * NS_PER_MS;
 
@@ -66,9 +66,9 @@ static void pass(uint64_t ms, const struct flood *floods, size_t n_floods)
 	{                                                                             \
 		.per_second = (rate), .n_ports = 1, .first = (port), .flags = TCP_SYN \
 	}
-#define PASS(ms, ...)                             \
-	pass(ms, (struct flood[]){ __VA_ARGS__ }, \
-	     sizeof((struct flood[]){ __VA_ARGS__ }) / sizeof(struct flood))
+#define PASS(ms, ...)                               \
+	pass(ms, (struct torrent[]){ __VA_ARGS__ }, \
+	     sizeof((struct torrent[]){ __VA_ARGS__ }) / sizeof(struct torrent))
 
 static void test_closed_port(void **state)
 {
@@ -91,7 +91,7 @@ static void test_served_port(void **state)
 /* Spread over all ports, or over many: the served ones among them are no more flooded than others. */
 static void test_all_ports(void **state)
 {
-	const struct flood all = {
+	const struct torrent all = {
 		.per_second = 100, .n_ports = 6500, .first = 1, .flags = TCP_SYN
 	};
 
@@ -139,8 +139,8 @@ static void test_goes_on_to_a_quarter(void **state)
 
 static void test_nothing_to_shed(void **state)
 {
-	const struct flood udp = { .per_second = 100000, .n_ports = 1, .proto = PACKET_UDP };
-	const struct flood acks = { .per_second = 100000, .n_ports = 1, .flags = TCP_RST };
+	const struct torrent udp = { .per_second = 100000, .n_ports = 1, .proto = PACKET_UDP };
+	const struct torrent acks = { .per_second = 100000, .n_ports = 1, .flags = TCP_RST };
 
 	(void)state;
 	changed = false;

@@ -19,7 +19,7 @@
 static struct fixture x;
 static uint64_t seed;
 
-struct flood {
+struct torrent {
 	const char *name;
 	bool v6, random_window, random_options, random_ttl;
 	uint8_t proto, flags, options, ttl;
@@ -27,7 +27,7 @@ struct flood {
 	uint32_t from, host_mask; /* forged: from, with these bits at random */
 };
 
-static const struct flood floods[] = {
+static const struct torrent floods[] = {
 	{ "hping3, a closed port", .flags = TCP_SYN, .window = 512, .ttl = 60, .port = CLOSED },
 	{ "hping3, an open port", .flags = TCP_SYN, .window = 512, .ttl = 60, .port = 80 },
 	{ "hping3, random ports", .flags = TCP_SYN, .window = 512, .ttl = 60 },
@@ -51,7 +51,7 @@ static const struct flood floods[] = {
 
 #define FLOODS (sizeof(floods) / sizeof(floods[0]))
 
-static void send_flood(const struct flood *f, unsigned int n, uint64_t over_ns)
+static void send_flood(const struct torrent *f, unsigned int n, uint64_t over_ns)
 {
 	uint64_t began_ns = x.clock.now_ns;
 
@@ -108,7 +108,7 @@ static void probe(enum tool tool, struct addr peer, uint16_t port)
 }
 
 /* After how many contacts it is found, while so many flood packets come between two; 0: it is not. */
-static unsigned int found_after(const struct flood *f, enum tool tool, struct addr peer,
+static unsigned int found_after(const struct torrent *f, enum tool tool, struct addr peer,
 				uint64_t gap_ns, unsigned int between)
 {
 	for (unsigned int i = 0; i < 2 * MOST_CONTACTS; i++) {
@@ -128,7 +128,7 @@ static void restart(void)
 	seed = 7;
 }
 
-static void assert_found(const struct flood *f, enum tool tool, struct addr peer, uint64_t gap_ns,
+static void assert_found(const struct torrent *f, enum tool tool, struct addr peer, uint64_t gap_ns,
 			 unsigned int between)
 {
 	unsigned int contacts;
@@ -227,7 +227,7 @@ static void test_ten_scanners(void **state)
 /* Alike in everything but the port: one probe each 5 s is one too many for the flood's own port. */
 static void test_scanner_of_the_floods_own_shape(void **state)
 {
-	struct flood f = floods[0];
+	struct torrent f = floods[0];
 
 	(void)state;
 	f.options = OPTIONS_RAW;
@@ -240,7 +240,7 @@ static void test_scanner_of_the_floods_own_shape(void **state)
 /* Alike in everything: only speed tells a scanner then. 1,000 probes a second through 100,000. */
 static void test_fast_scanner_that_is_alike(void **state)
 {
-	struct flood f = floods[2];
+	struct torrent f = floods[2];
 
 	(void)state;
 	f.options = OPTIONS_RAW;
