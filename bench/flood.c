@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sends TCP SYNs from one address, from those of a prefix, or from random ones at an even pace, and says
- * how many it sent. Window and TTL can be another tool's: hping3 has 512 and 64, Nmap 1024.
+ * Sends packets of a flood from one address, from those of a prefix, from a number of reflectors or from
+ * random ones, at an even pace, and says how many it sent. Window and TTL can be another tool's: hping3
+ * has 512 and 64, Nmap 1024.
  *
  * For namespaces only: it sends whatever source address it is told to.
  */
@@ -26,20 +27,43 @@
 struct options {
 	const char *interface;
 	struct frame frame;
-	bool random_source, random_port, random_window, random_ttl;
+	bool random_source, random_port, random_window, random_ttl, source_port;
 	unsigned int
 		source_len; /* of the prefix that sources are forged from, in bits; 0: one source */
+	unsigned int reflectors; /* so many random sources, always the same ones; 0: no end of them */
+	bool fragments;
 	uint64_t count, rate;
 	uint64_t seed;
 };
 
+/* What a kind sends; UDP's ports and payload are options. */
+static const struct kind {
+	const char *name;
+	uint8_t proto, flags;
+	bool fragments;
+} kinds[] = {
+	{ "syn", IPPROTO_TCP, FRAME_SYN, false },
+	{ "syn-ack", IPPROTO_TCP, FRAME_SYN | FRAME_ACK, false },
+	{ "ack", IPPROTO_TCP, FRAME_ACK, false },
+	{ "rst", IPPROTO_TCP, FRAME_RST, false },
+	{ "fin", IPPROTO_TCP, FRAME_FIN | FRAME_ACK, false },
+	{ "udp", IPPROTO_UDP, 0, false },
+	{ "icmp", IPPROTO_ICMP, 0, false },
+	{ "fragment", IPPROTO_UDP, 0, true },
+	{ "gre", IPPROTO_GRE, 0, false },
+};
+
 static void usage(void)
 {
-	fputs("usage: flood -i INTERFACE -m MAC -d ADDRESS [-s ADDRESS[/LEN]] [-p PORT|random]\n"
+	fputs("usage: flood -i INTERFACE -m MAC -d ADDRESS [-k KIND] [-s ADDRESS[/LEN] | -R REFLECTORS]\n"
+	      "             [-p PORT|random] [-g SOURCE_PORT] [-l PAYLOAD_BYTES | -f PAYLOAD_FILE]\n"
 	      "             [-w WINDOW|random] [-t TTL|random] [-n COUNT] [-r PER_SECOND] [-S SEED]\n"
-	      "Sends TCP SYNs to ADDRESS, from random addresses unless -s names one, or a prefix of "
-	      "them; rate 0: as fast as it can.\n",
+	      "Sends packets to ADDRESS, from random addresses unless -s names one, or a prefix of "
+	      "them, or -R a number; rate 0: as fast as it can.\nKinds:",
 	      stderr);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		fprintf(stderr, " %s", kinds[i].name);
+	fputs(" (default: syn).\n", stderr);
 	exit(2);
 }
 
@@ -67,13 +91,67 @@ static void parse_source(char *text, struct options *o, bool *v6)
 	o->random_source = false;
 }
 
+static void parse_kind(const char *name, struct options *o)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(name, kinds[i].name))
+			continue;
+		o->frame.proto = kinds[i].proto;
+		o->frame.flags = kinds[i].flags;
+		o->fragments = kinds[i].fragments;
+		return;
+	}
+	usage();
+}
+
+static void read_payload(const char *path, struct options *o)
+{
+	static uint8_t bytes[FRAME_PAYLOAD];
+	FILE *file = fopen(path, "rb");
+
+	if (!file) {
+		fprintf(stderr, "flood: %s: %s\n", path, strerror(errno));
+		exit(1);
+	}
+	o->frame.payload = (uint16_t)fread(bytes, 1, sizeof(bytes), file);
+	o->frame.data = bytes;
+	fclose(file);
+}
+
+/* Options of what is in a packet; false: none of these. */
+static bool parse_content(int opt, const char *value, struct options *o)
+{
+	switch (opt) {
+	case 'k':
+		parse_kind(value, o);
+		return true;
+	case 'g':
+		o->frame.sport = (uint16_t)strtoul(value, NULL, 10);
+		o->source_port = true;
+		return true;
+	case 'l':
+		o->frame.payload = (uint16_t)strtoul(value, NULL, 10);
+		if (o->frame.payload > FRAME_PAYLOAD)
+			usage();
+		return true;
+	case 'f':
+		read_payload(value, o);
+		return true;
+	case 'R':
+		o->reflectors = (unsigned int)strtoul(value, NULL, 10);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void parse(int argc, char **argv, struct options *o)
 {
 	uint8_t *mac = o->frame.dst_mac;
 	bool source_v6 = false, have_mac = false, have_target = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "i:m:d:s:p:w:t:n:r:S:")) != -1) {
+	while ((opt = getopt(argc, argv, "i:m:d:s:p:w:t:n:r:S:k:g:l:f:R:")) != -1) {
 		switch (opt) {
 		case 'i':
 			o->interface = optarg;
@@ -111,9 +189,12 @@ static void parse(int argc, char **argv, struct options *o)
 			o->seed = strtoull(optarg, NULL, 10) | 1;
 			break;
 		default:
-			usage();
+			if (!parse_content(opt, optarg, o))
+				usage();
 		}
 	}
+	if (o->frame.proto == IPPROTO_ICMP && o->frame.v6)
+		o->frame.proto = IPPROTO_ICMPV6;
 	if (!o->interface || !have_mac || !have_target ||
 	    (!o->random_source && source_v6 != o->frame.v6))
 		usage();
@@ -185,15 +266,22 @@ static void next_frame(struct options *o)
 {
 	uint64_t r = frame_random(&o->seed);
 
-	o->frame.sport = (uint16_t)(1024 + r % 60000);
+	if (!o->source_port)
+		o->frame.sport = (uint16_t)(1024 + r % 60000);
 	o->frame.seq = (uint32_t)(r >> 32);
+	if (o->fragments)
+		o->frame.fragment = (uint16_t)(1 + r % 180);
 	if (o->random_port)
 		o->frame.dport = (uint16_t)(1 + (r >> 16) % 65535);
 	if (o->random_window)
 		o->frame.window = (uint16_t)(r >> 8);
 	if (o->random_ttl)
 		o->frame.ttl = (uint8_t)(r >> 40);
-	if (o->random_source)
+	if (o->reflectors) {
+		uint64_t reflector = 0x9e3779b97f4a7c15ULL * (1 + (r >> 20) % o->reflectors);
+
+		random_source(&o->frame, &reflector);
+	} else if (o->random_source)
 		random_source(&o->frame, &o->seed);
 	else if (o->source_len)
 		random_host(&o->frame, o->source_len, &o->seed);
