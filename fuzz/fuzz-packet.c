@@ -13,7 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct told {
-	bool arp;
+	bool arp, sample;
 	uint16_t ethertype;
 	size_t captured, wire_len;
 };
@@ -26,6 +26,7 @@ static struct told how(uint8_t byte, size_t captured)
 
 	t.wire_len = captured + longer[byte >> 2 & 3];
 	t.arp = byte & 0x10;
+	t.sample = byte & 0x80;
 	if (byte & 0x20) /* a capture with its lengths wrong */
 		t.wire_len /= 2;
 	return t;
@@ -36,6 +37,8 @@ static enum packet_result parse(struct packet_parser *pp, const struct told *t,
 {
 	if (t->arp)
 		return packet_parse_arp(pp, bytes, t->captured, p);
+	if (t->sample)
+		return packet_parse_sample(pp, t->ethertype, bytes, t->captured, t->wire_len, p);
 	return packet_parse(pp, t->ethertype, bytes, t->captured, t->wire_len, p);
 }
 
@@ -47,16 +50,18 @@ static void check_ok(const struct packet *p, const struct told *t)
 	assert(p->payload <= (t->captured > t->wire_len ? t->captured : t->wire_len));
 	assert(addr_is_v4(p->src) || p->ip_id == 0);
 	assert(t->arp == (p->proto == PACKET_ARP_REQUEST));
+	assert(p->bulk || !(t->sample && !t->arp));
+	assert(p->bulk || (p->proto != PACKET_OTHER && p->proto != PACKET_ICMP));
 	assert(p->proto == PACKET_TCP || !(p->tcp_flags || p->tcp_options || p->fragmented));
 	assert(!p->tcp_options || p->tcp_options & PACKET_OPT_ANY);
 	assert(p->unreachable_port <= 1 &&
 	       (!p->unreachable_port || p->proto == PACKET_UNREACHABLE));
 	if (p->proto == PACKET_TCP)
-		assert(!packet_is_plain_data(p->tcp_flags) || p->question);
+		assert(!packet_is_plain_data(p->tcp_flags) || p->question || p->bulk);
 	else if (p->proto == PACKET_IP)
 		assert(!p->sport && packet_unspoken((uint8_t)p->dport) && p->dport <= UINT8_MAX);
 	else if (p->proto != PACKET_UDP && p->proto != PACKET_UNREACHABLE &&
-		 p->proto != PACKET_SCTP)
+		 p->proto != PACKET_SCTP && p->proto != PACKET_OTHER)
 		assert(!p->sport && !p->dport);
 	assert(p->answer <= (p->proto == PACKET_UDP));
 }
@@ -90,6 +95,7 @@ static void one_packet(struct packet_parser *pp, uint8_t byte, const uint8_t *by
 	if (!copy)
 		return;
 	memcpy(copy, bytes, len);
+	before.bulk = pp->bulk = byte & 0x40;
 	r = parse(pp, &t, copy, &p);
 	assert(r < PACKET_RESULTS);
 	assert(pp->counts[r] == before.counts[r] + 1);

@@ -64,6 +64,9 @@ static const struct conf_key keys[] = {
 	{ "scan", "link_sweeps", CONF_BOOL, AT(link_sweeps), "yes", 0, 0, NULL },
 	{ "scan", "quiet", CONF_DURATION, AT(quiet_ns), "30s", 5, HOUR, NULL },
 
+	{ "flood", "sample_first", CONF_UINT, AT(sample_first), "16", 0, 4096, NULL },
+	{ "flood", "sample_max", CONF_UINT, AT(sample_max), "4096", 1, 65536, NULL },
+
 	{ "output", "event_file", CONF_TEXT, AT(event_file), "", 0, 0, NULL },
 	{ "output", "file_max", CONF_SIZE, AT(file_max_bytes), "10M", 0, 4 * GIB, NULL },
 	{ "output", "file_keep", CONF_UINT, AT(file_keep), "3", 0, 99, NULL },
@@ -112,6 +115,18 @@ static int check_ring(const struct sensor_config *c, char *error)
 	if (c->ring_bytes / c->block_bytes < 2)
 		return refuse(error, "[packet] ring: it must hold at least two blocks, so that one "
 				     "can fill while the other is read");
+	return 0;
+}
+
+/* The filter takes bits of a random number. */
+static int check_sampling(const struct sensor_config *c, char *error)
+{
+	if (c->sample_first & (c->sample_first - 1) || c->sample_max & (c->sample_max - 1))
+		return refuse(error, "[flood] %s: it must be a power of two, as 16 or 4096",
+			      c->sample_first & (c->sample_first - 1) ? "sample_first" :
+									"sample_max");
+	if (c->sample_max < c->sample_first)
+		return refuse(error, "[flood] sample_max: it must not be below sample_first");
 	return 0;
 }
 
@@ -266,7 +281,8 @@ static int check_on_finding(const struct sensor_config *c, char *error)
 int sensor_config_check(const struct sensor_config *c, char error[CONF_ERROR_LEN])
 {
 	static int (*const checks[])(const struct sensor_config *c, char *error) = {
-		check_ring, check_memory, check_event_file, check_syslog, check_on_finding,
+		check_ring,	  check_sampling, check_memory,
+		check_event_file, check_syslog,	  check_on_finding,
 	};
 
 	if (!c->user[0] || !c->source[0])

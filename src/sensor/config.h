@@ -43,6 +43,9 @@ struct sensor_config {
 	bool link_sweeps;
 	uint64_t quiet_ns; /* shortest silence that ends a scan */
 
+	/* [flood] */
+	uint32_t sample_first, sample_max; /* one bulk packet in so many; 0: none */
+
 	/* [output] */
 	char event_file[CONF_TEXT_LEN]; /* empty: none */
 	uint64_t file_max_bytes;

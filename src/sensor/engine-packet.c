@@ -335,6 +335,8 @@ void engine_packet(struct engine *e, const struct packet *p)
 		e->stats.first_ns = e->clock->now_ns;
 	if (e->clock->now_ns >= e->due_ns)
 		engine_tick(e);
+	if (p->bulk)
+		return;
 	switch ((enum packet_proto)p->proto) {
 	case PACKET_TCP:
 		on_tcp(e, p);
@@ -364,6 +366,7 @@ void engine_packet(struct engine *e, const struct packet *p)
 		engine_neighbour(e, p, PROBE_NEIGHBOUR);
 		break;
 	case PACKET_ICMP_ECHO_REPLY:
+	case PACKET_ICMP:
 	case PACKET_OTHER:
 		break;
 	}

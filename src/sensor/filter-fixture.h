@@ -22,7 +22,7 @@
 
 /* What the kernel knows of a packet besides its bytes. */
 struct metadata {
-	uint32_t pkttype, protocol, ifindex, tag_present, tag;
+	uint32_t pkttype, protocol, ifindex, tag_present, tag, random;
 };
 
 static const struct filter_params plain = {
@@ -59,6 +59,8 @@ static inline uint32_t ancillary(const struct metadata *m, uint32_t k)
 		return m->tag_present;
 	case SKF_AD_VLAN_TAG:
 		return m->tag;
+	case SKF_AD_RANDOM:
+		return m->random;
 	}
 	fail_msg("an ancillary load of %d", (int32_t)k);
 	return 0;
@@ -99,11 +101,17 @@ static inline uint32_t interpret(const struct sock_filter *prog, unsigned int n,
 		case BPF_LDX | BPF_W | BPF_IMM:
 			x = f->k;
 			continue;
+		case BPF_LD | BPF_W | BPF_LEN:
+			a = (uint32_t)len;
+			continue;
 		case BPF_ALU | BPF_AND | BPF_K:
 			a &= f->k;
 			continue;
 		case BPF_ALU | BPF_SUB | BPF_X:
 			a -= x;
+			continue;
+		case BPF_ALU | BPF_SUB | BPF_K:
+			a -= f->k;
 			continue;
 		case BPF_ALU | BPF_RSH | BPF_K:
 			a >>= f->k;
@@ -113,6 +121,9 @@ static inline uint32_t interpret(const struct sock_filter *prog, unsigned int n,
 			continue;
 		case BPF_MISC | BPF_TAX:
 			x = a;
+			continue;
+		case BPF_MISC | BPF_TXA:
+			a = x;
 			continue;
 		case BPF_JMP | BPF_JA:
 			pc += f->k;
@@ -131,6 +142,8 @@ static inline uint32_t interpret(const struct sock_filter *prog, unsigned int n,
 			break;
 		case BPF_RET | BPF_K:
 			return f->k;
+		case BPF_RET | BPF_A:
+			return a;
 		default:
 			fail_msg("an instruction of code %#x at %u", f->code, pc);
 		}

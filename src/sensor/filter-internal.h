@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The assembler that filter.c and filter-questions.c write their parts of the program with.
+ * The assembler that filter.c, filter-questions.c and filter-bulk.c write their parts of the program with.
  */
 #ifndef MIMAMORI_SENSOR_FILTER_INTERNAL_H
 #define MIMAMORI_SENSOR_FILTER_INTERNAL_H
@@ -31,6 +31,7 @@ enum label {
 	IPV6_ICMP,
 	IPV6_ICMP_SENT,
 	IPV6_ECHO,
+	IPV6_FRAGMENT,
 	IPV6_EXTENSIONS,
 	TCP_FLAGS,
 	SYN_ACK,
@@ -44,6 +45,10 @@ enum label {
 	DATA_IPV6,
 	PAYLOAD,
 	ASKED,
+	BULK_IN, /* bulk, unless this host sent it */
+	BULK,
+	SAMPLED,
+	KEEP,
 	ARP,
 	NEIGHBOUR,
 	INTERFACE,
@@ -118,5 +123,15 @@ static inline void place(struct assembly *a, enum label l)
  * (service-probe.h). Bulk data costs four steps, a bare acknowledgement five.
  */
 void filter_add_questions(struct assembly *a);
+
+/*
+ * What is of no use but to be counted: one in params->bulk_one_in goes on to INTERFACE, which has to follow,
+ * with FILTER_SAMPLE_MARK in X. Elsewhere X is 0, or where a header starts, a multiple of four.
+ */
+#define FILTER_SAMPLE_MARK 1
+void filter_add_bulk(struct assembly *a, const struct filter_params *params);
+
+/* The verdict on what passes: samples are kept without their last byte. */
+void filter_add_pass(struct assembly *a, const struct filter_params *params);
 
 #endif

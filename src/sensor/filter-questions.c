@@ -18,9 +18,9 @@ static void add_length(struct assembly *a, uint32_t at, uint32_t most, uint32_t 
 		       uint32_t stamped)
 {
 	load(a, BPF_H | BPF_ABS, at);
-	jump(a, BPF_JGT, most, DROP, NEXT);
-	jump(a, BPF_JEQ, stamped, DROP, NEXT);
-	jump(a, BPF_JEQ, bare, DROP, PAYLOAD);
+	jump(a, BPF_JGT, most, BULK_IN, NEXT);
+	jump(a, BPF_JEQ, stamped, BULK_IN, NEXT);
+	jump(a, BPF_JEQ, bare, BULK_IN, PAYLOAD);
 }
 
 /* A: the first four bytes; X: where they are. */
@@ -42,7 +42,7 @@ static void add_words(struct assembly *a)
 			load(a, BPF_W | BPF_IND, w[i].at);
 			jump(a, BPF_JEQ, w[i].then, ASKED, NEXT);
 		}
-		verdict(a, 0);
+		go(a, BULK_IN);
 		place(a, WORD + group++);
 	}
 }
@@ -62,9 +62,12 @@ void filter_add_questions(struct assembly *a)
 	add(a, BPF_ALU | BPF_RSH | BPF_K, 2, NEXT, NEXT);
 	add(a, BPF_ALU | BPF_ADD | BPF_X, 0, NEXT, NEXT);
 	add(a, BPF_MISC | BPF_TAX, 0, NEXT, NEXT);
-	load(a, BPF_W | BPF_IND, 0); /* a packet that ends before is dropped */
+	load(a, BPF_W | BPF_LEN, 0);
+	add(a, BPF_ALU | BPF_SUB | BPF_X, 0, NEXT, NEXT);
+	jump(a, BPF_JGE, 4, NEXT, BULK_IN); /* a load beyond the end drops the packet */
+	load(a, BPF_W | BPF_IND, 0);
 	add_words(a);
-	verdict(a, 0);
+	go(a, BULK_IN);
 
 	place(a, ASKED);
 	load_ancillary(a, SKF_AD_PKTTYPE);

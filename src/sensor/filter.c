@@ -8,7 +8,8 @@
  * unconditional jump, which reaches any distance, goes on.
  *
  * What ends most packets comes first: the direction, then the flags of TCP. Interfaces and VLAN
- * tags are looked at only when a packet would pass otherwise.
+ * tags are looked at only when a packet would pass otherwise. What is of no use but to be counted goes to
+ * BULK (filter-bulk.c).
  */
 #include "sensor/filter.h"
 
@@ -32,7 +33,7 @@ static void require_direction(struct assembly *a, uint32_t pkttype)
 static void find_transport(struct assembly *a)
 {
 	load(a, BPF_H | BPF_ABS, 6);
-	jump(a, BPF_JSET, 0x1fff, DROP, NEXT);
+	jump(a, BPF_JSET, 0x1fff, BULK_IN, NEXT);
 	add(a, BPF_LDX | BPF_B | BPF_MSH, 0, NEXT, NEXT);
 }
 
@@ -54,7 +55,7 @@ static void add_ipv4(struct assembly *a)
 
 	place(a, IPV4_TCP_LATER);
 	mask(a, 0x1fff);
-	jump(a, BPF_JGT, 3, DROP, INTERFACE);
+	jump(a, BPF_JGT, 3, BULK_IN, INTERFACE);
 
 	place(a, IPV4_UDP);
 	find_transport(a);
@@ -79,7 +80,7 @@ static void add_ipv4_icmp(struct assembly *a, bool gateway)
 	jump(a, BPF_JEQ, 15, INTERFACE, NEXT);
 	if (gateway)
 		jump(a, BPF_JEQ, 3, INTERFACE, NEXT);
-	jump(a, BPF_JEQ, 17, INTERFACE, DROP);
+	jump(a, BPF_JEQ, 17, INTERFACE, BULK);
 
 	place(a, IPV4_ICMP_SENT);
 	load(a, BPF_B | BPF_IND, 0);
@@ -94,7 +95,7 @@ static void add_ipv4_icmp(struct assembly *a, bool gateway)
 	jump(a, BPF_JGT, 1, NEXT, INTERFACE);
 	load(a, BPF_H | BPF_ABS, 2); /* total length */
 	add(a, BPF_ALU | BPF_SUB | BPF_X, 0, NEXT, NEXT);
-	jump(a, BPF_JEQ, 8, INTERFACE, DROP);
+	jump(a, BPF_JEQ, 8, INTERFACE, BULK);
 }
 
 /* RFC 4443; node information: RFC 4620. */
@@ -105,12 +106,13 @@ static void add_ipv6_icmp(struct assembly *a, bool gateway)
 	jump(a, BPF_JEQ, PACKET_OUTGOING, IPV6_ICMP_SENT, NEXT);
 	load(a, BPF_B | BPF_ABS, 40);
 	jump(a, BPF_JEQ, 128, IPV6_ECHO, NEXT);
-	jump(a, BPF_JEQ, 139, INTERFACE, gateway ? IPV6_ICMP_SENT : DROP);
+	jump(a, BPF_JEQ, 139, INTERFACE, gateway ? IPV6_ICMP_SENT : BULK);
 
 	place(a, IPV6_ICMP_SENT);
 	load(a, BPF_B | BPF_ABS, 40);
 	jump(a, BPF_JEQ, 1, INTERFACE, NEXT);
-	jump(a, BPF_JEQ, 4, INTERFACE, DROP); /* parameter problem: a header nobody here knows */
+	/* parameter problem: a header nobody here knows */
+	jump(a, BPF_JEQ, 4, INTERFACE, gateway ? BULK_IN : DROP);
 
 	place(a, IPV6_ECHO);
 	if (gateway) {
@@ -120,7 +122,7 @@ static void add_ipv6_icmp(struct assembly *a, bool gateway)
 	load(a, BPF_H | BPF_ABS, 46);
 	jump(a, BPF_JGT, 1, NEXT, INTERFACE);
 	load(a, BPF_H | BPF_ABS, 4); /* payload length */
-	jump(a, BPF_JEQ, 8, INTERFACE, DROP);
+	jump(a, BPF_JEQ, 8, INTERFACE, BULK);
 }
 
 /* The host's own answers carry no extension headers, so only what comes in is followed further. */
@@ -133,10 +135,14 @@ static void add_ipv6(struct assembly *a)
 	jump(a, BPF_JEQ, IPPROTO_ICMPV6, IPV6_ICMP, NEXT);
 	jump(a, BPF_JEQ, IPPROTO_HOPOPTS, IPV6_EXTENSIONS, NEXT);
 	jump(a, BPF_JEQ, IPPROTO_ROUTING, IPV6_EXTENSIONS, NEXT);
-	jump(a, BPF_JEQ, IPPROTO_FRAGMENT, IPV6_EXTENSIONS, NEXT);
+	jump(a, BPF_JEQ, IPPROTO_FRAGMENT, IPV6_FRAGMENT, NEXT);
 	jump(a, BPF_JEQ, IPPROTO_DSTOPTS, IPV6_EXTENSIONS, NEXT);
 	jump(a, BPF_JEQ, IPPROTO_AH, IPV6_EXTENSIONS, NEXT);
 	jump(a, BPF_JEQ, IPPROTO_SCTP, IPV6_SCTP, UNSPOKEN);
+
+	place(a, IPV6_FRAGMENT);
+	load(a, BPF_H | BPF_ABS, 42); /* offset, in units of eight bytes, and three bits */
+	jump(a, BPF_JGE, 4 << 3, BULK_IN, NEXT);
 
 	place(a, IPV6_EXTENSIONS);
 	require_direction(a, PACKET_HOST);
@@ -195,10 +201,10 @@ static void add_udp_port(struct assembly *a, const struct filter_params *params)
 	place(a, UDP_SENT);
 	load(a, BPF_H | BPF_IND, 0);
 	place(a, UDP_KNOWN);
-	jump(a, BPF_JGE, params->ephemeral_first, DROP, NEXT);
+	jump(a, BPF_JGE, params->ephemeral_first, BULK, NEXT);
 	for (unsigned int i = 0; i < params->n_udp_open; i++)
-		jump(a, BPF_JEQ, params->udp_open[i], DROP, NEXT);
-	/* what passes falls through to INTERFACE */
+		jump(a, BPF_JEQ, params->udp_open[i], BULK, NEXT);
+	go(a, INTERFACE);
 }
 
 /* X: where the SCTP header starts; its first chunk's type follows 12 bytes of it (RFC 9260 §3). */
@@ -209,7 +215,7 @@ static void add_sctp(struct assembly *a)
 	jump(a, BPF_JEQ, PACKET_SCTP_INIT, INTERFACE, NEXT);
 	jump(a, BPF_JEQ, PACKET_SCTP_INIT_ACK, INTERFACE, NEXT);
 	jump(a, BPF_JEQ, PACKET_SCTP_ABORT, INTERFACE, NEXT);
-	jump(a, BPF_JEQ, PACKET_SCTP_COOKIE_ECHO, INTERFACE, DROP);
+	jump(a, BPF_JEQ, PACKET_SCTP_COOKIE_ECHO, INTERFACE, BULK_IN);
 }
 
 /* A: the protocol. The ranges of packet_unspoken(), from above. */
@@ -217,14 +223,14 @@ static void add_unspoken(struct assembly *a)
 {
 	place(a, UNSPOKEN);
 	jump(a, BPF_JGE, 146, INTERFACE, NEXT);
-	jump(a, BPF_JGE, 132, DROP, NEXT);
+	jump(a, BPF_JGE, 132, BULK_IN, NEXT);
 	jump(a, BPF_JGE, 116, INTERFACE, NEXT);
-	jump(a, BPF_JGE, 88, DROP, NEXT);
+	jump(a, BPF_JGE, 88, BULK_IN, NEXT);
 	jump(a, BPF_JGE, 61, INTERFACE, NEXT);
-	jump(a, BPF_JGE, 41, DROP, NEXT);
+	jump(a, BPF_JGE, 41, BULK_IN, NEXT);
 	jump(a, BPF_JGE, 18, INTERFACE, NEXT);
-	jump(a, BPF_JGE, 17, DROP, NEXT);
-	jump(a, BPF_JGE, 7, INTERFACE, DROP);
+	jump(a, BPF_JGE, 17, BULK_IN, NEXT);
+	jump(a, BPF_JGE, 7, INTERFACE, BULK_IN);
 }
 
 /* A broadcast ARP request (RFC 826), a multicast neighbour solicitation (RFC 4861 §4.3). */
@@ -258,6 +264,10 @@ static void add_way_stations(struct assembly *a)
 	verdict(a, 0);
 	place(a, INTERFACE);
 	go(a, INTERFACE);
+	place(a, BULK_IN);
+	go(a, BULK_IN);
+	place(a, BULK);
+	go(a, BULK);
 }
 
 static void add_interface(struct assembly *a, const struct filter_params *params)
@@ -313,7 +323,8 @@ int filter_build(const struct filter_params *params, struct sock_filter prog[FIL
 	if (params->n_only > FILTER_MAX_INTERFACES ||
 	    params->n_skip > FILTER_MAX_INTERFACES - params->n_only ||
 	    params->n_udp_open > FILTER_MAX_UDP_PORTS ||
-	    params->n_shed_ports > FILTER_MAX_TCP_PORTS || params->snaplen == 0)
+	    params->n_shed_ports > FILTER_MAX_TCP_PORTS || params->snaplen == 0 ||
+	    (params->bulk_one_in & (params->bulk_one_in - 1)) || params->snaplen == 1)
 		return -EINVAL;
 
 	load_ancillary(&a, SKF_AD_PKTTYPE);
@@ -335,11 +346,11 @@ int filter_build(const struct filter_params *params, struct sock_filter prog[FIL
 	add_link_sweeps(&a, params);
 	add_way_stations(&a);
 	filter_add_questions(&a);
-	/* Falls through to INTERFACE, and so come last: */
 	add_udp_port(&a, params);
+	/* Falls through to INTERFACE: */
+	filter_add_bulk(&a, params);
 	add_interface(&a, params);
-	place(&a, PASS);
-	verdict(&a, params->snaplen);
+	filter_add_pass(&a, params);
 	place(&a, DROP);
 	verdict(&a, 0);
 	if (a.full)

@@ -15,11 +15,14 @@
  *   - ICMP timestamp, address mask and information requests, ICMPv6 node information queries;
  *   - the first echo requests of a ping (sequence number 0 or 1), and those without payload, as
  *     scanners send them: a ping that goes on costs no wakeups;
- *   - IPv6 with extension headers coming in, for user space to follow the chain.
+ *   - IPv6 with extension headers coming in, for user space to follow the chain; not later fragments that
+ *     can hold no header.
  * Of broadcast and multicast only ARP requests and neighbour solicitations for every eighth address,
  * which stand for the others: enough to see a sweep. In gateway scope all echo requests
- * pass, and unreachables in both directions. Everything else costs no wakeup. See
- * linux/Documentation/networking/filter.rst.
+ * pass, and unreachables in both directions. Of everything else that comes in, and of UDP both ways,
+ * one packet in bulk_one_in passes, at random: floods are seen by it (packet-sample.h). Such a sample is kept
+ * without its last byte, and that is how it is told from what passes for itself:
+ * filter_is_sample(). See linux/Documentation/networking/filter.rst.
  */
 #ifndef MIMAMORI_SENSOR_FILTER_H
 #define MIMAMORI_SENSOR_FILTER_H
@@ -28,7 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FILTER_MAX_INSNS 384 /* some more than all lists full take */
+#define FILTER_MAX_INSNS 416 /* some more than all lists full take */
 #define FILTER_MAX_UDP_PORTS 64 /* more listeners: the highest are left to user space to ignore */
 #define FILTER_MAX_TCP_PORTS \
 	24 /* more in flood at a time: the answers of the highest are not shed */
@@ -59,12 +62,19 @@ struct filter_params {
 	/* The last byte, modulo FILTER_SAMPLE, of the addresses asked for in ARP requests and neighbour
 	 * solicitations that pass: best one that no busy address of the link has. */
 	uint8_t sample_v4, sample_v6;
-	uint32_t snaplen; /* bytes kept of what passes */
+	uint32_t bulk_one_in; /* a power of two; 0: nothing of the rest passes */
+	uint32_t snaplen; /* bytes kept of what passes, at least 2 */
 };
 
 /* Writes the program; its length in instructions, or -E2BIG, or -EINVAL (more of anything than
  * its FILTER_MAX). */
 int filter_build(const struct filter_params *params, struct sock_filter prog[FILTER_MAX_INSNS]);
+
+/* Did a packet of this length pass as a sample, when so many bytes of it were kept? */
+static inline bool filter_is_sample(uint32_t snaplen, uint32_t kept, uint32_t len)
+{
+	return kept + 1 == (len < snaplen ? len : snaplen);
+}
 
 /* Attaches it to a socket at once, replacing the one before. 0 or -errno. No privilege needed. */
 int filter_attach(int fd, const struct filter_params *params);

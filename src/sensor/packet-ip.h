@@ -113,11 +113,20 @@ static inline enum packet_result packet_fill(const struct packet_view *v, uint8_
 		.dst = dst,
 		.proto = proto,
 		.stands_for = 1,
+		.fragment = v->unit ? PACKET_LATER_FRAGMENT :
+			    v->more ? PACKET_FIRST_FRAGMENT :
+				      PACKET_WHOLE,
 		.ttl = v->ttl,
 		.ip_id = v->ip_id,
 		.payload = v->len > UINT16_MAX ? UINT16_MAX : (uint16_t)v->len,
 	};
 	return PACKET_OK;
 }
+
+/* Does the payload answer what somebody asked in this host's name? v: what follows the UDP header. */
+bool packet_udp_answer(struct packet_view *v, uint16_t sport);
+
+/* What is only counted (packet-bulk.c). v: after the headers of IP. */
+enum packet_result packet_read_bulk(struct packet_view *v, struct packet *out);
 
 #endif

@@ -187,7 +187,7 @@ static bool ntp_answer(const uint8_t *h)
  * Does the payload answer what somebody asked in this host's name? From the ports of services that
  * reflect floods (Rossow, "Amplification Hell", 2014); where the payload does not say, by its size.
  */
-static bool udp_answer(struct packet_view *v, uint16_t sport)
+bool packet_udp_answer(struct packet_view *v, uint16_t sport)
 {
 	size_t len = v->len;
 	const uint8_t *h;
@@ -238,7 +238,7 @@ static enum packet_result read_udp(struct packet_view *v, struct packet *out)
 		return r;
 	out->sport = be16(h);
 	out->dport = be16(h + 2);
-	out->answer = udp_answer(v, out->sport);
+	out->answer = packet_udp_answer(v, out->sport);
 	return PACKET_OK;
 }
 
@@ -278,10 +278,8 @@ static enum packet_result read_unspoken(struct packet_view *v, struct packet *ou
 	return r;
 }
 
-static inline enum packet_result read_packet(struct packet_parser *pp, uint16_t ethertype,
-					     struct packet_view *v, struct packet *out)
+static inline enum packet_result read_ip(uint16_t ethertype, struct packet_view *v)
 {
-	enum packet_result r;
 	uint8_t version;
 	struct cursor peek = v->c;
 
@@ -291,13 +289,15 @@ static inline enum packet_result read_packet(struct packet_parser *pp, uint16_t 
 		ethertype = version >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
 	}
 	if (ethertype == ETHERTYPE_IPV4)
-		r = packet_read_v4(v);
-	else if (ethertype == ETHERTYPE_IPV6)
-		r = packet_read_v6(v);
-	else
-		return PACKET_IGNORED;
-	if (r)
-		return r;
+		return packet_read_v4(v);
+	if (ethertype == ETHERTYPE_IPV6)
+		return packet_read_v6(v);
+	return PACKET_IGNORED;
+}
+
+static inline enum packet_result read_transport(struct packet_parser *pp, struct packet_view *v,
+						struct packet *out)
+{
 	if (v->proto == PROTO_TCP)
 		return read_tcp(pp, v, out);
 	if (v->proto == PROTO_UDP)
@@ -313,19 +313,47 @@ static inline enum packet_result read_packet(struct packet_parser *pp, uint16_t 
 	return PACKET_IGNORED;
 }
 
-enum packet_result packet_parse(struct packet_parser *pp, uint16_t ethertype, const uint8_t *bytes,
-				size_t captured, size_t wire_len, struct packet *out)
+/* No more can be captured than there was: a capture that says so has its lengths wrong. */
+static inline struct packet_view view_of(const uint8_t *bytes, size_t captured, size_t wire_len)
 {
-	/* No more can be captured than there was: a capture that says so has its lengths wrong. */
-	struct packet_view v = {
+	return (struct packet_view){
 		.c = cursor_over(bytes, captured),
 		.len = wire_len > captured ? wire_len : captured,
 	};
-	enum packet_result r = read_packet(pp, ethertype, &v, out);
+}
 
+enum packet_result packet_parse(struct packet_parser *pp, uint16_t ethertype, const uint8_t *bytes,
+				size_t captured, size_t wire_len, struct packet *out)
+{
+	struct packet_view v = view_of(bytes, captured, wire_len), transport;
+	uint32_t len = (uint32_t)v.len;
+	enum packet_result r = read_ip(ethertype, &v);
+
+	if (!r) {
+		transport = v;
+		r = read_transport(pp, &v, out);
+		if (r == PACKET_IGNORED && pp->bulk)
+			r = packet_read_bulk(&transport, out);
+	}
 	pp->counts[r]++;
 	if (r == PACKET_OK)
-		out->wire_len = (uint32_t)(wire_len > captured ? wire_len : captured);
+		out->wire_len = len;
+	return r;
+}
+
+enum packet_result packet_parse_sample(struct packet_parser *pp, uint16_t ethertype,
+				       const uint8_t *bytes, size_t captured, size_t wire_len,
+				       struct packet *out)
+{
+	struct packet_view v = view_of(bytes, captured, wire_len);
+	uint32_t len = (uint32_t)v.len;
+	enum packet_result r = read_ip(ethertype, &v);
+
+	if (!r)
+		r = packet_read_bulk(&v, out);
+	pp->counts[r]++;
+	if (r == PACKET_OK)
+		out->wire_len = len;
 	return r;
 }
 

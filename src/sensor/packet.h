@@ -49,6 +49,8 @@ enum packet_proto {
 	PACKET_NEIGHBOUR, /* ICMPv6 neighbour solicitation: src asks for dst, its target */
 	PACKET_SCTP, /* its first chunk, `type`, is one of PACKET_SCTP_* */
 	PACKET_IP, /* of a protocol that nobody speaks: dport is its number */
+	PACKET_ICMP, /* bulk only: any other message of ICMP or ICMPv6, `type` */
+	/* Bulk only: a later fragment, or of a protocol that somebody speaks. dport is the protocol's number. */
 	PACKET_OTHER,
 };
 
@@ -74,6 +76,7 @@ struct packet {
 	uint16_t ip_id; /* IPv4; 0 in IPv6 */
 	uint8_t tcp_flags; /* the eight flag bits */
 	uint8_t fragmented; /* its TCP header came in pieces */
+	uint8_t fragment; /* enum packet_part */
 	uint8_t tcp_options; /* PACKET_OPT_* bits */
 	uint8_t unreachable_port; /* PACKET_UNREACHABLE: it is the port, or the protocol, not the host */
 	uint8_t type; /* of ICMP and ICMPv6; of an SCTP packet's first chunk */
@@ -101,6 +104,12 @@ struct packet {
 #define PACKET_SCTP_ABORT 6
 #define PACKET_SCTP_COOKIE_ECHO 10
 
+enum packet_part {
+	PACKET_WHOLE,
+	PACKET_FIRST_FRAGMENT, /* more follow */
+	PACKET_LATER_FRAGMENT,
+};
+
 /* struct packet's answers_shed */
 #define PACKET_SHED_REFUSAL 1
 #define PACKET_SHED_SYN_ACK 2
@@ -126,6 +135,7 @@ struct packet_parser {
 	unsigned int next_slot;
 	uint64_t counts[PACKET_RESULTS];
 	bool acks; /* whether bare ACKs matter: in captures, where they are what an ACK scan's RSTs answer */
+	bool bulk; /* whether what is of no use but to be counted is PACKET_OK, with `bulk` set, not IGNORED */
 };
 
 void packet_parser_init(struct packet_parser *pp);
@@ -141,6 +151,14 @@ void packet_parser_init(struct packet_parser *pp);
  */
 enum packet_result packet_parse(struct packet_parser *pp, uint16_t ethertype, const uint8_t *bytes,
 				size_t captured, size_t wire_len, struct packet *out);
+
+/*
+ * Likewise, of a packet that the live filter passed only as a sample: all of it is bulk, whatever it is.
+ * Nothing waits for it, and an ICMP error is not turned round.
+ */
+enum packet_result packet_parse_sample(struct packet_parser *pp, uint16_t ethertype,
+				       const uint8_t *bytes, size_t captured, size_t wire_len,
+				       struct packet *out);
 
 /* An ARP request body (after the link header), into PACKET_ARP_REQUEST. Gratuitous: ignored. */
 enum packet_result packet_parse_arp(struct packet_parser *pp, const uint8_t *bytes, size_t captured,

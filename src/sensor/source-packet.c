@@ -30,6 +30,7 @@
 #include "sensor/host.h"
 #include "sensor/listeners.h"
 #include "sensor/packet-ring.h"
+#include "sensor/packet-sample.h"
 #include "sensor/packet-shed.h"
 #include "sensor/packet.h"
 
@@ -52,6 +53,7 @@ struct packet_source {
 	struct packet_ring ring;
 	struct filter_params filter;
 	struct packet_shed shed;
+	struct packet_sample sample;
 	bool closed; /* interfaces are named, and none of them exists: nothing may pass */
 	unsigned int n_dropped; /* links to leave out that found no room in the filter */
 	int dropped[HOST_MAX_LINKS];
@@ -213,6 +215,7 @@ static void build_filter(struct packet_source *ps, struct filter_params *f)
 		f->sample_v4 = sample(h, true);
 		f->sample_v6 = sample(h, false);
 	}
+	f->bulk_one_in = ps->sample.one_in;
 	f->snaplen = PACKET_SNAPLEN;
 }
 
@@ -261,6 +264,8 @@ static int packet_start(struct source *s, const struct source_env *env, char *er
 	ps->env = *env;
 	packet_parser_init(&ps->parser);
 	packet_shed_init(&ps->shed, env->config->shed_rate, env->seed, env->clock->now_ns);
+	packet_sample_init(&ps->sample, env->config->sample_first, env->config->sample_max,
+			   2 * (env->config->block_retire_ns + LAG_MARGIN_NS), env->clock->now_ns);
 
 	step = "attach the filter to";
 	build_filter(ps, &ps->filter);
@@ -341,11 +346,27 @@ static bool wanted(const struct packet_source *ps, const struct sockaddr_ll *sll
 	return *dir == PACKET_DIR_IN || sll->sll_ifindex != ps->loopback;
 }
 
+/* A sample's last byte is missing (filter.h). Where a header ends with it, it is a checksum or an
+ * urgent pointer, and nobody's concern. */
+static enum packet_result parse_sample(struct packet_source *ps, uint16_t ethertype,
+				       const struct tpacket3_hdr *h, const uint8_t *net,
+				       struct packet *p)
+{
+	uint8_t bytes[PACKET_SNAPLEN] = { 0 };
+	uint32_t kept = h->tp_snaplen;
+
+	memcpy(bytes, net, kept);
+	return packet_parse_sample(&ps->parser, ethertype, bytes,
+				   kept + 1 == h->tp_len ? kept + 1 : kept, h->tp_len, p);
+}
+
 static enum packet_result parse(struct packet_source *ps, uint16_t ethertype,
 				const struct tpacket3_hdr *h, const uint8_t *net, struct packet *p)
 {
 	if (ethertype == ETH_P_ARP)
 		return packet_parse_arp(&ps->parser, net, h->tp_snaplen, p);
+	if (filter_is_sample(PACKET_SNAPLEN, h->tp_snaplen, h->tp_len))
+		return parse_sample(ps, ethertype, h, net, p);
 	return packet_parse(&ps->parser, ethertype, net, h->tp_snaplen, h->tp_len, p);
 }
 
@@ -387,6 +408,8 @@ static void take_frame(const struct tpacket3_hdr *h, const struct sockaddr_ll *f
 		ps->seen_above++;
 		return;
 	}
+	if (p.bulk)
+		p.stands_for = packet_sample_see(&ps->sample, p.t_ns);
 	engine_packet(ps->engine, &p);
 }
 
@@ -418,26 +441,46 @@ static int shed(struct source *s)
 		       0;
 }
 
+/* How many bulk packets to look at from now on. 0 or -errno. */
+static int resample(struct source *s)
+{
+	struct packet_source *ps = s->state;
+	int err;
+
+	if (packet_sample_choose(&ps->sample, ps->env.clock->read_ns)) {
+		err = packet_reconfigure(s);
+		if (err)
+			return err;
+		clock_sync_live(ps->env.clock);
+		packet_sample_changed(&ps->sample, ps->env.clock->read_ns);
+	}
+	s->due_ns = packet_sample_due(&ps->sample);
+	return 0;
+}
+
 static int packet_read(struct source *s, struct engine *engine)
 {
 	struct packet_source *ps = s->state;
 	uint64_t before = handed_over(ps);
+	int err;
 
 	ps->engine = engine;
 	clock_sync_live(ps->env.clock);
 	if (!packet_ring_read(&ps->ring, take_frame, ps))
-		return socket_error(ps->env.privileged_fd);
+		return s->due_ns && ps->env.clock->read_ns >= s->due_ns ?
+			       resample(s) :
+			       socket_error(ps->env.privileged_fd);
 	/* Where somebody else may answer for this host, each answer tells something. */
 	ps->shed.per_second = ps->env.host->forwards || ps->env.listeners->left_out ?
 				      0 :
 				      ps->env.config->shed_rate;
 	if (packet_shed_count(&ps->shed, ps->env.clock->read_ns, handed_over(ps) - before)) {
-		int err = shed(s);
-
+		err = shed(s);
 		if (err)
 			return err;
 	}
-	return (int)(handed_over(ps) - before);
+	err = resample(s);
+	return err ? err : (int)(handed_over(ps) - before);
 }
 
 static int packet_fd(const struct source *s)
@@ -465,6 +508,8 @@ static void packet_stats(struct source *s, struct source_stats *out)
 	out->pending = counts[PACKET_PENDING];
 	out->lost = ps->lost;
 	out->shed = ps->shed.times;
+	out->sampled = ps->sample.taken;
+	out->resampled = ps->sample.changes;
 }
 
 static void packet_stop(struct source *s)
@@ -482,7 +527,7 @@ static void packet_stop(struct source *s)
 const struct source_ops source_packet = {
 	.name = "packet",
 	.cannot_see =
-		"plain data of TCP connections, UDP from the ephemeral ports up, small sweeps "
+		"plain data of TCP connections, and UDP from the ephemeral ports up, but for samples, small sweeps "
 		"of the link by ARP, frames of a VLAN without an interface here",
 	.open_privileged = packet_open,
 	.start = packet_start,

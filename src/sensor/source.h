@@ -25,6 +25,8 @@ struct source_stats {
 	uint64_t truncated, malformed, pending; /* see enum packet_result */
 	uint64_t lost; /* the kernel had no room for, by its own count */
 	uint64_t shed; /* times that load had to be shed */
+	uint64_t sampled; /* packets that passed only to be counted: part of parsed */
+	uint64_t resampled; /* times that the ratio of sampling changed */
 };
 
 /* What a live source is given. All borrowed for the source's life. */
@@ -41,6 +43,7 @@ struct source {
 	const struct source_ops *ops;
 	void *state;
 	uint64_t lag_ns; /* a packet may be this old when it is handed over; set by start() */
+	uint64_t due_ns; /* clock time to call read() at even if nothing waits, 0: never; set by read() */
 };
 
 struct source_ops {
@@ -52,7 +55,7 @@ struct source_ops {
 	/* Runs in the engine's process, unprivileged. 0 or -errno with a sentence in error: then
 	 * privileged_fd stays the caller's. */
 	int (*start)(struct source *s, const struct source_env *env, char *error, size_t error_len);
-	/* Hands everything that waits to engine_packet(), when the descriptor polled readable.
+	/* Hands everything that waits to engine_packet(), when the descriptor polled readable, or when due.
 	 * Returns how many packets it handed over, or -errno when the source is dead. */
 	int (*read)(struct source *s, struct engine *engine);
 	/* Links, addresses or listeners changed: adapt the filter. 0 or -errno. */

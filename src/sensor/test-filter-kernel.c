@@ -28,6 +28,7 @@
 static void test_kernel_accepts(void **state)
 {
 	struct filter_params full = fullest();
+	struct filter_params sampling = full;
 	int fd[2];
 	char c;
 
@@ -35,6 +36,9 @@ static void test_kernel_accepts(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fd), 0);
 	assert_int_equal(filter_attach(fd[1], &plain), 0);
 	assert_int_equal(filter_attach(fd[1], &full), 0);
+	sampling.bulk_one_in = 16;
+	sampling.gateway = true;
+	assert_int_equal(filter_attach(fd[1], &sampling), 0);
 	assert_int_equal(filter_attach_closed(fd[1]), 0);
 	(void)!send(fd[0], "x", 1, 0);
 	assert_int_equal(recv(fd[1], &c, 1, 0), -1);

@@ -67,7 +67,24 @@ static void tick(struct watch *w)
 {
 	uint64_t due_ns = engine_tick(w->engine);
 
-	loop_arm(&w->loop, due_ns ? due_ns + w->source.lag_ns : 0);
+	if (due_ns)
+		due_ns += w->source.lag_ns;
+	if (w->source.due_ns && (!due_ns || w->source.due_ns < due_ns))
+		due_ns = w->source.due_ns;
+	loop_arm(&w->loop, due_ns);
+}
+
+/* False when the source is dead, and the loop stopped. */
+static bool read_source(struct watch *w)
+{
+	int n = w->source.ops->read(&w->source, w->engine);
+
+	if (n >= 0)
+		return true;
+	log_error("source %s failed: %s; nothing is watched any more, so the sensor ends",
+		  w->source.ops->name, strerror(-n));
+	loop_stop(&w->loop, EXIT_FAILURE);
+	return false;
 }
 
 static void on_timer(uint32_t events, void *arg)
@@ -77,6 +94,8 @@ static void on_timer(uint32_t events, void *arg)
 	(void)events;
 	/* Packets that wait in the source are older than the present: the clock must not pass them. */
 	clock_sync_live(&w->clock);
+	if (w->source.due_ns && w->clock.read_ns >= w->source.due_ns && !read_source(w))
+		return;
 	if (w->clock.read_ns > w->clock.now_ns + w->source.lag_ns)
 		clock_advance(&w->clock, w->clock.read_ns - w->source.lag_ns);
 	tick(w);
@@ -112,15 +131,10 @@ static void reconfigure(struct watch *w)
 static void on_packets(uint32_t events, void *arg)
 {
 	struct watch *w = arg;
-	int n = w->source.ops->read(&w->source, w->engine);
 
 	(void)events;
-	if (n < 0) {
-		log_error("source %s failed: %s; nothing is watched any more, so the sensor ends",
-			  w->source.ops->name, strerror(-n));
-		loop_stop(&w->loop, EXIT_FAILURE);
+	if (!read_source(w))
 		return;
-	}
 	tick(w);
 	if (w->listeners.generation != w->listeners_seen)
 		reconfigure(w);
