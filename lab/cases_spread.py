@@ -135,6 +135,9 @@ def ten_case(family):
             "-Pn", "-F", "-S", a, "-e", "eth0")), stdout=subprocess.DEVNULL) for a in addresses]
         for process in processes:
             process.wait()
+        # The last packets may wait for a second in the ring.
+        net.wait_for(lambda: len(accused(lab, addresses, first)) == 10
+                     or starts(lab, "prefix", first), FIND_S, "ten findings")
         time.sleep(1)
         alone, groups = accused(lab, addresses, first), starts(lab, "prefix", first)
         found = f"{len(alone)} single findings, {[str(e) for e in groups]}"

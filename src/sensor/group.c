@@ -25,6 +25,8 @@
 #define ASKED_SHIFT 32 /* struct group's asked[]: 2^32 ns, about four seconds */
 #define AGAIN (70 * NS_PER_S >> ASKED_SHIFT) /* later than a SYN's repeats, tcp(7): 1 to 63 s */
 #define CLIENTS_WAIT (4000 * NS_PER_S >> ASKED_SHIFT) /* clients wait for up to an hour */
+#define SINCE_SHIFT 20 /* struct group's since: about a millisecond, for 52 days */
+#define HASTE (NS_PER_S >> SINCE_SHIFT)
 #define LN_2 0.6931472
 #define LOG2_E 1.4427
 
@@ -224,6 +226,7 @@ struct group *groups_begin(struct groups *gs, struct addr peer, uint32_t link,
 	g->members = 1;
 	g->member[0] = peer.lo;
 	g->by[0] = ev->plain;
+	g->since = (uint32_t)(ev->first_ns >> SINCE_SHIFT);
 	g->made = group_tool_made(p) ? ev->plain : 0;
 	g->shapes = 1 << shape_of(p);
 	memcpy(g->base, gs->newcomers, sizeof(g->base));
@@ -234,7 +237,9 @@ struct group *groups_begin(struct groups *gs, struct addr peer, uint32_t link,
 
 static void empty(const struct groups *gs, struct group *g)
 {
-	g->members = g->shapes = g->made = g->again = 0;
+	g->members = g->shapes = g->made = g->again = g->last = 0;
+	g->back = 0;
+	g->since = (uint32_t)(g->ev.last_ns >> SINCE_SHIFT);
 	g->proven = false;
 	g->shared = g->others = 0;
 	g->more = 0;
@@ -264,6 +269,11 @@ static void credit_to(struct group *g, struct addr peer)
 		return;
 	}
 	g->members += i == g->members;
+	if (g->member[i] != peer.lo || !g->by[i])
+		g->back &= ~(1U << i);
+	else if (i != g->last)
+		g->back |= 1U << i;
+	g->last = (uint8_t)i;
 	g->member[i] = peer.lo;
 	g->by[i] += g->by[i] < UINT8_MAX;
 }
@@ -366,6 +376,8 @@ void group_disown(struct groups *gs, struct group *g, struct addr peer, unsigned
 	discount(g, n);
 	for (unsigned int i = 0; i < EVIDENCE_SCALES; i++)
 		g->ev.sum[i] -= g->ev.sum[i] < weight ? g->ev.sum[i] : (uint16_t)weight;
+	if (n)
+		g->since = (uint32_t)(g->ev.last_ns >> SINCE_SHIFT);
 	if (n && !g->ev.plain)
 		group_restart(gs, g, g->ev.last_ns);
 }
@@ -404,6 +416,21 @@ static bool beyond_chance(const struct groups *gs, const struct group *g)
 				    GROUP_CHANCE_BITS - 3;
 }
 
+/* Is it too early to tell those who share a scan from those who scan at the same time? */
+static bool in_haste(const struct group *g, uint32_t failures)
+{
+	unsigned int peers = 0, contacts = 0;
+
+	if ((uint32_t)(g->ev.last_ns >> SINCE_SHIFT) - g->since >= HASTE)
+		return false;
+	for (unsigned int i = 0; i < g->members; i++)
+		if (g->by[i] && !(g->back >> i & 1)) {
+			peers++;
+			contacts += g->by[i];
+		}
+	return peers < GROUP_PEERS || contacts <= failures;
+}
+
 bool group_stands(const struct groups *gs, const struct group *g, uint32_t failures)
 {
 	bool v4 = addr_is_v4(g->near), made = g->made * 2 > g->ev.plain;
@@ -414,7 +441,8 @@ bool group_stands(const struct groups *gs, const struct group *g, uint32_t failu
 		all += g->by[i];
 		most = g->by[i] > most ? g->by[i] : most;
 	}
-	if (contributors(g) < (site ? GROUP_SITE_PEERS : GROUP_PEERS) || all - most < 2)
+	if (contributors(g) < (site ? GROUP_SITE_PEERS : GROUP_PEERS) || all - most < 2 ||
+	    in_haste(g, failures))
 		return false;
 	/* Clients of what is gone want the same few ports, and do not send what only tools send. */
 	if (g->shared > g->ev.plain && g->ev.plain < (made ? 2 : SERVICES) * failures)

@@ -20,6 +20,10 @@
  * - not on clients, who come back for what they want. Ordinary packets, unless they come within seconds,
  *   have to be as many as a scan's that nobody has come back for in more than an hour, and one more for
  *   each that somebody did come back for; or to be more than anybody's dead services;
+ * - not in haste: the first packets of hosts that scan at the same time, each for itself, come in any
+ *   order. So in the second after its first contact a group needs one more of them than a scan does, by three
+ *   peers that had done with theirs before the next began: who goes on after another has contributed will soon
+ *   be told by itself. Then that second begins anew;
  * - beyond chance: a flood forged from random addresses puts n of them into one /24 by itself. The
  *   flood's size since the group began, counted for each shape of packet, gives the number to be
  *   expected (Poisson), and the group needs odds of 2^GROUP_CHANCE_BITS against that.
@@ -63,11 +67,14 @@ struct group {
 	bool proven; /* a contributor finished a handshake */
 	uint16_t shared; /* contacts that were asked for again by another, saturating */
 	uint16_t others; /* contacts by those beyond member[], saturating */
+	uint32_t since; /* its first contact, or the latest when a peer was disowned, by 2^20 ns */
 	uint64_t more; /* sketch of the peers beyond member[] */
 	uint64_t member[GROUP_MEMBERS]; /* low words of the first peers' addresses */
 	uint8_t by[GROUP_MEMBERS]; /* distinct contacts that each contributed first */
+	uint8_t last; /* which of member[] contributed last */
 	uint8_t again; /* bits: exact contacts of ev that somebody came back for: a client's */
 	uint16_t asked[EVIDENCE_EXACT]; /* when each was asked for by one who had not yet, by 2^32 ns */
+	uint16_t back; /* bits: which of member[] contributed again, others having done so in between */
 	uint32_t base[GROUP_SHAPES]; /* newcomers when it began */
 	struct finding_ref told;
 	struct evidence ev;

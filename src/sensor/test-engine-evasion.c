@@ -205,7 +205,7 @@ static void test_behind_a_wide_prefix(void **state)
 	(void)state;
 	for (unsigned int net = 1; net <= 4; net++)
 		for (unsigned int i = 0; i < 6; i++)
-			syn(addr_from_v4(0xcb000100 + (net << 16) + 10 + i % 3), 51234,
+			syn(addr_from_v4(0xcb000100 + (net << 16) + 10 + i), 51234,
 			    (uint32_t)next_random(&seed) | 1, 2000 + 10 * net + i, OPTIONS_RAW);
 	assert_int_equal(told_nth(&x, FINDING_START, 3)->f.peer.addr.lo >> 24, 0xffffcb);
 	for (uint16_t i = 0; i < 40; i++) {
