@@ -118,11 +118,12 @@ option lease 60
     clients, codes = [], []
     try:
         net.wait_for(lambda: device.listening(life.router, 17, 67), 5, "udhcpd")
+        # The server asks by ARP for two seconds before it offers an address, one client after the other.
         for _ in range(2):
             clients = [life.start(where, ["busybox", "udhcpc", "-f", "-q", "-n", "-i", "eth0", "-t",
-                                          "5", "-T", "1", "-A", "1", "-s", script], "udhcpc")
+                                          "20", "-T", "1", "-A", "1", "-s", script], "udhcpc")
                        for where in (life.device, life.near)]
-            codes += [one.wait(20) for one in clients]
+            codes += [one.wait(30) for one in clients]
     finally:
         life.end(server, *clients)
     check(codes == [0] * 4, f"{codes}: a bad lab")
