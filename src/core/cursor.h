@@ -72,6 +72,28 @@ static inline bool cursor_be32(struct cursor *c, uint32_t *out)
 	return true;
 }
 
+static inline bool cursor_le32(struct cursor *c, uint32_t *out)
+{
+	const uint8_t *p = cursor_take(c, 4);
+
+	if (!p)
+		return false;
+	*out = (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+	return true;
+}
+
+static inline bool cursor_le64(struct cursor *c, uint64_t *out)
+{
+	const uint8_t *p = cursor_take(c, 8);
+
+	if (!p)
+		return false;
+	*out = 0;
+	for (int i = 7; i >= 0; i--)
+		*out = *out << 8 | p[i];
+	return true;
+}
+
 /* Shortens the cursor to at most len bytes (a length field smaller than what was captured). */
 static inline void cursor_limit(struct cursor *c, size_t len)
 {
