@@ -177,6 +177,8 @@ class Sensor:
         self.config = os.path.join(directory, "mimamori.conf")
         self.log_path = os.path.join(directory, "sensor.log")
         wanted = {"sensor": {"device": "lab"},
+                  # The lab's devices share this machine's logs, with each other too.
+                  "guess": {"logs": "none"},
                   "output": {"event_file": self.event_path, "stdout": "none"}}
         for name, keys in (sections or {}).items():
             wanted.setdefault(name, {}).update(keys)

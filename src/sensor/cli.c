@@ -194,6 +194,8 @@ static int load_config(struct cli *cli, const struct flags *flags)
 	if (!err)
 		err = sensor_config_check(&cli->config, error);
 	if (!err)
+		err = auth_files_find(cli->config.guess_logs, "", &cli->config.auth_files, error);
+	if (!err)
 		return 0;
 	fprintf(stderr, "mimamori-sensor: %s\n", error);
 	return EXIT_FAILURE;

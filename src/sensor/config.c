@@ -67,6 +67,8 @@ static const struct conf_key keys[] = {
 	{ "flood", "sample_first", CONF_UINT, AT(sample_first), "16", 0, 4096, NULL },
 	{ "flood", "sample_max", CONF_UINT, AT(sample_max), "4096", 1, 65536, NULL },
 
+	{ "guess", "logs", CONF_TEXT, AT(guess_logs), "auto", 0, 0, NULL },
+
 	{ "output", "event_file", CONF_TEXT, AT(event_file), "", 0, 0, NULL },
 	{ "output", "file_max", CONF_SIZE, AT(file_max_bytes), "10M", 0, 4 * GIB, NULL },
 	{ "output", "file_keep", CONF_UINT, AT(file_keep), "3", 0, 99, NULL },

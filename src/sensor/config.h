@@ -7,6 +7,7 @@
 #define MIMAMORI_SENSOR_CONFIG_H
 
 #include "core/conf.h"
+#include "sensor/auth-files.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,6 +46,10 @@ struct sensor_config {
 
 	/* [flood] */
 	uint32_t sample_first, sample_max; /* one bulk packet in so many; 0: none */
+
+	/* [guess] */
+	char guess_logs[CONF_TEXT_LEN]; /* "auto", "none", or a list: auth-files.h */
+	struct auth_files auth_files; /* what that means here: found once the keys are known */
 
 	/* [output] */
 	char event_file[CONF_TEXT_LEN]; /* empty: none */

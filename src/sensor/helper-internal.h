@@ -6,6 +6,7 @@
 #define MIMAMORI_SENSOR_HELPER_INTERNAL_H
 
 #include "core/conf.h"
+#include "sensor/auth-files.h"
 #include "sensor/helper.h"
 
 #include <stdbool.h>
@@ -49,6 +50,16 @@ struct helper_exec {
 	struct helper_child child[HELPER_EXEC_MAX_CHILDREN];
 };
 
+/* A log that the engine follows. */
+struct helper_log {
+	int watch_fd; /* inotify, the engine has a copy; 0: not asked for */
+	int file_wd, before_wd; /* watches on the file and on the one before it; 0: none */
+};
+
+struct helper_logs {
+	struct helper_log log[AUTH_FILES_MAX];
+};
+
 struct helper {
 	const struct sensor_config *config;
 	const struct source_ops *const *sources; /* NULL-terminated */
@@ -60,6 +71,7 @@ struct helper {
 	unsigned int refused;
 	uint64_t end_by_ns; /* the engine, then what on_finding left, is killed at this time; 0: never */
 	struct helper_exec exec;
+	struct helper_logs logs;
 };
 
 /* helper_serve() with everything in place but signal_fd and exec. */
@@ -70,6 +82,16 @@ int helper_run(struct helper *h);
 int helper_open_events(const struct sensor_config *config, char error[HELPER_ERROR_LEN]);
 /* Rotates when the file is near its limit, else only opens. Nothing recorded is lost on failure. */
 int helper_rotate_events(const struct sensor_config *config, char error[HELPER_ERROR_LEN]);
+
+/* An inotify descriptor that tells of the log's directory, and of the file from helper_open_log()
+ * on. Owned, or -errno with a sentence. index: below AUTH_FILES_MAX, f's. */
+int helper_watch_log(struct helper_logs *logs, const struct auth_file *f, uint32_t index,
+		     char error[HELPER_ERROR_LEN]);
+/* The log, for reading, as its name stands now. Owned, or -errno with a sentence. */
+int helper_open_log(struct helper_logs *logs, const struct auth_file *f, uint32_t index,
+		    char error[HELPER_ERROR_LEN]);
+/* Before capabilities are given up: joins the groups that may read the logs, where root may not. */
+void helper_join_logs(const struct auth_files *files);
 
 /* Splits the command and finds the user. 0, or -errno (logged): then every start will fail. */
 int helper_exec_init(struct helper_exec *x, const struct sensor_config *config);

@@ -71,6 +71,17 @@ static int open_source(struct helper *h, uint32_t index, struct reply *r)
 	return give(r, h->sources[index]->open_privileged(h->config, r->error, sizeof(r->error)));
 }
 
+static int serve_log(struct helper *h, const struct helper_message *m, struct reply *r)
+{
+	const struct auth_files *files = &h->config->auth_files;
+
+	if (m->arg >= files->count)
+		return refuse(r, "no such log");
+	if (m->type == HELPER_WATCH_LOG)
+		return give(r, helper_watch_log(&h->logs, &files->file[m->arg], m->arg, r->error));
+	return give(r, helper_open_log(&h->logs, &files->file[m->arg], m->arg, r->error));
+}
+
 /* One line of one JSON object: nothing else reaches the executable. */
 static bool is_event(const char *text, uint32_t len)
 {
@@ -82,11 +93,14 @@ static bool is_event(const char *text, uint32_t len)
 static int serve_request(struct helper *h, const struct helper_message *m, const char *payload,
 			 struct reply *r)
 {
-	if (m->type < HELPER_OPEN_SOURCE || m->type > HELPER_ON_FINDING)
+	if (m->type < HELPER_OPEN_SOURCE || m->type > HELPER_OPEN_LOG)
 		return refuse(r, "unknown request");
 	if (m->type != HELPER_ON_FINDING && m->length != 0)
 		return refuse(r, "the request has a payload");
 	switch ((enum helper_request)m->type) {
+	case HELPER_WATCH_LOG:
+	case HELPER_OPEN_LOG:
+		return serve_log(h, m, r);
 	case HELPER_OPEN_SOURCE:
 		return open_source(h, m->arg, r);
 	case HELPER_OPEN_EVENTS:
@@ -368,8 +382,11 @@ int helper_serve(const struct sensor_config *config, int fd, pid_t engine)
 		.fd = fd,
 		.engine = engine,
 	};
-	int err = geteuid() == 0 ? isolate_limit_caps(needed_caps(config)) : 0;
+	int err;
 
+	if (geteuid() == 0)
+		helper_join_logs(&config->auth_files);
+	err = geteuid() == 0 ? isolate_limit_caps(needed_caps(config)) : 0;
 	if (err) {
 		log_error("helper: cannot give up the capabilities it does not need: %s",
 			  strerror(-err));

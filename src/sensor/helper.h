@@ -34,6 +34,9 @@ enum helper_request {
 	 * its limit is only opened: an engine in wrong hands cannot rotate the records away. */
 	HELPER_ROTATE_EVENTS,
 	HELPER_ON_FINDING, /* arg: severity; payload: the event line. Starts the executable */
+	/* arg: index of a log (auth-files.h); reply carries an inotify descriptor, then the log's own. */
+	HELPER_WATCH_LOG,
+	HELPER_OPEN_LOG,
 };
 
 /* Client side: the engine's end. Embedded. */

@@ -134,6 +134,15 @@ static void print_prefixes(const char *what, const struct conf_prefixes *list, c
 	printf("%s\n", list->count ? "" : none);
 }
 
+static void print_logs(const struct auth_files *files)
+{
+	printf("  logs        ");
+	for (uint32_t i = 0; i < files->count; i++)
+		printf("%s%s (%s)", i ? ", " : "", files->file[i].path,
+		       auth_kind_name(files->file[i].kind));
+	printf("%s\n", files->count ? "" : "(none)");
+}
+
 int run_check(const struct cli *cli)
 {
 	const struct sensor_config *c = &cli->config;
@@ -154,6 +163,7 @@ int run_check(const struct cli *cli)
 	if (c->knock.count)
 		printf("  knock       %u sequence%s\n", c->knock.count,
 		       c->knock.count == 1 ? "" : "s");
+	print_logs(&c->auth_files);
 	printf("  events      %s\n", c->event_file[0] ? c->event_file : "(no file)");
 	printf("  on_finding  %s\n", c->on_finding[0] ? c->on_finding : "(nothing)");
 	return EXIT_SUCCESS;

@@ -5,6 +5,7 @@
 #include "core/footprint.h"
 #include "core/log.h"
 #include "core/loop.h"
+#include "sensor/auth-log.h"
 #include "sensor/config.h"
 #include "sensor/engine.h"
 #include "sensor/helper.h"
@@ -37,6 +38,11 @@ struct watch {
 	struct source source;
 	struct engine *engine;
 	struct sink sink;
+	struct auth_logs logs;
+	struct watched_log {
+		struct watch *w;
+		unsigned int index;
+	} log[AUTH_FILES_MAX];
 	uint64_t started_ns;
 	uint32_t listeners_seen; /* generation the filter was built for */
 	bool said_host, said_listeners; /* that they hold more than fits */
@@ -148,6 +154,24 @@ static void on_host(uint32_t events, void *arg)
 	(void)events;
 	if (host_update(&w->host))
 		reconfigure(w);
+}
+
+static void on_login(const struct auth_record *r, void *arg)
+{
+	char peer[ADDR_STRLEN];
+
+	(void)arg;
+	log_debug("%u login%s from %s %s", r->times, r->times == 1 ? "" : "s",
+		  addr_format(r->peer, peer), r->result == AUTH_FAILED ? "failed" : "succeeded");
+}
+
+static void on_log(uint32_t events, void *arg)
+{
+	struct watched_log *l = arg;
+
+	(void)events;
+	if (auth_logs_read(&l->w->logs, l->index))
+		tick(l->w);
 }
 
 static void on_helper(uint32_t events, void *arg)
@@ -331,6 +355,20 @@ static int start_loop(struct watch *w)
 	return err;
 }
 
+/* The record sharpens what is seen: without it the sensor watches all the same. */
+static void follow_logs(struct watch *w)
+{
+	auth_logs_init(&w->logs, &w->config->auth_files, &w->helper, &w->clock, on_login, w);
+	for (unsigned int i = 0; i < AUTH_FILES_MAX; i++) {
+		int fd = auth_logs_fd(&w->logs, i);
+
+		w->log[i] = (struct watched_log){ w, i };
+		if (fd >= 0 && loop_add(&w->loop, fd, EPOLLIN, on_log, &w->log[i]) < 0)
+			log_warning("logins are not read from %s: too many descriptors",
+				    w->config->auth_files.file[i].path);
+	}
+}
+
 static void name_device(struct watch *w)
 {
 	if (w->config->device[0])
@@ -368,7 +406,10 @@ static int start(struct watch *w)
 	if (err < 0)
 		return err;
 	w->sink.ctx = (struct eve_context){ &w->clock, w->source.ops->name, w->device };
-	return start_loop(w);
+	err = start_loop(w);
+	if (!err)
+		follow_logs(w);
+	return err;
 }
 
 static void finish(struct watch *w)
@@ -408,6 +449,7 @@ int watch_main(const struct sensor_config *config, bool foreground, int helper_f
 		status = EXIT_FAILURE;
 	}
 	finish(w);
+	auth_logs_done(&w->logs);
 	engine_free(w->engine);
 	listeners_done(&w->listeners);
 	host_done(&w->host);
