@@ -54,7 +54,7 @@ def gateway_case(name):
 @case.case("ordinary-together", "ordinary-gateway", limit_s=TOGETHER_S)
 def together_case(shared, say):
     """Everything at once."""
-    names = [name for name, one in life.ACTS.items() if not one.behind]
+    names = [name for name, one in life.ACTS.items() if not one.behind and not one.bulk]
     said = life.together(shared, names)
     bad = {name: str(what)[-200:] for name, what in said.items() if not isinstance(what, str)}
     wrong = shared.accused()
@@ -68,7 +68,7 @@ def declare():
     for name, one in life.ACTS.items():
         if one.behind:
             case.add(f"ordinary-{name}", "ordinary-gateway", gateway_case(name))
-        else:
+        elif not one.bulk:
             case.add(f"ordinary-{name}", "ordinary", life.act_case(name))
     case.add("ordinary-day", "ordinary", life.day_case)
     for name in "ordinary", "ordinary-gateway":

@@ -8,7 +8,7 @@ What people's programs do over TCP, inside a namespace. Each prints how often it
   habits.py insist S FROM TO PORT N  N clients fetch a page again and again for S seconds
   habits.py contacts FROM PORT TO... one connection to each, none of which answers
 
-The verbs of habits_udp.py and habits_raw.py are known here as well.
+The verbs of habits_udp.py, habits_raw.py and habits_bulk.py are known here as well.
 """
 
 import concurrent.futures
@@ -19,6 +19,7 @@ import struct
 import sys
 import time
 
+import habits_bulk
 import habits_raw
 import habits_udp
 
@@ -134,5 +135,5 @@ def contacts(source, port, *targets):
 
 
 if __name__ == "__main__":
-    VERBS = {**vars(habits_udp), **vars(habits_raw), **globals()}
+    VERBS = {**vars(habits_udp), **vars(habits_raw), **vars(habits_bulk), **globals()}
     print(VERBS[sys.argv[1]](*sys.argv[2:]))

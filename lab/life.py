@@ -38,16 +38,17 @@ BEHIND = "172.30.0.0/24", "fd30::/64"  # the container's network, where the devi
 FAR = "198.51.100.2", "2001:db8:9::2"
 GAP_S, TIMES = 120, 12  # of a day's captures
 ACTS = {}  # name: Act
-Act = collections.namedtuple("Act", "name function needs behind alone")
+Act = collections.namedtuple("Act", "name function needs behind alone bulk")
 
 
-def act(name, *needs, behind=False, alone=False):
+def act(name, *needs, behind=False, alone=False, bulk=False):
     """
     Declares a function of (life) as a piece of ordinary life. It needs these programs; it is of the
-    network behind the device; it disturbs others, and has to have the network for itself.
+    network behind the device; it disturbs others, and has to have the network for itself; it moves so
+    much that it could be taken for a flood.
     """
     def declare(function):
-        ACTS[name] = Act(name, function, needs, behind, alone)
+        ACTS[name] = Act(name, function, needs, behind, alone, bulk)
         return function
     return declare
 
