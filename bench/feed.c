@@ -39,7 +39,7 @@ static struct clock now;
 static struct packet_parser parser;
 static uint8_t frames[BATCH][80];
 static size_t frame_len;
-static unsigned long findings;
+static unsigned long findings, floods;
 
 static void on_finding(const struct finding *f, enum finding_phase phase, void *arg)
 {
@@ -47,6 +47,14 @@ static void on_finding(const struct finding *f, enum finding_phase phase, void *
 	(void)phase;
 	(void)arg;
 	findings++;
+}
+
+static void on_flood(const struct flood *f, enum finding_phase phase, void *arg)
+{
+	(void)f;
+	(void)phase;
+	(void)arg;
+	floods++;
 }
 
 static struct engine *make_engine(void)
@@ -58,6 +66,7 @@ static struct engine *make_engine(void)
 		.home = { .mode = HOME_HOST, .host = &host },
 		.seed = 0x1234567,
 		.emit = on_finding,
+		.emit_flood = on_flood,
 	};
 	struct host_addr *a = host.addr;
 
@@ -161,9 +170,10 @@ int main(int argc, char **argv)
 		spent += cpu_ns() - before;
 	}
 	engine_stats(e, &stats);
-	printf("%.1f ns a packet, %llu packets, %llu contacts, %llu in vain, %lu events\n",
+	printf("%.1f ns a packet, %llu packets, %llu contacts, %llu in vain, %lu events, %lu of floods\n",
 	       spent / (double)stats.packets, (unsigned long long)stats.packets,
-	       (unsigned long long)stats.contacts, (unsigned long long)stats.failed, findings);
+	       (unsigned long long)stats.contacts, (unsigned long long)stats.failed, findings,
+	       floods);
 	engine_free(e);
 	return 0;
 }

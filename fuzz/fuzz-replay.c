@@ -32,6 +32,18 @@ static void emit(const struct finding *f, enum finding_phase phase, void *arg)
 	assert(memchr(sentence, '\0', sizeof(sentence)));
 }
 
+static void emit_flood(const struct flood *f, enum finding_phase phase, void *arg)
+{
+	char sentence[EVE_TEXT_LEN];
+	int len = eve_write_flood(&ev, &context, f, phase);
+
+	(void)arg;
+	assert(len > 0);
+	assert(json_is_event_line(ev.line, (size_t)len));
+	assert(eve_text_flood(sentence, &context, f, phase) == sentence);
+	assert(memchr(sentence, '\0', sizeof(sentence)));
+}
+
 static struct engine *make_engine(const struct sensor_config *config, struct clock *clock,
 				  bool home)
 {
@@ -42,6 +54,7 @@ static struct engine *make_engine(const struct sensor_config *config, struct clo
 		.contacts = 16,
 		.seed = 1,
 		.emit = emit,
+		.emit_flood = emit_flood,
 	};
 
 	if (home) {

@@ -32,6 +32,10 @@ static const char *const scopes[] = { "host", "gateway", NULL };
 static const char *const stdout_modes[] = { "none", "text", "eve", NULL };
 
 #define AT(field) offsetof(struct sensor_config, field)
+#define FLOOD_RATE(key, lane, rate)                                                   \
+	{                                                                             \
+		"flood", key, CONF_UINT, AT(flood_rate[lane]), rate, 0, 1000000, NULL \
+	}
 
 /* Sections stand together: messages are searched in this order. */
 static const struct conf_key keys[] = {
@@ -64,6 +68,18 @@ static const struct conf_key keys[] = {
 	{ "scan", "link_sweeps", CONF_BOOL, AT(link_sweeps), "yes", 0, 0, NULL },
 	{ "scan", "quiet", CONF_DURATION, AT(quiet_ns), "30s", 5, HOUR, NULL },
 
+	{ "flood", "enable", CONF_BOOL, AT(flood_enable), "yes", 0, 0, NULL },
+	FLOOD_RATE("syn_rate", FLOOD_LANE_SYN, "100"),
+	FLOOD_RATE("syn_ack_rate", FLOOD_LANE_SYN_ACK, "200"),
+	FLOOD_RATE("ack_rate", FLOOD_LANE_ACK, "500"),
+	FLOOD_RATE("rst_rate", FLOOD_LANE_RST, "300"),
+	FLOOD_RATE("udp_rate", FLOOD_LANE_UDP, "200"),
+	FLOOD_RATE("udp_served_rate", FLOOD_LANE_STREAM, "10000"),
+	FLOOD_RATE("amplified_rate", FLOOD_LANE_AMPLIFIED, "100"),
+	FLOOD_RATE("icmp_rate", FLOOD_LANE_ICMP, "1000"),
+	FLOOD_RATE("fragment_rate", FLOOD_LANE_FRAGMENT, "1000"),
+	FLOOD_RATE("protocol_rate", FLOOD_LANE_PROTOCOL, "100"),
+	{ "flood", "quiet", CONF_DURATION, AT(flood_quiet_ns), "5s", 1, MINUTE, NULL },
 	{ "flood", "sample_first", CONF_UINT, AT(sample_first), "16", 0, 4096, NULL },
 	{ "flood", "sample_max", CONF_UINT, AT(sample_max), "4096", 1, 65536, NULL },
 

@@ -8,6 +8,7 @@
 
 #include "core/conf.h"
 #include "sensor/auth-files.h"
+#include "sensor/detect-flood.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,6 +46,10 @@ struct sensor_config {
 	uint64_t quiet_ns; /* shortest silence that ends a scan */
 
 	/* [flood] */
+	bool flood_enable;
+	uint32_t flood_rate
+		[FLOOD_LANES]; /* packets a second that are none, whatever was learnt; 0: not looked for */
+	uint64_t flood_quiet_ns; /* the silence that ends a flood */
 	uint32_t sample_first, sample_max; /* one bulk packet in so many; 0: none */
 
 	/* [guess] */

@@ -26,6 +26,7 @@
 #include <cmocka.h>
 
 #define FIXTURE_EVENTS 256
+#define FIXTURE_FLOODS 32
 #define FIXTURE_EPOCH_NS (1700000000 * NS_PER_S)
 #define FIXTURE_ISN 0x5eed0000u /* of the device's SYN/ACKs */
 
@@ -43,6 +44,12 @@ struct told {
 	uint64_t failed; /* contacts in vain that the engine had counted until then */
 };
 
+struct told_flood {
+	struct flood f;
+	enum finding_phase phase;
+	uint64_t at_ns;
+};
+
 struct fixture {
 	struct clock clock;
 	struct host host;
@@ -51,6 +58,8 @@ struct fixture {
 	struct engine *engine;
 	unsigned int n_told; /* events, those beyond the array counted too */
 	struct told told[FIXTURE_EVENTS];
+	unsigned int n_floods; /* likewise */
+	struct told_flood flood[FIXTURE_FLOODS];
 	uint16_t next_port; /* of a peer's ephemeral ports */
 };
 
@@ -79,6 +88,14 @@ static inline void fixture_emit(const struct finding *f, enum finding_phase phas
 		return;
 	engine_stats(x->engine, &stats);
 	x->told[x->n_told - 1] = (struct told){ *f, phase, x->clock.now_ns, stats.failed };
+}
+
+static inline void fixture_emit_flood(const struct flood *f, enum finding_phase phase, void *arg)
+{
+	struct fixture *x = arg;
+
+	if (x->n_floods++ < FIXTURE_FLOODS)
+		x->flood[x->n_floods - 1] = (struct told_flood){ *f, phase, x->clock.now_ns };
 }
 
 static inline void fixture_own(struct fixture *x, const char *address, const char *on_link)
@@ -118,6 +135,7 @@ static inline void fixture_start(struct fixture *x, enum home_mode mode,
 		.home = { .mode = mode, .host = live ? &x->host : NULL },
 		.seed = 0x1234567,
 		.emit = fixture_emit,
+		.emit_flood = fixture_emit_flood,
 		.arg = x,
 	};
 
@@ -194,6 +212,8 @@ static inline void packet(struct fixture *x, struct packet p)
 {
 	clock_advance(&x->clock, x->clock.now_ns + NS_PER_MS / 10);
 	p.t_ns = x->clock.now_ns;
+	p.stands_for = p.stands_for ? p.stands_for : 1;
+	p.wire_len = p.wire_len ? p.wire_len : 40u + p.payload;
 	if (x->host.n_addrs)
 		p.dir = host_owns(&x->host, p.src) ? PACKET_DIR_OUT : PACKET_DIR_IN;
 	else

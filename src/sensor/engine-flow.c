@@ -53,13 +53,34 @@ void engine_flow_answered(struct engine *e, const struct packet *p, const struct
 	f->state |= FLOW_ANSWERED | (credited ? FLOW_CREDITED : 0);
 }
 
+/* The handshake was finished: its SYN is no flood's. */
+static void finished(struct engine *e, struct flow *f, struct addr self)
+{
+	if (f->state & FLOW_FINISHED)
+		return;
+	f->state |= FLOW_FINISHED;
+	floods_proven(e->floods, self);
+}
+
+void engine_flow_used(struct engine *e, const struct packet *p)
+{
+	struct flow_ends ends = ends_from(p);
+	struct flow *f = flows_find(e->flows, &ends, e->clock->now_ns);
+
+	if (f && (f->state & FLOW_ANSWERED) && flow_proven(f, p->tcp_ack))
+		finished(e, f, p->dst);
+}
+
 void engine_flow_self_ended(struct engine *e, const struct packet *p)
 {
 	struct flow_ends ends = ends_to(p);
 	struct flow *f = flows_find(e->flows, &ends, e->clock->now_ns);
 
-	if (f)
-		f->state |= FLOW_SELF_ENDED;
+	if (!f)
+		return;
+	f->state |= FLOW_SELF_ENDED;
+	if (f->state & FLOW_ANSWERED)
+		finished(e, f, p->src);
 }
 
 /* What served the peer does not speak for it any more. */
@@ -127,6 +148,7 @@ bool engine_flow_ended(struct engine *e, const struct packet *p)
 	f->state |= FLOW_ENDED;
 	if (!flow_proven(f, p->tcp_ack)) /* perhaps a guess; there is no second */
 		return false;
+	finished(e, f, p->dst);
 	end = flow_end(f, p->tcp_seq, p->tcp_ack, e->clock->now_ns);
 	left = end.by_peer && end.asked == 0 && p->payload == 0 && end.age_ms < LEAVE_MS;
 	if (left)

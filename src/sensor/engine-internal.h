@@ -11,12 +11,14 @@
 #include "sensor/contacts.h"
 #include "sensor/crowd.h"
 #include "sensor/decoys.h"
+#include "sensor/detect-flood.h"
 #include "sensor/detect-scan.h"
 #include "sensor/engine.h"
 #include "sensor/flow.h"
 #include "sensor/group.h"
 #include "sensor/knock.h"
 #include "sensor/newcomers.h"
+#include "sensor/pairs.h"
 #include "sensor/routers.h"
 
 #define ENGINE_WIDE 4 /* findings of wide prefixes at a time */
@@ -37,6 +39,9 @@ struct engine_wide {
 };
 
 #define ENGINE_DATA_SEEN 2048
+#define ENGINE_PAIRS 1024 /* of a gateway */
+#define ENGINE_PINGS 64
+#define ENGINE_PAIRS_REPLAYED 32768
 
 /* So many datagrams more on one port, within the wait for its answer, are a stream; unless all came before
  * an answer could: longer than the way to a host behind this one and back. */
@@ -56,6 +61,9 @@ struct engine {
 	struct contacts *contacts;
 	struct flows *flows;
 	struct findings *findings;
+	struct floods *floods;
+	struct pairs *pairs; /* NULL: this host's own packets alone are watched */
+	struct pairs *pings;
 	struct groups *groups;
 	unsigned int wide_used;
 	struct engine_wide wide[ENGINE_WIDE];
@@ -111,6 +119,18 @@ bool engine_proves_handshake(struct contact *c, const struct packet *p);
 /* RSTs (engine-reset.c), and plain data, which explains some in captures. */
 void engine_rst(struct engine *e, const struct packet *p);
 void engine_data(struct engine *e, const struct packet *p);
+
+/* What may be a flood's (engine-flood.c): openings to what is watched; datagrams; SYN/ACKs and FINs of no
+ * connection; plain data; RSTs, both ways; and packets that passed only to be counted. */
+void engine_flood_opening(struct engine *e, const struct packet *p, enum contact_proto proto);
+void engine_flood_udp(struct engine *e, const struct packet *p);
+void engine_flood_stray(struct engine *e, const struct packet *p);
+void engine_flood_data(struct engine *e, const struct packet *p);
+void engine_flood_rst(struct engine *e, const struct packet *p);
+void engine_flood_bulk(struct engine *e, const struct packet *p);
+
+/* Somebody of this side pings. */
+void engine_flood_ping(struct engine *e, const struct packet *p);
 
 /* The target refused what the contact asked for. */
 void engine_refused(struct engine *e, struct contact *c);
@@ -177,6 +197,9 @@ void engine_flow_answered(struct engine *e, const struct packet *p, const struct
 
 /* This side ends the flow. */
 void engine_flow_self_ended(struct engine *e, const struct packet *p);
+
+/* Plain data of the peer: it has finished the handshake. */
+void engine_flow_used(struct engine *e, const struct packet *p);
 
 /* A RST without ACK: true when it breaks a flow off half open, which is evidence. */
 bool engine_flow_aborted(struct engine *e, const struct packet *p);

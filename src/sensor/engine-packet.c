@@ -110,6 +110,7 @@ void engine_opening(struct engine *e, const struct packet *p, enum contact_proto
 	case HOME_INBOUND:
 		if (engine_ignores(e, p->src))
 			return;
+		engine_flood_opening(e, p, proto);
 		break;
 	}
 	if (probe.kind != CONTACT_OWN) {
@@ -197,6 +198,8 @@ static void on_syn_ack(struct engine *e, const struct packet *p)
 {
 	struct contact *c = contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport);
 
+	if (e->pairs)
+		pairs_see(e->pairs, p);
 	if (c) {
 		bool again = c->answered;
 
@@ -209,10 +212,12 @@ static void on_syn_ack(struct engine *e, const struct packet *p)
 	} else if (p->dir == PACKET_DIR_OUT) {
 		engine_answered_unremembered(e, false, p->src, p->sport, p->dst);
 	} else if (engine_watches(e, p->src, p->dst)) {
-		if (answers_nothing(e, p))
+		if (answers_nothing(e, p)) {
 			engine_opening(e, p, CONTACT_TCP, PROBE_CUSTOM, true);
-		else
+		} else {
+			engine_flood_stray(e, p);
 			backscatter(e, p, CONTACT_TCP, &e->stats.backscatter);
+		}
 	}
 }
 
@@ -281,8 +286,15 @@ static void on_fin(struct engine *e, const struct packet *p)
 	/* Counts only once a RST shows that it belonged to no connection. */
 	if (!engine_watches(e, p->src, p->dst))
 		return;
+	engine_flood_stray(e, p);
 	crowd_traits(p, p->src, PROBE_MAIMON, probe.trait);
 	engine_contact(e, &probe, CONTACT_TCP);
+}
+
+static void on_data(struct engine *e, const struct packet *p)
+{
+	engine_data(e, p);
+	engine_flood_data(e, p);
 }
 
 static void on_tcp(struct engine *e, const struct packet *p)
@@ -300,7 +312,7 @@ static void on_tcp(struct engine *e, const struct packet *p)
 	else if (p->question)
 		engine_flow_asked(e, p);
 	else if (packet_is_plain_data(flags))
-		engine_data(e, p);
+		on_data(e, p);
 	else
 		on_opening(e, p, opening_kind(p));
 }
@@ -309,14 +321,20 @@ static void on_udp(struct engine *e, const struct packet *p)
 {
 	struct contact *c = contacts_find(e->contacts, p->dst, p->src, CONTACT_UDP, p->sport);
 
+	if (e->pairs)
+		engine_flood_udp(e, p);
 	if (c) {
 		if (c->probe.kind < PROBE_KINDS && c->probe.outcome != PROBE_OPEN)
 			engine_answered(e, c);
 		return;
 	}
-	if (p->dir == PACKET_DIR_OUT)
+	if (p->dir == PACKET_DIR_OUT) {
 		engine_answered_unremembered(e, true, p->src, p->sport, p->dst);
-	else if (engine_forgotten(e, p->dst, p->dport, p->sport))
+		return;
+	}
+	if (!e->pairs)
+		engine_flood_udp(e, p);
+	if (engine_forgotten(e, p->dst, p->dport, p->sport))
 		return;
 	else if (p->answer && engine_watches(e, p->src, p->dst))
 		backscatter(e, p, CONTACT_UDP, &e->stats.reflected);
@@ -333,10 +351,13 @@ void engine_packet(struct engine *e, const struct packet *p)
 		return;
 	if (e->stats.packets++ == 0)
 		e->stats.first_ns = e->clock->now_ns;
+	floods_advance(e->floods, e->clock->now_ns);
 	if (e->clock->now_ns >= e->due_ns)
 		engine_tick(e);
-	if (p->bulk)
+	if (p->bulk) {
+		engine_flood_bulk(e, p);
 		return;
+	}
 	switch ((enum packet_proto)p->proto) {
 	case PACKET_TCP:
 		on_tcp(e, p);

@@ -141,6 +141,7 @@ void engine_rst(struct engine *e, const struct packet *p)
 {
 	struct contact *c;
 
+	engine_flood_rst(e, p);
 	if (p->dir != PACKET_DIR_OUT)
 		engine_decoys_reset(e, p);
 	if (!(p->tcp_flags & TCP_ACK)) {

@@ -55,9 +55,15 @@ struct engine *engine_new(const struct engine_params *params)
 	e->findings = findings_new(config->findings, config->quiet_ns, params->seed, params->emit,
 				   params->arg);
 	e->groups = groups_new(params->seed);
+	if (params->home.mode != HOME_HOST)
+		e->pairs = pairs_new(params->home.mode == HOME_GATEWAY ? ENGINE_PAIRS :
+									 ENGINE_PAIRS_REPLAYED,
+				     params->seed);
+	e->floods = floods_new(config, params->home.mode != HOME_HOST, params->seed,
+			       params->emit_flood, params->arg);
 	e->decoys = decoys_new(params->seed);
 	if (!e->flows || !e->trie || !e->newcomers || !e->contacts || !e->groups || !e->decoys ||
-	    !e->findings) {
+	    !e->findings || !e->floods || (!e->pairs && params->home.mode != HOME_HOST)) {
 		engine_free(e);
 		errno = ENOMEM;
 		return NULL;
@@ -77,6 +83,8 @@ void engine_free(struct engine *e)
 	findings_free(e->findings);
 	groups_free(e->groups);
 	decoys_free(e->decoys);
+	floods_free(e->floods);
+	pairs_free(e->pairs);
 	free(e);
 }
 
@@ -152,7 +160,7 @@ uint64_t engine_tick(struct engine *e)
 	uint64_t now_ns = e->clock->now_ns;
 	bool hosted = e->home.mode == HOME_HOST;
 	uint64_t wait_ns = hosted ? CONTACTS_WAIT_SELF_NS : CONTACTS_WAIT_NS;
-	uint64_t due_ns, named_ns, look_ns = now_ns + LOOK_NS;
+	uint64_t due_ns, named_ns, flood_ns, look_ns = now_ns + LOOK_NS;
 	struct contact *c;
 
 	while (contacts_oldest_due(e->contacts, now_ns, wait_ns))
@@ -162,6 +170,9 @@ uint64_t engine_tick(struct engine *e)
 	if (named_ns && (due_ns == 0 || named_ns < due_ns))
 		due_ns = named_ns;
 	engine_group_tick(e);
+	flood_ns = floods_tick(e->floods, now_ns);
+	if (flood_ns && (due_ns == 0 || flood_ns < due_ns))
+		due_ns = flood_ns;
 	/* A host that does not forward knows nearly every outcome at once: nothing to wait for. */
 	c = contacts_oldest(e->contacts);
 	if (c && c->t_ns + wait_ns < look_ns)
@@ -179,6 +190,7 @@ void engine_finish(struct engine *e)
 		settle_oldest(e);
 	engine_decoys_finish(e);
 	findings_close_all(e->findings);
+	floods_finish(e->floods, e->clock->now_ns);
 }
 
 void engine_stats(const struct engine *e, struct engine_stats *out)
@@ -186,6 +198,7 @@ void engine_stats(const struct engine *e, struct engine_stats *out)
 	*out = e->stats;
 	trie_stats(e->trie, &out->trie);
 	findings_stats(e->findings, &out->findings);
+	floods_stats(e->floods, &out->floods);
 	out->decoys_crowded = decoys_crowded(e->decoys);
 }
 

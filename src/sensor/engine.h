@@ -20,6 +20,7 @@
 #define MIMAMORI_SENSOR_ENGINE_H
 
 #include "core/trie.h"
+#include "sensor/detect-flood.h"
 #include "sensor/finding.h"
 #include "sensor/flood.h"
 #include "sensor/guess.h"
@@ -65,6 +66,7 @@ struct engine_stats {
 	uint64_t decoys_crowded; /* groups of decoys that gave way to newer ones */
 	struct trie_stats trie;
 	struct finding_stats findings;
+	struct flood_stats floods;
 };
 
 /* Takes all memory it will ever use. Owned; NULL with errno. */

@@ -35,6 +35,12 @@ int eve_write(struct event *ev, const struct eve_context *ctx, const struct find
 const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx, const struct finding *f,
 		     enum finding_phase phase);
 
+/* Likewise of floods (eve-flood.c). */
+int eve_write_flood(struct event *ev, const struct eve_context *ctx, const struct flood *f,
+		    enum finding_phase phase);
+const char *eve_text_flood(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
+			   const struct flood *f, enum finding_phase phase);
+
 /* 1 worst .. 4, as in EVE. */
 unsigned int eve_severity(enum finding_phase phase);
 

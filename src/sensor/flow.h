@@ -41,6 +41,7 @@ enum flow_state {
 	FLOW_ENDED = 8, /* the peer's end was seen */
 	FLOW_ASKED = 16, /* its first bytes were seen */
 	FLOW_KEPT = 32, /* of a peer that was known when it began */
+	FLOW_FINISHED = 64, /* its handshake was, as floods_proven() knows */
 };
 
 struct flow {

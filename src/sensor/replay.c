@@ -37,6 +37,7 @@ static struct engine *make_engine(const struct cli *cli, struct sensor_config *c
 		.contacts = REPLAY_CONTACTS,
 		.seed = REPLAY_SEED,
 		.emit = sink_emit,
+		.emit_flood = sink_emit_flood,
 		.arg = &sink,
 	};
 

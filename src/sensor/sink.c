@@ -39,6 +39,15 @@ void sink_emit(const struct finding *f, enum finding_phase phase, void *arg)
 	put(s, len, eve_text(text, &s->ctx, f, phase), eve_severity(phase), phase);
 }
 
+void sink_emit_flood(const struct flood *f, enum finding_phase phase, void *arg)
+{
+	struct sink *s = arg;
+	char text[EVE_TEXT_LEN];
+	int len = eve_write_flood(&s->event, &s->ctx, f, phase);
+
+	put(s, len, eve_text_flood(text, &s->ctx, f, phase), eve_severity(phase), phase);
+}
+
 void sink_reopen(struct sink *s)
 {
 	for (unsigned int i = 0; i < s->n_outputs; i++)

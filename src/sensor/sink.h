@@ -22,6 +22,7 @@ struct output *sink_add(struct sink *s);
 
 /* For engine_params.emit; arg is the sink. */
 void sink_emit(const struct finding *f, enum finding_phase phase, void *arg);
+void sink_emit_flood(const struct flood *f, enum finding_phase phase, void *arg); /* .emit_flood */
 
 void sink_reopen(struct sink *s);
 void sink_close(struct sink *s);

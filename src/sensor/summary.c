@@ -27,6 +27,7 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 		engine->failed);
 	fprintf(to, "  %12" PRIu64 " scans found, %" PRIu64 " notices\n", engine->findings.opened,
 		engine->findings.notices);
+	line_if(to, engine->floods.opened, "floods found");
 	fprintf(to, "  %12" PRIu64 " packets lost for want of room\n", source->lost);
 	line_if(to, source->shed, "times the host's answers were left out to shed load");
 	line_if(to, source->sampled, "of them samples of bulk traffic");
@@ -41,6 +42,7 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	line_if(to, engine->hurried, "contacts settled early for want of room");
 	line_if(to, engine->findings.evicted, "findings closed early for want of room");
 	line_if(to, engine->findings.refused, "findings about a flood's peers left out");
+	line_if(to, engine->floods.crowded, "suspicions of floods left out for want of room");
 	line_if(to, engine->decoys_crowded, "groups of decoys forgotten for want of room");
 	line_if(to, lost, "events lost");
 	line_if(to, over_budget, "events left out by a budget");
@@ -51,8 +53,9 @@ const char *status_line(char buf[STATUS_LEN], const struct source_stats *source,
 {
 	snprintf(buf, STATUS_LEN,
 		 "watching: %" PRIu64 " packets, %" PRIu64 " contacts, %" PRIu64
-		 " in vain, %u scans now, %" PRIu64 " in all, %" PRIu64 " lost",
+		 " in vain, %u scans now, %" PRIu64 " in all, %u floods now, %" PRIu64
+		 " in all, %" PRIu64 " lost",
 		 engine->packets, engine->contacts, engine->failed, open_findings,
-		 engine->findings.opened, source->lost);
+		 engine->findings.opened, engine->floods.open, engine->floods.opened, source->lost);
 	return buf;
 }

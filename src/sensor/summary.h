@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#define STATUS_LEN 160
+#define STATUS_LEN 200
 
 /* The closing summary: what was seen, found, left out. watched_ns: how long, live or captured. */
 void summary_print(FILE *to, const struct source_stats *source, const struct engine_stats *engine,

@@ -318,6 +318,7 @@ static int start_engine(struct watch *w)
 			  .host = &w->host,
 			  .prefixes = w->config->home },
 		.emit = sink_emit,
+		.emit_flood = sink_emit_flood,
 		.arg = &w->sink,
 	};
 

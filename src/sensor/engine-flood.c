@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which packets could be a flood's: what nobody here has asked for, by kind.
+ */
+#include "sensor/engine-internal.h"
+
+#include "core/clock.h"
+#include "sensor/host.h"
+#include "sensor/listeners.h"
+#include "sensor/packet.h"
+
+/*
+ * Services whose answers floods are made of (Rossow: "Amplification Hell", 2014; CISA alert TA14-017A):
+ * quote of the day, characters, DNS, portmap, NTP, NetBIOS, SNMP, CLDAP, RIP, SSDP, ARMS, WS-Discovery,
+ * mDNS, CoAP, memcached, games.
+ */
+static const uint16_t reflectors[] = { 17,  19,	  53,	111,  123,  137,  161,	 389,
+				       520, 1900, 3283, 3702, 5353, 5683, 11211, 27015 };
+
+static bool reflects(uint16_t port)
+{
+	for (unsigned int i = 0; i < sizeof(reflectors) / sizeof(reflectors[0]); i++)
+		if (reflectors[i] == port)
+			return true;
+	return false;
+}
+
+void engine_flood_opening(struct engine *e, const struct packet *p, enum contact_proto proto)
+{
+	switch (proto) {
+	case CONTACT_TCP:
+		if (!(p->tcp_flags & TCP_SYN))
+			floods_count(e->floods, FLOOD_LANE_RST, p, false);
+		else if (p->tcp_flags & TCP_ACK)
+			engine_flood_stray(e, p);
+		else
+			floods_count(e->floods, FLOOD_LANE_SYN, p, false);
+		break;
+	case CONTACT_ECHO:
+		floods_count(e->floods, FLOOD_LANE_ICMP, p, false);
+		break;
+	case CONTACT_SCTP:
+	case CONTACT_IP:
+		floods_count(e->floods, FLOOD_LANE_PROTOCOL, p, false);
+		break;
+	case CONTACT_UDP: /* engine_flood_udp() sees it */
+	case CONTACT_ARP:
+		break;
+	}
+}
+
+/* Where no listing tells: what goes both ways is wanted, and so may be what goes on and on one way. */
+static void unlisted_udp(struct engine *e, const struct packet *p, enum flood_lane lane)
+{
+	switch (pairs_see(e->pairs, p)) {
+	case PAIR_NEW:
+		floods_count(e->floods, lane, p, false);
+		break;
+	case PAIR_ONE_WAY:
+		if (lane == FLOOD_LANE_UDP)
+			lane = FLOOD_LANE_STREAM;
+		floods_count(e->floods, lane, p, false);
+		break;
+	case PAIR_ANSWERS:
+		/* Its question has been counted. */
+		floods_credit(e->floods, FLOOD_LANE_UDP, p->src, p->stands_for);
+		break;
+	case PAIR_BOTH:
+		break;
+	}
+}
+
+void engine_flood_udp(struct engine *e, const struct packet *p)
+{
+	struct probe probe = { .self = p->dst, .port = p->dport };
+	enum flood_lane lane = FLOOD_LANE_UDP;
+
+	if (p->link_group)
+		return;
+	if (reflects(p->sport) && !reflects(p->dport))
+		lane = FLOOD_LANE_AMPLIFIED;
+	if (!engine_watches(e, p->src, p->dst)) {
+		if (e->pairs)
+			pairs_see(e->pairs, p);
+		return;
+	}
+	if (e->pairs) {
+		unlisted_udp(e, p, lane);
+		return;
+	}
+	if (lane == FLOOD_LANE_UDP && engine_listed(e, CONTACT_UDP, &probe) == PROBE_OPEN)
+		lane = FLOOD_LANE_STREAM;
+	floods_count(e->floods, lane, p, false);
+}
+
+void engine_flood_stray(struct engine *e, const struct packet *p)
+{
+	bool syn = p->tcp_flags & TCP_SYN;
+
+	floods_count(e->floods, syn ? FLOOD_LANE_SYN_ACK : FLOOD_LANE_RST, p, false);
+	/* This host refuses it as it does an ACK of no connection (RFC 9293 §3.10.7.1). */
+	floods_credit(e->floods, FLOOD_LANE_ACK, p->dst, p->stands_for);
+}
+
+void engine_flood_data(struct engine *e, const struct packet *p)
+{
+	if (floods_suspects(e->floods, FLOOD_LANE_SYN, p->dst))
+		engine_flow_used(e, p);
+	if (!e->pairs)
+		return;
+	switch (pairs_see(e->pairs, p)) {
+	case PAIR_NEW:
+		if (engine_watches(e, p->src, p->dst))
+			floods_count(e->floods, FLOOD_LANE_ACK, p, false);
+		break;
+	case PAIR_ANSWERS:
+		/* A connection older than the capture. */
+		if (engine_watches(e, p->dst, p->src))
+			floods_credit(e->floods, FLOOD_LANE_ACK, p->src, p->stands_for);
+		break;
+	case PAIR_ONE_WAY:
+	case PAIR_BOTH:
+		break;
+	}
+}
+
+void engine_flood_rst(struct engine *e, const struct packet *p)
+{
+	struct flow_ends ends = { p->src, p->dst, p->sport, p->dport };
+
+	if (!e->pairs && p->dir == PACKET_DIR_OUT) {
+		/* The answer to a segment of no connection (RFC 9293 §3.10.7.1). */
+		if (!(p->tcp_flags & TCP_ACK) && engine_watches(e, p->dst, p->src))
+			floods_count(e->floods, FLOOD_LANE_ACK, p, true);
+		return;
+	}
+	if (!engine_watches(e, p->src, p->dst) ||
+	    contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport) ||
+	    contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport) ||
+	    flows_find(e->flows, &ends, e->clock->now_ns))
+		return;
+	floods_count(e->floods, FLOOD_LANE_RST, p, false);
+}
+
+/* Live, who listens at a client's port is not known: it is no server's. */
+static bool clients_port(const struct engine *e, const struct packet *p)
+{
+	const struct host *h = e->home.host;
+
+	return !e->pairs && p->dport >= h->ephemeral_first && p->dport <= h->ephemeral_last;
+}
+
+void engine_flood_ping(struct engine *e, const struct packet *p)
+{
+	struct packet ping = *p;
+
+	/* Of a reply, too: what it answers has gone the other way. */
+	ping.proto = PACKET_ICMP_ECHO;
+	pairs_see(e->pings, &ping);
+}
+
+static bool answers_ping(struct engine *e, const struct packet *p)
+{
+	struct packet ping = *p;
+
+	ping.proto = PACKET_ICMP_ECHO;
+	switch (pairs_see(e->pings, &ping)) {
+	case PAIR_ANSWERS:
+	case PAIR_BOTH:
+		return true;
+	case PAIR_NEW:
+	case PAIR_ONE_WAY:
+		break;
+	}
+	return false;
+}
+
+static void bulk_icmp(struct engine *e, const struct packet *p)
+{
+	if (p->proto == PACKET_ICMP_ECHO_REPLY && answers_ping(e, p))
+		return;
+	if (engine_watches(e, p->src, p->dst) || addr_is_multicast(p->dst))
+		floods_count(e->floods, FLOOD_LANE_ICMP, p, false);
+}
+
+void engine_flood_bulk(struct engine *e, const struct packet *p)
+{
+	if (p->fragment != PACKET_WHOLE) {
+		if (engine_watches(e, p->src, p->dst))
+			floods_count(e->floods, FLOOD_LANE_FRAGMENT, p, false);
+		return;
+	}
+	switch ((enum packet_proto)p->proto) {
+	case PACKET_TCP:
+		engine_flood_data(e, p);
+		break;
+	case PACKET_UDP:
+		if (!clients_port(e, p))
+			engine_flood_udp(e, p);
+		break;
+	case PACKET_ICMP_ECHO:
+	case PACKET_ICMP_ECHO_REPLY:
+	case PACKET_ICMP_QUERY:
+	case PACKET_UNREACHABLE:
+	case PACKET_ICMP:
+		bulk_icmp(e, p);
+		break;
+	case PACKET_ARP_REQUEST:
+	case PACKET_NEIGHBOUR:
+	case PACKET_SCTP: /* openings pass by themselves */
+	case PACKET_IP: /* likewise */
+	case PACKET_OTHER:
+		break;
+	}
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/flood-case.h"
+
+#include "core/approx.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_PORTS 128 /* ports of so many samples tell whether they are few */
+#define TOP_SHARE 10 /* a prefix is named from one packet in so many on */
+#define SCAN_PAYLOAD 256 /* bytes; questions are shorter, floods of datagrams rarely are */
+#define MANY_PEERS 64 /* of fewer, seldom coming again tells nothing */
+#define NODES_MAX (2 * (FLOOD_LEAVES + 2 + FLOOD_AGGREGATES) + 2)
+#define WIDE_V4 (ADDR_V4_OFFSET + 8) /* a wider prefix is nobody's own */
+#define WIDE_V6 20
+
+struct flood_prefixes {
+	struct trie *trie;
+};
+
+struct shares {
+	uint32_t packets[FLOOD_CASES];
+};
+
+static void fold(void *into, const void *from, void *arg)
+{
+	struct shares *to = into;
+	const struct shares *s = from;
+
+	(void)arg;
+	for (unsigned int i = 0; i < FLOOD_CASES; i++)
+		to->packets[i] += s->packets[i];
+}
+
+static bool heavy(const void *payload, void *arg)
+{
+	const struct shares *s = payload;
+
+	(void)arg;
+	for (unsigned int i = 0; i < FLOOD_CASES; i++)
+		if (s->packets[i] >= FLOOD_LEAVES / 4)
+			return true;
+	return false;
+}
+
+static struct trie_params params(void)
+{
+	return (struct trie_params){
+		.payload_bytes = sizeof(struct shares),
+		.quota = { FLOOD_LEAVES, 1, 1 },
+		.aggregates = FLOOD_AGGREGATES,
+		.fold = fold,
+		.heavy = heavy,
+	};
+}
+
+struct flood_prefixes *flood_prefixes_new(uint64_t seed)
+{
+	struct flood_prefixes *fp = calloc(1, sizeof(*fp));
+	struct trie_params p = params();
+
+	if (!fp)
+		return NULL;
+	p.seed = seed;
+	fp->trie = trie_new(&p);
+	if (fp->trie)
+		return fp;
+	free(fp);
+	return NULL;
+}
+
+void flood_prefixes_free(struct flood_prefixes *fp)
+{
+	if (!fp)
+		return;
+	trie_free(fp->trie);
+	free(fp);
+}
+
+size_t flood_prefixes_bytes(void)
+{
+	struct trie_params p = params();
+
+	return sizeof(struct flood_prefixes) + trie_bytes(&p);
+}
+
+static bool clear(struct trie_node *n, void *arg)
+{
+	((struct shares *)n->payload)->packets[*(uint8_t *)arg] = 0;
+	return true;
+}
+
+void flood_case_forget(struct flood_case *c, struct flood_prefixes *fp)
+{
+	trie_walk(fp->trie, clear, &c->index);
+	memset(&c->samples, 0,
+	       offsetof(struct flood_case, slice) - offsetof(struct flood_case, samples));
+}
+
+void flood_case_begin(struct flood_case *c, struct flood_prefixes *fp, struct lane *l,
+		      uint64_t now_ns)
+{
+	uint8_t index = c->index;
+
+	*c = (struct flood_case){ .used = true, .index = index, .lane = l };
+	c->f.first_ns = c->f.last_ns = c->hot_ns = now_ns;
+	c->f.sampled = 1;
+	flood_case_forget(c, fp);
+}
+
+static void vote(struct flood_vote *v, uint64_t value)
+{
+	if (v->value == value)
+		v->votes++;
+	else if (v->votes)
+		v->votes--;
+	else
+		*v = (struct flood_vote){ value, 1 };
+}
+
+/* More than half of the votes, at the least. */
+static bool elected(const struct flood_vote *v, uint32_t of)
+{
+	return (uint64_t)v->votes * 3 > of;
+}
+
+/* Nobody's address: RFC 6890, RFC 1112 §4 (class E), RFC 4291. Private ones are not among them: neighbours
+ * have them. */
+static bool bogon(struct addr a)
+{
+	uint32_t top = (uint32_t)a.lo >> 24;
+
+	if (addr_is_multicast(a) || addr_is_loopback(a))
+		return true;
+	return addr_is_v4(a) ? top == 0 || top >= 240 : addr_is_unspecified(a);
+}
+
+void flood_case_sample(struct flood_case *c, struct flood_prefixes *fp, const struct packet *p,
+		       bool turned)
+{
+	struct addr peer = turned ? p->dst : p->src, self = turned ? p->src : p->dst;
+	uint16_t port = turned ? p->sport : p->dport, peer_port = turned ? p->dport : p->sport;
+	struct trie_node *n = trie_insert(fp->trie, peer, 0, NULL);
+
+	((struct shares *)n->payload)->packets[c->index]++;
+	c->samples++;
+	vote(&c->port, port);
+	vote(&c->peer_port, peer_port);
+	if (!addr_eq(c->f.self, self) && c->self.votes == 0)
+		c->f.self = self;
+	vote(&c->self, addr_hash(self, 0));
+	c->replies = turned;
+	vote(&c->ttl, p->ttl);
+	c->ttls[p->ttl / 64] |= 1ULL << p->ttl % 64;
+	c->bogons += bogon(peer);
+	if (c->first_ports < FIRST_PORTS) {
+		uint32_t hash = port * 0x9e3779b1u >> 24;
+
+		c->port_bits[hash / 64] |= 1ULL << hash % 64;
+		c->first_ports++;
+	}
+	if (c->sketched < FLOOD_SAMPLES) {
+		sketch_add(&c->peers, addr_hash(peer, c->f.first_ns));
+		c->sketched++;
+	}
+	c->f.last_peer = peer;
+	c->f.last_ns = p->t_ns > c->f.last_ns ? p->t_ns : c->f.last_ns;
+	if (p->stands_for > c->f.sampled)
+		c->f.sampled = p->stands_for;
+}
+
+void flood_case_slice(struct flood_case *c, const struct packet *p, bool turned)
+{
+	struct addr peer = turned ? p->dst : p->src, self = turned ? p->src : p->dst;
+	uint16_t port = turned ? p->sport : p->dport;
+
+	c->slice_packets++;
+	sketch_add(&c->slice, addr_hash(peer, addr_hash(self, 0) ^ (uint64_t)port << 32));
+}
+
+bool flood_case_scans(const struct flood_case *c)
+{
+	bool datagrams = c->lane->kind == FLOOD_LANE_UDP || c->lane->kind == FLOOD_LANE_PROTOCOL;
+	unsigned int ports = sketch_linear(c->port_bits, 4);
+
+	if (c->lane->kind != FLOOD_LANE_SYN && c->lane->kind != FLOOD_LANE_RST &&
+	    c->lane->kind != FLOOD_LANE_ACK && !datagrams)
+		return false;
+	if (sketch_count(&c->peers) > FLOOD_SCANNERS || elected(&c->port, c->samples) ||
+	    ports * 4 < c->first_ports)
+		return false;
+	if (datagrams && c->f.bytes > c->f.packets * SCAN_PAYLOAD)
+		return false;
+	return c->slice_packets < 16 ||
+	       c->slice_packets < FLOOD_SCAN_TRIES * sketch_count(&c->slice);
+}
+
+/* How many different ones there are if n draws from them gave d: solved by bisection. */
+static uint64_t population(unsigned int d, uint32_t n, uint64_t most)
+{
+	double low = d, high = (double)most;
+
+	/* So few came twice that chance says nothing: as many as there were packets. */
+	if (d >= most || (uint64_t)d * 10 >= (uint64_t)n * 9)
+		return n ? (uint64_t)((double)most * (d < n ? d : n) / n) : 0;
+	for (int i = 0; i < 40; i++) {
+		double middle = (low + high) / 2;
+		/* 1.4427: log2(e) */
+		double expected = middle * (1 - approx_exp2(-1.4426950408889634 * n / middle));
+
+		if (expected < d)
+			low = middle;
+		else
+			high = middle;
+	}
+	return (uint64_t)(low + 0.5);
+}
+
+struct gathered {
+	struct trie_node *node[NODES_MAX];
+	uint64_t sum[NODES_MAX]; /* with what is within */
+	uint64_t rest[NODES_MAX]; /* less what is named within */
+	unsigned int n;
+	uint8_t index;
+};
+
+static bool gather(struct trie_node *n, void *arg)
+{
+	struct gathered *g = arg;
+
+	if (g->n == NODES_MAX)
+		return false;
+	g->sum[g->n] = g->rest[g->n] = ((struct shares *)n->payload)->packets[g->index];
+	g->node[g->n++] = n;
+	return true;
+}
+
+/* Keeps the FLOOD_TOP largest, the largest first. */
+static void name(struct flood *f, struct prefix prefix, uint8_t share)
+{
+	unsigned int i = f->top_used;
+
+	if (i == FLOOD_TOP && f->top[i - 1].share >= share)
+		return;
+	if (i < FLOOD_TOP)
+		f->top_used++;
+	else
+		i--;
+	for (; i > 0 && f->top[i - 1].share < share; i--)
+		f->top[i] = f->top[i - 1];
+	f->top[i].prefix = prefix;
+	f->top[i].share = share;
+}
+
+static void describe_prefixes(struct flood_case *c, struct flood_prefixes *fp)
+{
+	struct gathered g = { .index = c->index };
+	unsigned int best = 0;
+	uint64_t all;
+
+	trie_walk(fp->trie, gather, &g);
+	/* Parents come before children. */
+	for (unsigned int i = g.n; i-- > 1;) {
+		unsigned int parent = i;
+
+		while (parent-- > 0 && g.node[parent]->index != g.node[i]->parent)
+			;
+		g.sum[parent] += g.sum[i];
+		if (g.rest[i] * TOP_SHARE < c->samples || !c->samples)
+			g.rest[parent] += g.rest[i];
+	}
+	all = g.n ? g.sum[0] : 0;
+	c->f.top_used = 0;
+	for (unsigned int i = 0; i < g.n && all; i++) {
+		struct prefix prefix = trie_node_prefix(g.node[i]);
+
+		if (g.sum[i] * 20 >= all * 19 && prefix.len >= g.node[best]->len)
+			best = i;
+		if (g.rest[i] * TOP_SHARE >= c->samples && g.node[i]->len > 0)
+			name(&c->f, prefix, (uint8_t)(g.rest[i] * 100 / all));
+	}
+	if (g.n)
+		c->f.peer = trie_node_prefix(g.node[best]);
+}
+
+static enum flood_forged forged(const struct flood_case *c, unsigned int seen)
+{
+	unsigned int ways = 0;
+
+	for (unsigned int i = 0; i < 4; i++)
+		ways += (unsigned int)__builtin_popcountll(c->ttls[i]);
+	if (c->bogons * 64ULL > c->samples)
+		return FLOOD_FORGED_YES;
+	if (c->handshakes * 5 >= c->f.packets)
+		return FLOOD_FORGED_NO;
+	if (seen < MANY_PEERS || seen * 2ULL < c->sketched || c->handshakes * 100 > c->f.packets ||
+	    c->replies)
+		return FLOOD_FORGED_UNKNOWN;
+	/* Hosts all over the world are 5 to 30 hops away, in three kinds of TTL. Random TTLs are no host's. */
+	return elected(&c->ttl, c->sketched) || ways > 100 ? FLOOD_FORGED_YES :
+							     FLOOD_FORGED_UNKNOWN;
+}
+
+void flood_case_describe(struct flood_case *c, struct flood_prefixes *fp)
+{
+	static const uint8_t kinds[FLOOD_LANES] = {
+		[FLOOD_LANE_SYN] = FLOOD_SYN,
+		[FLOOD_LANE_SYN_ACK] = FLOOD_SYN_ACK,
+		[FLOOD_LANE_ACK] = FLOOD_ACK,
+		[FLOOD_LANE_RST] = FLOOD_RST,
+		[FLOOD_LANE_UDP] = FLOOD_UDP,
+		[FLOOD_LANE_STREAM] = FLOOD_UDP,
+		[FLOOD_LANE_AMPLIFIED] = FLOOD_AMPLIFIED,
+		[FLOOD_LANE_ICMP] = FLOOD_ICMP,
+		[FLOOD_LANE_FRAGMENT] = FLOOD_FRAGMENT,
+		[FLOOD_LANE_PROTOCOL] = FLOOD_PROTOCOL,
+	};
+	unsigned int seen = sketch_count(&c->peers);
+	struct flood *f = &c->f;
+	bool v4;
+
+	f->kind = kinds[c->lane->kind];
+	f->port = elected(&c->port, c->samples) ? (uint16_t)c->port.value : 0;
+	f->peer_port = f->kind == FLOOD_AMPLIFIED && elected(&c->peer_port, c->samples) ?
+			       (uint16_t)c->peer_port.value :
+			       0;
+	f->peers = population(seen, c->sketched, f->packets);
+	describe_prefixes(c, fp);
+	v4 = f->peer.len >= ADDR_V4_OFFSET && addr_is_v4(f->peer.addr);
+	if (f->peer.len == ADDR_BITS)
+		f->scope = FINDING_HOST;
+	else
+		f->scope = f->peer.len >= (v4 ? WIDE_V4 : WIDE_V6) ? FINDING_PREFIX :
+								     FINDING_DISTRIBUTED;
+	f->forged = (uint8_t)forged(c, seen);
+	if (f->kind == FLOOD_SYN)
+		f->completed = (uint8_t)(f->packets && c->handshakes < f->packets ?
+						 c->handshakes * 100 / f->packets :
+						 (c->handshakes ? 100 : 0));
+}

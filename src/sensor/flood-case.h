@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a suspected or open flood looks like: from a sample of its packets.
+ *
+ * Theory of operation
+ * -------------------
+ * Who is hit and where is a majority vote (Boyer, Moore: "MJRTY", 1991). How many sources there are is
+ * counted in a sketch until FLOOD_SAMPLES packets have been looked at, and extrapolated. Which prefixes
+ * they have is kept in a small radix trie that all cases share, with a counter for each case in its
+ * nodes: leaves that do not come again fold into their parent (Cho, Kaizaki, Kato: "Aguri", 2001), so that
+ * what is left in a node is the prefix's own. A prefix is named when it has a tenth of all, less what
+ * named prefixes within it have.
+ *
+ * Are the addresses forged? Yes, if some are of networks that nobody can send from; or if nearly all come
+ * once, finish no handshake, and have come the same way (TTL). No, if a good part of them has finished
+ * handshakes. Else nothing is said.
+ */
+#ifndef MIMAMORI_SENSOR_FLOOD_CASE_H
+#define MIMAMORI_SENSOR_FLOOD_CASE_H
+
+#include "core/sketch.h"
+#include "core/trie.h"
+#include "sensor/detect-flood.h"
+
+#define FLOOD_LEAVES 84
+#define FLOOD_AGGREGATES 24
+#define FLOOD_SAMPLES 4096 /* in the sketch of sources */
+#define FLOOD_SCANNERS 64 /* sources that may share one fast scan: its decoys, too */
+#define FLOOD_SCAN_TRIES 3 /* of each port; more on average are no scan's */
+
+struct flood_vote {
+	uint64_t value;
+	uint32_t votes;
+};
+
+struct flood_case {
+	bool used, open;
+	uint8_t index; /* of its counters in the trie */
+	bool replies; /* its packets are known by this host's answers only: no TTL */
+	struct lane *lane;
+	uint64_t hot_ns; /* end of the latest window that was hot */
+	uint64_t report_at; /* packets */
+	uint64_t peak, peak_bytes; /* of a second */
+	uint64_t peak_window; /* packets of the busiest window */
+	uint64_t handshakes; /* finished */
+	struct flood f;
+
+	uint32_t samples, first_ports; /* packets looked at; those in port_bits */
+	uint32_t sketched; /* of them in the sketch of sources */
+	uint32_t slice_packets; /* of the ports in the slice, since it is suspected */
+	uint32_t bogons; /* sources that nobody can have */
+	struct flood_vote port, peer_port, self, ttl;
+	uint64_t ttls[4]; /* bitmap of those seen */
+	uint64_t port_bits[4]; /* hashes of the ports of the first FLOOD_FIRST_PORTS samples */
+	struct sketch peers;
+	struct sketch slice; /* peer, address and port of the slice */
+};
+
+struct flood_prefixes;
+
+/* Owned; NULL with errno. */
+struct flood_prefixes *flood_prefixes_new(uint64_t seed);
+void flood_prefixes_free(struct flood_prefixes *fp);
+size_t flood_prefixes_bytes(void);
+
+/* Begins anew, but for index. */
+void flood_case_begin(struct flood_case *c, struct flood_prefixes *fp, struct lane *l,
+		      uint64_t now_ns);
+
+/* Forgets the sample, not the slice: what it told was a scan. */
+void flood_case_forget(struct flood_case *c, struct flood_prefixes *fp);
+
+/* Takes a packet into the sample. turned: see floods_look(). */
+void flood_case_sample(struct flood_case *c, struct flood_prefixes *fp, const struct packet *p,
+		       bool turned);
+
+/* A packet of the slice, sampled or not. */
+void flood_case_slice(struct flood_case *c, const struct packet *p, bool turned);
+
+/* Is what it has seen rather a scan: few peers, whose packets go to many ports, few to each? */
+bool flood_case_scans(const struct flood_case *c);
+
+/* Fills in what the sample tells. */
+void flood_case_describe(struct flood_case *c, struct flood_prefixes *fp);
+
+#endif
