@@ -18,6 +18,7 @@
 #define NO_SLICE FLOOD_SLICE
 #define LOOKS_BITS 7 /* some 128 packets of a window are looked at */
 #define EXCESS_MOST 4 /* times the limit: the sooner a suspicion ends */
+#define SAMPLES_LEAST 8 /* where each stands for many, one or two may be chance */
 #define HOT_SHARE \
 	64 /* a window with less than this part of the busiest is not the flood any more */
 
@@ -141,13 +142,18 @@ static void tell(struct floods *fs, struct flood_case *c, enum finding_phase pha
 	fs->emit(&c->f, phase, fs->arg);
 }
 
-/* Of the latest second, this window's part included. */
-static void measure(const struct floods *fs, struct flood_case *c, uint64_t now_ns)
+/*
+ * The rate of the latest second, this window included, of which now_ns is within or the end. before: windows that
+ * have ended since it is suspected.
+ */
+static void measure(const struct floods *fs, struct flood_case *c, unsigned int before,
+		    uint64_t now_ns)
 {
 	const struct lane *l = c->lane;
 	uint64_t packets = l->count, bytes = l->bytes, since_ns = fs->window_ns, span_ns;
+	unsigned int i;
 
-	for (unsigned int i = 0; i < FLOOD_WINDOWS - 1 && i < l->windows; i++) {
+	for (i = 0; i < FLOOD_WINDOWS - 1 && i < before; i++) {
 		packets += l->recent[i].packets;
 		bytes += l->recent[i].bytes;
 		since_ns -= FLOOD_WINDOW_NS;
@@ -158,9 +164,9 @@ static void measure(const struct floods *fs, struct flood_case *c, uint64_t now_
 		span_ns = NS_PER_S;
 	c->f.rate = packets * NS_PER_S / span_ns;
 	c->f.byte_rate = bytes * NS_PER_S / span_ns;
-	if (c->f.rate > c->peak)
+	if (i == FLOOD_WINDOWS - 1 && c->f.rate > c->peak)
 		c->peak = c->f.rate;
-	if (c->f.byte_rate > c->peak_bytes)
+	if (i == FLOOD_WINDOWS - 1 && c->f.byte_rate > c->peak_bytes)
 		c->peak_bytes = c->f.byte_rate;
 }
 
@@ -169,7 +175,7 @@ static void open_case(struct floods *fs, struct flood_case *c, uint64_t now_ns)
 	struct flood *f = &c->f;
 
 	flood_case_describe(c, fs->prefixes);
-	measure(fs, c, now_ns);
+	measure(fs, c, c->lane->windows, now_ns);
 	f->id = addr_hash(f->self, fs->seed + fs->made) |
 		(uint64_t)addr_hash(f->last_peer, fs->seed ^ now_ns) << 32;
 	f->normal = (c->lane->mean * WINDOWS_PER_S) >> UNIT_BITS;
@@ -186,7 +192,7 @@ static void open_case(struct floods *fs, struct flood_case *c, uint64_t now_ns)
 static void update_case(struct floods *fs, struct flood_case *c, uint64_t now_ns)
 {
 	flood_case_describe(c, fs->prefixes);
-	measure(fs, c, now_ns);
+	measure(fs, c, c->lane->windows, now_ns);
 	c->report_at = c->f.packets * FLOOD_GROWTH;
 	tell(fs, c, FINDING_UPDATE);
 }
@@ -207,6 +213,11 @@ static void release(struct flood_case *c)
 static void close_case(struct floods *fs, struct flood_case *c)
 {
 	flood_case_describe(c, fs->prefixes);
+	/* It was over within a second. */
+	if (!c->peak) {
+		c->peak = c->f.packets;
+		c->peak_bytes = c->f.bytes;
+	}
 	c->f.rate = c->peak;
 	c->f.byte_rate = c->peak_bytes;
 	tell(fs, c, FINDING_END);
@@ -246,7 +257,7 @@ static struct flood_case *suspect(struct floods *fs, struct lane *l, uint64_t no
 static void judge(struct floods *fs, struct lane *l, uint64_t excess, uint64_t now_ns)
 {
 	if (excess <= limit_of(l) || l->windows < limits[l->kind].windows ||
-	    flood_case_scans(l->suspect))
+	    l->suspect->samples < SAMPLES_LEAST || flood_case_scans(l->suspect))
 		return;
 	open_case(fs, l->suspect, now_ns);
 }
@@ -343,7 +354,7 @@ static void roll_case(struct floods *fs, struct lane *l, uint64_t x, uint64_t en
 	if (c->f.packets >= c->report_at)
 		update_case(fs, c, end_ns);
 	else
-		measure(fs, c, end_ns);
+		measure(fs, c, l->windows, end_ns);
 }
 
 /* ended: windows that have passed, of which all but the first were empty. */
@@ -357,12 +368,12 @@ static void roll_lane(struct floods *fs, struct lane *l, uint64_t ended, uint64_
 	l->excess = l->excess > less ? l->excess - less : 0;
 	if (l->excess > most)
 		l->excess = most;
-	if (l->windows < UINT8_MAX)
-		l->windows++;
 	if (l->suspect)
 		roll_case(fs, l, x, end_ns);
 	else
 		learn(fs, l, x, 1);
+	if (l->suspect && l->windows < UINT8_MAX)
+		l->windows++;
 	for (unsigned int i = FLOOD_WINDOWS - 1; i > 0; i--)
 		l->recent[i] = l->recent[i - 1];
 	l->recent[0].packets = l->count;

@@ -90,6 +90,11 @@ void engine_icmp_query(struct engine *e, const struct packet *p)
 /* Sweeps: how many hosts are asked is what matters, not whether they answer. */
 void engine_echo(struct engine *e, const struct packet *p)
 {
+	if (p->dir != PACKET_DIR_IN)
+		engine_flood_ping(e, p);
+	/* All who hear it are asked to answer its source (RFC 2644). */
+	if (addr_is_multicast(p->dst))
+		floods_count(e->floods, FLOOD_LANE_ICMP, p, false);
 	engine_opening(e, p, CONTACT_ECHO, PROBE_ECHO, true);
 }
 

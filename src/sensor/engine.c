@@ -59,11 +59,13 @@ struct engine *engine_new(const struct engine_params *params)
 		e->pairs = pairs_new(params->home.mode == HOME_GATEWAY ? ENGINE_PAIRS :
 									 ENGINE_PAIRS_REPLAYED,
 				     params->seed);
+	e->pings = pairs_new(ENGINE_PINGS, params->seed);
 	e->floods = floods_new(config, params->home.mode != HOME_HOST, params->seed,
 			       params->emit_flood, params->arg);
 	e->decoys = decoys_new(params->seed);
 	if (!e->flows || !e->trie || !e->newcomers || !e->contacts || !e->groups || !e->decoys ||
-	    !e->findings || !e->floods || (!e->pairs && params->home.mode != HOME_HOST)) {
+	    !e->findings || !e->floods || !e->pings ||
+	    (!e->pairs && params->home.mode != HOME_HOST)) {
 		engine_free(e);
 		errno = ENOMEM;
 		return NULL;
@@ -85,6 +87,7 @@ void engine_free(struct engine *e)
 	decoys_free(e->decoys);
 	floods_free(e->floods);
 	pairs_free(e->pairs);
+	pairs_free(e->pings);
 	free(e);
 }
 

@@ -338,6 +338,7 @@ static int read_packets(pcap_t *pcap, const char *name, struct engine *engine, s
 	}
 	packet_parser_init(&r.parser);
 	r.parser.acks = true;
+	r.parser.bulk = true;
 	status = pcap_loop(pcap, -1, take_packet, (u_char *)&r);
 	add_stats(stats, &r);
 	return status == 0 ? 0 : explain_end(pcap, name, r.packets, error);
