@@ -222,7 +222,7 @@ static bool listed(const struct listeners *l, bool udp, struct addr self, uint16
 	return false;
 }
 
-static bool published(const struct listeners *l, bool udp, struct addr self, uint16_t port)
+bool listeners_published(const struct listeners *l, bool udp, struct addr self, uint16_t port)
 {
 	unsigned int i;
 
@@ -265,7 +265,7 @@ enum listeners_answer listeners_lookup(struct listeners *l, bool udp, struct add
 
 	if (l->fd < 0)
 		return LISTENERS_CLOSED;
-	if (listed(l, udp, self, port) || published(l, udp, self, port) ||
+	if (listed(l, udp, self, port) || listeners_published(l, udp, self, port) ||
 	    (udp && just_gone(l, port, now_ns)))
 		return LISTENERS_OPEN;
 	if (udp && burst_allows(l, now_ns))
@@ -302,7 +302,7 @@ void listeners_publish(struct listeners *l, bool udp, struct addr self, uint16_t
 {
 	unsigned int i = l->published_next;
 
-	if (listed(l, udp, self, port) || published(l, udp, self, port))
+	if (listed(l, udp, self, port) || listeners_published(l, udp, self, port))
 		return;
 	l->published[i].addr = self;
 	l->published[i].port = port;

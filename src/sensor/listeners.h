@@ -83,6 +83,9 @@ int listeners_refresh(struct listeners *l, uint64_t now_ns);
 /* Does the kernel speak SCTP? Looked up at most once in LISTENERS_MIN_AGE_MS. */
 bool listeners_sctp(struct listeners *l, uint64_t now_ns);
 
+/* Has the host answered from addr:port without a listener of its own? */
+bool listeners_published(const struct listeners *l, bool udp, struct addr self, uint16_t port);
+
 /* The host answered from addr:port: remember it as open. */
 void listeners_publish(struct listeners *l, bool udp, struct addr self, uint16_t port);
 

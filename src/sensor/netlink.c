@@ -99,14 +99,14 @@ static int receive(int fd, struct dump *dump, netlink_fn *fn, void *arg)
 	return walk(cursor_over(receive_buffer, (size_t)n), dump, fn, arg);
 }
 
-int netlink_dump(int fd, struct nlmsghdr *request, netlink_fn *fn, void *arg)
+static int exchange(int fd, struct nlmsghdr *request, uint16_t flags, netlink_fn *fn, void *arg)
 {
 	static uint32_t last_seq;
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	struct dump dump = { .seq = ++last_seq };
 	bool lost = false;
 
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	request->nlmsg_flags = NLM_F_REQUEST | flags;
 	request->nlmsg_seq = dump.seq;
 	request->nlmsg_pid = 0;
 	if (sendto(fd, request, request->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) <
@@ -135,6 +135,16 @@ int netlink_dump(int fd, struct nlmsghdr *request, netlink_fn *fn, void *arg)
 	if (lost)
 		return -ENOBUFS;
 	return dump.interrupted ? -EINTR : 0;
+}
+
+int netlink_dump(int fd, struct nlmsghdr *request, netlink_fn *fn, void *arg)
+{
+	return exchange(fd, request, NLM_F_DUMP, fn, arg);
+}
+
+int netlink_ask(int fd, struct nlmsghdr *request, netlink_fn *fn, void *arg)
+{
+	return exchange(fd, request, NLM_F_ACK, fn, arg); /* asked for, it ends the answer */
 }
 
 int netlink_notices(int fd, netlink_fn *fn, void *arg)

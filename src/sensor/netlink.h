@@ -35,6 +35,12 @@ int netlink_open(int protocol, uint32_t groups);
  */
 int netlink_dump(int fd, struct nlmsghdr *request, netlink_fn *fn, void *arg);
 
+/*
+ * Likewise for a question that one message answers at most. The kernel does its work before sending returns, so
+ * this does not wait. -ENOENT: it knows none.
+ */
+int netlink_ask(int fd, struct nlmsghdr *request, netlink_fn *fn, void *arg);
+
 /* Hands all notices that wait to fn. 0, -ENOBUFS when some were lost, or another -errno. */
 int netlink_notices(int fd, netlink_fn *fn, void *arg);
 

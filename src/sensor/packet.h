@@ -86,6 +86,7 @@ struct packet {
 	/* It passed, or was kept, only to be counted for floods: plain data, datagrams to served ports, later
 	 * fragments, pings that go on. Nothing else may judge it. */
 	uint8_t bulk;
+	uint8_t solicited; /* enum packet_solicited; set by the source, of bulk that came in */
 	uint8_t question; /* plain data: the service_probe() that it is; else 0 */
 	uint16_t tcp_window;
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
@@ -103,6 +104,13 @@ struct packet {
 #define PACKET_SCTP_INIT_ACK 2
 #define PACKET_SCTP_ABORT 6
 #define PACKET_SCTP_COOKIE_ECHO 10
+
+/* Is a segment or datagram one that somebody here waits for? See solicited.h. */
+enum packet_solicited {
+	PACKET_SOLICITED_UNKNOWN,
+	PACKET_SOLICITED_YES, /* of a connection, or from the peer of a connected socket */
+	PACKET_SOLICITED_NO, /* nobody here has such a socket, and the kernel has refused or dropped as many */
+};
 
 enum packet_part {
 	PACKET_WHOLE,

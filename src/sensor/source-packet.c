@@ -33,6 +33,7 @@
 #include "sensor/packet-sample.h"
 #include "sensor/packet-shed.h"
 #include "sensor/packet.h"
+#include "sensor/solicited.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -54,6 +55,7 @@ struct packet_source {
 	struct filter_params filter;
 	struct packet_shed shed;
 	struct packet_sample sample;
+	struct solicited solicited;
 	bool closed; /* interfaces are named, and none of them exists: nothing may pass */
 	unsigned int n_dropped; /* links to leave out that found no room in the filter */
 	int dropped[HOST_MAX_LINKS];
@@ -266,6 +268,8 @@ static int packet_start(struct source *s, const struct source_env *env, char *er
 	packet_shed_init(&ps->shed, env->config->shed_rate, env->seed, env->clock->now_ns);
 	packet_sample_init(&ps->sample, env->config->sample_first, env->config->sample_max,
 			   2 * (env->config->block_retire_ns + LAG_MARGIN_NS), env->clock->now_ns);
+	solicited_init(&ps->solicited, env->host, env->listeners, env->counters,
+		       env->clock->now_ns);
 
 	step = "attach the filter to";
 	build_filter(ps, &ps->filter);
@@ -408,8 +412,12 @@ static void take_frame(const struct tpacket3_hdr *h, const struct sockaddr_ll *f
 		ps->seen_above++;
 		return;
 	}
-	if (p.bulk)
+	if (p.bulk) {
 		p.stands_for = packet_sample_see(&ps->sample, p.t_ns);
+		p.solicited = solicited_ask(&ps->solicited, &p, ps->env.clock->read_ns);
+	} else {
+		solicited_see(&ps->solicited, &p);
+	}
 	engine_packet(ps->engine, &p);
 }
 
@@ -466,6 +474,7 @@ static int packet_read(struct source *s, struct engine *engine)
 
 	ps->engine = engine;
 	clock_sync_live(ps->env.clock);
+	solicited_batch(&ps->solicited);
 	if (!packet_ring_read(&ps->ring, take_frame, ps))
 		return s->due_ns && ps->env.clock->read_ns >= s->due_ns ?
 			       resample(s) :
@@ -510,6 +519,7 @@ static void packet_stats(struct source *s, struct source_stats *out)
 	out->shed = ps->shed.times;
 	out->sampled = ps->sample.taken;
 	out->resampled = ps->sample.changes;
+	out->unasked = ps->solicited.limited;
 }
 
 static void packet_stop(struct source *s)

@@ -16,6 +16,7 @@ struct engine;
 struct host;
 struct listeners;
 struct clock;
+struct kernel_counter_files;
 struct sensor_config;
 
 struct source_stats {
@@ -27,6 +28,7 @@ struct source_stats {
 	uint64_t shed; /* times that load had to be shed */
 	uint64_t sampled; /* packets that passed only to be counted: part of parsed */
 	uint64_t resampled; /* times that the ratio of sampling changed */
+	uint64_t unasked; /* samples whose socket was not looked for: there were too many */
 };
 
 /* What a live source is given. All borrowed for the source's life. */
@@ -35,6 +37,7 @@ struct source_env {
 	struct host *host;
 	struct listeners *listeners;
 	struct clock *clock;
+	struct kernel_counter_files *counters; /* the kernel's own; may be NULL */
 	uint32_t seed; /* random: of hashes that nobody outside may guess */
 	int privileged_fd; /* the descriptor the helper opened for this source; the source's once started */
 };

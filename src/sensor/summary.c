@@ -31,6 +31,7 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	fprintf(to, "  %12" PRIu64 " packets lost for want of room\n", source->lost);
 	line_if(to, source->shed, "times the host's answers were left out to shed load");
 	line_if(to, source->sampled, "of them samples of bulk traffic");
+	line_if(to, source->unasked, "samples too many to look for their socket");
 	line_if(to, source->truncated, "packets cut short");
 	line_if(to, source->malformed, "malformed packets");
 	line_if(to, engine->knocks, "knocks of configured sequences");

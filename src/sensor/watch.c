@@ -10,6 +10,7 @@
 #include "sensor/engine.h"
 #include "sensor/helper.h"
 #include "sensor/host.h"
+#include "sensor/kernel-counters.h"
 #include "sensor/listeners.h"
 #include "sensor/sink.h"
 #include "sensor/source.h"
@@ -35,6 +36,7 @@ struct watch {
 	struct clock clock;
 	struct host host;
 	struct listeners listeners;
+	struct kernel_counter_files counters;
 	struct source source;
 	struct engine *engine;
 	struct sink sink;
@@ -272,7 +274,8 @@ static int try_source(struct watch *w, unsigned int index, char error[HELPER_ERR
 	struct source_env env = { .config = w->config,
 				  .host = &w->host,
 				  .listeners = &w->listeners,
-				  .clock = &w->clock };
+				  .clock = &w->clock,
+				  .counters = &w->counters };
 	int err;
 
 	if (getrandom(&env.seed, sizeof(env.seed), 0) != sizeof(env.seed)) {
@@ -399,6 +402,11 @@ static int start(struct watch *w)
 		return err;
 	}
 	w->listeners_seen = w->listeners.generation;
+	err = kernel_counters_open(&w->counters);
+	if (err < 0) {
+		log_error("cannot open the kernel's counters, /proc/net/snmp: %s", strerror(-err));
+		return err;
+	}
 	err = add_outputs(w);
 	if (!err)
 		err = start_engine(w);
@@ -452,6 +460,7 @@ int watch_main(const struct sensor_config *config, bool foreground, int helper_f
 	finish(w);
 	auth_logs_done(&w->logs);
 	engine_free(w->engine);
+	kernel_counters_close(&w->counters);
 	listeners_done(&w->listeners);
 	host_done(&w->host);
 	loop_done(&w->loop);
