@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,8 +25,9 @@ static struct {
 	const char *name;
 	enum log_target target;
 	enum log_level level;
+	int syslog_fd; /* a connected datagram socket, -1: none */
 	bool journal; /* stderr is the journal: it reads "<N>" in front of a line (sd-daemon(3)) */
-} log_state = { NULL, LOG_TO_STDERR, LOG_LEVEL_INFO, false };
+} log_state = { NULL, LOG_TO_STDERR, LOG_LEVEL_INFO, -1, false };
 
 static const struct {
 	const char *word;
@@ -49,15 +52,25 @@ static bool stderr_is_journal(void)
 	return strcmp(stream, expected) == 0;
 }
 
+static int syslog_connect(void)
+{
+	static const struct sockaddr_un daemon = { .sun_family = AF_UNIX, .sun_path = _PATH_LOG };
+
+	return connect(log_state.syslog_fd, (const struct sockaddr *)&daemon, sizeof(daemon));
+}
+
 void log_init(const char *name, enum log_target target, enum log_level level)
 {
 	log_state.name = name;
 	log_state.target = target;
 	log_state.level = level;
 	log_state.journal = target == LOG_TO_STDERR && stderr_is_journal();
-	/* Connected now: later the process may be unable to open a socket. */
-	if (target == LOG_TO_SYSLOG)
-		openlog(name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	if (target != LOG_TO_STDERR && log_state.syslog_fd < 0) {
+		/* Now: later the process may be unable to open a socket, or the time zone. */
+		log_state.syslog_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		syslog_connect();
+		tzset();
+	}
 }
 
 enum log_level log_level(void)
@@ -105,6 +118,28 @@ static void write_stderr(const char *bytes, size_t len)
 	}
 }
 
+/*
+ * Not syslog(3), which takes memory and opens a socket when the daemon has been restarted. A line that
+ * the daemon does not take at once is lost: nothing waits for a log.
+ */
+static void write_syslog(int priority, const char *text)
+{
+	char line[ESCAPED_BYTES + 128], when[32];
+	struct timespec now;
+	struct tm tm;
+	int len;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	localtime_r(&now.tv_sec, &tm);
+	strftime(when, sizeof(when), "%b %e %T", &tm); /* RFC 3164, as the daemon's socket has it */
+	len = snprintf(line, sizeof(line), "<%d>%s %.64s[%d]: %s", LOG_DAEMON | priority, when,
+		       log_state.name, (int)getpid(), text);
+	/* A daemon that was restarted has a new socket. */
+	if (send(log_state.syslog_fd, line, (size_t)len, MSG_NOSIGNAL) < 0 && errno != EAGAIN &&
+	    syslog_connect() == 0)
+		send(log_state.syslog_fd, line, (size_t)len, MSG_NOSIGNAL);
+}
+
 __attribute__((format(printf, 2, 0))) static void emit(enum log_level level, const char *fmt,
 						       va_list args)
 {
@@ -117,9 +152,11 @@ __attribute__((format(printf, 2, 0))) static void emit(enum log_level level, con
 	if ((size_t)n >= sizeof(text))
 		memcpy(text + sizeof(text) - 4, "...", 4);
 	escape(text, escaped, sizeof(escaped));
-	if (log_state.target == LOG_TO_SYSLOG) {
-		syslog(levels[level].priority, "%s%s", levels[level].word, escaped);
-		return;
+	if (log_state.target != LOG_TO_STDERR) {
+		snprintf(line, sizeof(line), "%s%s", levels[level].word, escaped);
+		write_syslog(levels[level].priority, line);
+		if (log_state.target == LOG_TO_SYSLOG)
+			return;
 	}
 	if (log_state.journal)
 		len = snprintf(line, sizeof(line), "<%d>%s\n", levels[level].priority, escaped);

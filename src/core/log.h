@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_BOTH };
 
-/* name is borrowed for the program's life. Before this call, lines go to stderr at INFO. */
+/* name is borrowed for the program's life. May be called again for another target. Before this call, lines go to stderr at INFO. */
 void log_init(const char *name, enum log_target target, enum log_level level);
 enum log_level log_level(void);
 
