@@ -42,6 +42,8 @@ struct engine *engine_new(const struct engine_params *params)
 	e->clock = params->clock;
 	e->listeners = params->listeners;
 	e->home = params->home;
+	if (e->home.host)
+		routers_init(&e->routers);
 	e->ignore = config->ignore;
 	scan_policy_init(&e->policy, config->failures, &config->ambient_ports, &config->login_ports,
 			 &params->home);
@@ -88,6 +90,7 @@ void engine_free(struct engine *e)
 	floods_free(e->floods);
 	pairs_free(e->pairs);
 	pairs_free(e->pings);
+	routers_done(&e->routers);
 	free(e);
 }
 

@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "sensor/config.h"
 #include "sensor/helper-internal.h"
+#include "sensor/sandbox.h"
 #include "sensor/source.h"
 
 #include <errno.h>
@@ -246,8 +247,14 @@ static void engine_ended(struct helper *h, int status)
 		h->exit_code = WEXITSTATUS(status);
 		return;
 	}
-	log_error("the engine died of signal %d (%s)", WTERMSIG(status),
-		  strsignal(WTERMSIG(status)));
+	if (WTERMSIG(status) == SIGSYS)
+		log_error(
+			"the engine was killed for a system call that is not on its list: it was "
+			"taken over, or this C library needs one that the list lacks; the kernel's "
+			"log (dmesg, or auditd's: SECCOMP) has its number; please report it");
+	else
+		log_error("the engine died of signal %d (%s)", WTERMSIG(status),
+			  strsignal(WTERMSIG(status)));
 	h->exit_code = EXIT_SIGNAL_BASE + WTERMSIG(status);
 }
 
@@ -387,9 +394,12 @@ int helper_serve(const struct sensor_config *config, int fd, pid_t engine)
 	if (geteuid() == 0)
 		helper_join_logs(&config->auth_files);
 	err = geteuid() == 0 ? isolate_limit_caps(needed_caps(config)) : 0;
-	if (err) {
+	if (err)
 		log_error("helper: cannot give up the capabilities it does not need: %s",
 			  strerror(-err));
+	else
+		err = sandbox_helper(engine, config->on_finding[0] != '\0');
+	if (err) {
 		kill_engine(&h, "the engine has no helper that is safe");
 		waitpid(engine, NULL, 0);
 		return EXIT_LOST;

@@ -4,6 +4,7 @@
 #include "sensor/netlink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/netconf.h>
@@ -40,21 +41,23 @@ static void read_ephemeral(struct host *h)
 
 #define GROUP(g) (1U << ((g)-1)) /* the multicast groups without an RTMGRP_ name */
 
-static bool read_switch(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	int on = f ? fgetc(f) : '0';
+static const char *const switch_path[HOST_FORWARDING_SWITCHES] = {
+	"/proc/sys/net/ipv4/ip_forward",
+	"/proc/sys/net/ipv6/conf/all/forwarding",
+};
 
-	if (f)
-		fclose(f);
-	return on != '0' && on != EOF;
+static bool read_switch(int fd)
+{
+	char on;
+
+	return fd >= 0 && pread(fd, &on, 1, 0) == 1 && on != '0';
 }
 
 /* Never taken back: packets that wait in the ring may be older than the end of forwarding. */
 static void read_forwarding(struct host *h)
 {
-	h->forwards |= read_switch("/proc/sys/net/ipv4/ip_forward") ||
-		       read_switch("/proc/sys/net/ipv6/conf/all/forwarding");
+	for (unsigned int i = 0; i < HOST_FORWARDING_SWITCHES; i++)
+		h->forwards |= read_switch(h->forwarding_fd[i]);
 }
 
 /* Does this say that IPv4 is forwarded for an interface, whatever holds for all? */
@@ -352,12 +355,14 @@ int host_init(struct host *h)
 	int err;
 
 	memset(h, 0, sizeof(*h));
+	for (unsigned int i = 0; i < HOST_FORWARDING_SWITCHES; i++)
+		h->forwarding_fd[i] = open(switch_path[i], O_RDONLY | O_CLOEXEC);
 	h->fd = netlink_open(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
 						    GROUP(RTNLGRP_IPV4_NETCONF) |
 						    GROUP(RTNLGRP_IPV6_NETCONF));
 	if (h->fd < 0) {
 		err = h->fd;
-		h->fd = -1;
+		host_done(h);
 		return err;
 	}
 	read_ephemeral(h);
@@ -373,6 +378,11 @@ void host_done(struct host *h)
 	if (h->fd >= 0)
 		close(h->fd);
 	h->fd = -1;
+	for (unsigned int i = 0; i < HOST_FORWARDING_SWITCHES; i++) {
+		if (h->forwarding_fd[i] >= 0)
+			close(h->forwarding_fd[i]);
+		h->forwarding_fd[i] = -1;
+	}
 }
 
 bool host_update(struct host *h)

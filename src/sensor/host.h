@@ -15,6 +15,7 @@
 #define HOST_MAX_LINKS 64
 #define HOST_MAX_ADDRS 256
 #define HOST_NAME_LEN 16
+#define HOST_FORWARDING_SWITCHES 2 /* IPv4's and IPv6's */
 
 struct host_link {
 	int ifindex;
@@ -41,6 +42,7 @@ struct host {
 	uint64_t left_out; /* links or addresses that found no room, since all were read last */
 	uint32_t generation; /* changes whenever links or addresses change */
 	uint16_t ephemeral_first, ephemeral_last; /* net.ipv4.ip_local_port_range, read at open */
+	int forwarding_fd[HOST_FORWARDING_SWITCHES]; /* of /proc/sys, open for later; -1: none */
 	bool forwards; /* or did, in either family: others may answer in its name (DNAT, containers) */
 };
 

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DUMP_TRIES 3
@@ -291,9 +292,11 @@ int listeners_refresh(struct listeners *l, uint64_t now_ns)
 /* The directory is there when the protocol is: looking for it loads no module, as a socket would. */
 bool listeners_sctp(struct listeners *l, uint64_t now_ns)
 {
+	struct stat st;
+
 	if (l->sctp_read_ns == 0 || now_ns - l->sctp_read_ns >= LISTENERS_MIN_AGE_MS * NS_PER_MS) {
 		l->sctp_read_ns = now_ns;
-		l->sctp = access("/proc/net/sctp", F_OK) == 0;
+		l->sctp = stat("/proc/net/sctp", &st) == 0;
 	}
 	return l->sctp;
 }

@@ -6,9 +6,11 @@
 #include "sensor/cli.h"
 #include "sensor/engine.h"
 #include "sensor/replay-source.h"
+#include "sensor/sandbox.h"
 #include "sensor/sink.h"
 #include "sensor/summary.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +50,21 @@ static struct engine *make_engine(const struct cli *cli, struct sensor_config *c
 	return engine_new(&params);
 }
 
+/* Captures that are not there: said while it can still be known, and left out. */
+static int leave_out_missing(const struct cli *cli)
+{
+	int status = EXIT_SUCCESS;
+
+	for (int i = 0; i < cli->n_files; i++) {
+		if (!strcmp(cli->files[i], "-") || access(cli->files[i], F_OK) == 0)
+			continue;
+		fprintf(stderr, "mimamori-sensor: %s: %s\n", cli->files[i], strerror(errno));
+		cli->files[i] = NULL;
+		status = EXIT_FAILURE;
+	}
+	return status;
+}
+
 int replay_main(const struct cli *cli)
 {
 	static struct sensor_config config;
@@ -56,7 +73,7 @@ int replay_main(const struct cli *cli)
 	struct engine_stats engine_totals;
 	struct engine *engine;
 	char error[REPLAY_ERROR_LEN];
-	int status = EXIT_SUCCESS;
+	int status = leave_out_missing(cli);
 
 	log_init("mimamori-sensor", LOG_TO_STDERR, LOG_LEVEL_INFO);
 	clock_init_replay(&clock);
@@ -68,8 +85,11 @@ int replay_main(const struct cli *cli)
 		fprintf(stderr, "mimamori-sensor: not enough memory to replay\n");
 		return EXIT_FAILURE;
 	}
+	if (sandbox_replay((const char *const *)cli->files, cli->n_files) < 0)
+		return EXIT_FAILURE;
 	for (int i = 0; i < cli->n_files; i++) {
-		if (replay_file(cli->files[i], engine, &clock, &stats, error) < 0) {
+		if (cli->files[i] &&
+		    replay_file(cli->files[i], engine, &clock, &stats, error) < 0) {
 			fprintf(stderr, "mimamori-sensor: %s\n", error);
 			status = EXIT_FAILURE;
 		}

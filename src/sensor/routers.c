@@ -46,15 +46,38 @@ void routers_read_v6(struct routers *rs, FILE *from)
 			add(rs, (struct addr){ hi, lo });
 }
 
-static void read_file(struct routers *rs, const char *path,
-		      void (*read)(struct routers *rs, FILE *from))
+static FILE *open_table(const char *path, char buffer[ROUTERS_BUFFER_BYTES])
 {
-	FILE *from = fopen(path, "re");
+	FILE *f = fopen(path, "re");
 
-	if (!from)
+	if (f)
+		setvbuf(f, buffer, _IOFBF, ROUTERS_BUFFER_BYTES);
+	return f;
+}
+
+void routers_init(struct routers *rs)
+{
+	memset(rs, 0, sizeof(*rs));
+	rs->v4 = open_table("/proc/net/route", rs->buffer[0]);
+	rs->v6 = open_table("/proc/net/ipv6_route", rs->buffer[1]);
+}
+
+void routers_done(struct routers *rs)
+{
+	if (rs->v4)
+		fclose(rs->v4);
+	if (rs->v6)
+		fclose(rs->v6);
+	rs->v4 = rs->v6 = NULL;
+}
+
+static void read_table(struct routers *rs, FILE *table,
+		       void (*read)(struct routers *rs, FILE *from))
+{
+	if (!table)
 		return;
-	read(rs, from);
-	fclose(from);
+	rewind(table); /* the kernel writes it anew from its beginning */
+	read(rs, table);
 }
 
 bool routers_hold(struct routers *rs, struct addr a, uint64_t now_ns)
@@ -62,8 +85,8 @@ bool routers_hold(struct routers *rs, struct addr a, uint64_t now_ns)
 	if (rs->read_ns == 0 || now_ns - rs->read_ns >= ROUTERS_MIN_AGE_S * NS_PER_S) {
 		rs->read_ns = now_ns;
 		rs->count = 0;
-		read_file(rs, "/proc/net/route", routers_read_v4);
-		read_file(rs, "/proc/net/ipv6_route", routers_read_v6);
+		read_table(rs, rs->v4, routers_read_v4);
+		read_table(rs, rs->v6, routers_read_v6);
 	}
 	for (unsigned int i = 0; i < rs->count; i++)
 		if (addr_eq(rs->router[i], a))

@@ -12,6 +12,7 @@
 #include "sensor/host.h"
 #include "sensor/kernel-counters.h"
 #include "sensor/listeners.h"
+#include "sensor/sandbox.h"
 #include "sensor/sink.h"
 #include "sensor/source.h"
 #include "sensor/summary.h"
@@ -447,7 +448,7 @@ int watch_main(const struct sensor_config *config, bool foreground, int helper_f
 	w->config = config;
 	w->foreground = foreground;
 	w->helper.fd = helper_fd;
-	if (start(w) < 0)
+	if (start(w) < 0 || sandbox_engine(w->source.ops->fd(&w->source)) < 0)
 		return EXIT_FAILURE;
 	say_left_out(w);
 	show_status(w, true);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The system calls that each of the sensor's processes may make once it is set up.
+ *
+ * syscalls.c is the whole list, a line and a reason for each. A process that asks for anything else
+ * is killed (SIGSYS). To add a call: a line in the table, with the processes, the narrowest tests that
+ * fit, and why; then tests: test-syscalls.c tries every call of the kernel against every process's list.
+ */
+#ifndef MIMAMORI_SENSOR_SYSCALLS_H
+#define MIMAMORI_SENSOR_SYSCALLS_H
+
+#include "core/syscall-filter.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum syscalls_process {
+	SYSCALLS_ENGINE = 1, /* after its sockets and outputs are open */
+	SYSCALLS_HELPER = 2, /* one that starts no programs */
+	SYSCALLS_REPLAY = 4, /* which opens its captures one after another */
+};
+
+/* What only the running program knows, for the tests of arguments. -1: nothing matches it. */
+struct syscalls_known {
+	int packet_fd; /* reads every packet: nothing is sent through it */
+	int self; /* process ids */
+	int engine;
+};
+
+#define SYSCALLS_MAX 112
+
+/* The process's rules into `out`, and how many they are. */
+size_t syscalls_list(struct syscall_rule out[SYSCALLS_MAX], enum syscalls_process process,
+		     const struct syscalls_known *known);
+
+/* Calls that neither a helper that starts on_finding nor its programs ever need: to be refused. */
+size_t syscalls_list_refused(struct syscall_rule out[SYSCALLS_MAX]);
+
+/*
+ * What an unlisted call comes to: SYSCALL_KILL. In builds with sanitizers or coverage, whose runtimes
+ * have needs of their own at any time, SYSCALL_ALLOW: they are for tests alone.
+ */
+enum syscall_fate syscalls_otherwise(void);
+
+#endif
