@@ -160,6 +160,15 @@ static const struct call {
 	{ H, { SYS_renameat2, { { 0 } } } }, /* architectures without renameat */
 	{ H, { SYS_unlinkat, { { 0 } } } },
 
+	/* The record of logins: watched for the engine, which gets a copy of the descriptor. */
+	{ H, { SYS_inotify_init1, { { 0 } } } },
+	{ H, { SYS_inotify_add_watch, { { 0 } } } },
+	{ H, { SYS_inotify_rm_watch, { { 0 } } } },
+	{ H, { SYS_fcntl, { EQ(1, F_DUPFD_CLOEXEC) } } },
+#ifdef SYS_fcntl64
+	{ H, { SYS_fcntl64, { EQ(1, F_DUPFD_CLOEXEC) } } },
+#endif
+
 	/* Its own signals and its one child. */
 	{ H, { SYS_rt_sigprocmask, { { 0 } } } },
 	{ H, { SYS_signalfd4, { { 0 } } } },
