@@ -2,8 +2,9 @@
 """
 A cell for daemons that write where they like: `cell.py LOG [FROM:OVER]... -- ARGV [-- ARGV]...`
 
-They see the host's files read-only, each directory OVER replaced by FROM, the socket LOG as
-/dev/log, and no process but their own. They end with this process, however they daemonize.
+They see the host's files read-only, each directory or file OVER replaced by FROM, the socket LOG as
+/dev/log, terminals of their own, and no process but theirs. They end with this process, however they
+daemonize.
 """
 
 import ctypes
@@ -13,7 +14,7 @@ import sys
 
 CLONE_NEWNS, CLONE_NEWPID = 0x00020000, 0x20000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
-NODES = ("null", "zero", "full", "random", "urandom")
+NODES = ("null", "zero", "full", "random", "urandom", "tty")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -23,9 +24,9 @@ def _call(name, *arguments):
         raise OSError(number, f"{name} {arguments}: {os.strerror(number)}")
 
 
-def _mount(source, target, kind=None, flags=0):
+def _mount(source, target, kind=None, flags=0, data=None):
     _call("mount", source.encode(), target.encode(), kind and kind.encode(),
-          ctypes.c_ulong(flags), None)
+          ctypes.c_ulong(flags), data and data.encode())
 
 
 def _furnish(log, over):
@@ -36,6 +37,10 @@ def _furnish(log, over):
     for name in NODES:
         os.close(os.open(os.path.join(devices, name), os.O_CREAT))
         _mount(f"/dev/{name}", os.path.join(devices, name), None, MS_BIND)
+    os.mkdir(os.path.join(devices, "pts"))
+    _mount("devpts", os.path.join(devices, "pts"), "devpts", 0, "newinstance,ptmxmode=0666,mode=0620")
+    os.symlink("pts/ptmx", os.path.join(devices, "ptmx"))
+    os.symlink("/proc/self/fd", os.path.join(devices, "fd"))
     os.close(os.open(os.path.join(devices, "log"), os.O_CREAT))
     _mount(log, os.path.join(devices, "log"), None, MS_BIND)
     _mount(devices, "/dev", None, MS_BIND | MS_REC)
