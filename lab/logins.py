@@ -196,7 +196,9 @@ class Logins:
                 f"rtsp:{RTSP}", f"http:{DIGEST_HTTP}"]
 
     def _telnetds(self):
-        # What a camera has: login within busybox, which tells nobody who failed.
+        # What a camera has: login within busybox, which tells nobody who failed. Hydra takes a
+        # greeting with one of /$>#% in it for a prompt, and so the first password for the right one.
         os.symlink(shutil.which("busybox"), self._path("login"))
-        return (["busybox", "telnetd", "-F", "-p", TELNET, "-l", self._path("login")],
-                ["busybox", "telnetd", "-F", "-p", LOGIN_TELNET, "-l", "/bin/login"])
+        issue = self._write("issue", "camera\n")
+        return (["busybox", "telnetd", "-F", "-p", TELNET, "-f", issue, "-l", self._path("login")],
+                ["busybox", "telnetd", "-F", "-p", LOGIN_TELNET, "-f", issue, "-l", "/bin/login"])
