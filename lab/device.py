@@ -113,13 +113,13 @@ http {{
 class Tcpdump:
     """The device's own capture."""
 
-    def __init__(self, namespace, directory, interface="eth0", expression=""):
+    def __init__(self, namespace, directory, interface="eth0", expression="", snap=128):
         path = os.path.join(directory, f"{interface}.pcap")
         self.capture = capture.Capture(path)
         self._log = os.path.join(directory, f"tcpdump-{interface}.log")
         with open(self._log, "wb") as log:
             self.process = namespace.popen(
-                ["tcpdump", "-i", interface, "-n", "-U", "-s", 128, "--immediate-mode",
+                ["tcpdump", "-i", interface, "-n", "-U", "-s", snap, "--immediate-mode",
                  "-B", 16384, "-Z", "root", "-w", path, expression], stdout=log, stderr=log)
         net.wait_for(lambda: "listening on" in self.log(), 10, "tcpdump to listen")
 

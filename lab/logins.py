@@ -61,7 +61,16 @@ RSYSLOG = """module(load="imuxsock" SysSock.Use="off")
 input(type="imuxsock" Socket="{socket}" CreatePath="off")
 module(load="builtin:omfile" Template="RSYSLOG_TraditionalFileFormat")
 global(workDirectory="{directory}")
+template(name="exact" type="list") {{
+    property(name="timegenerated" dateFormat="unixtimestamp")
+    property(name="timegenerated" dateFormat="subseconds")
+    constant(value=" ")
+    property(name="programname")
+    property(name="msg")
+    constant(value="\n")
+}}
 auth,authpriv.* {auth_log}
+auth,authpriv.* action(type="omfile" file="{auth_log}.exact" template="exact")
 *.*;auth,authpriv.none {directory}/other.log
 """
 NGINX = """daemon off;
@@ -196,8 +205,7 @@ class Logins:
                 f"rtsp:{RTSP}", f"http:{DIGEST_HTTP}"]
 
     def _telnetds(self):
-        # What a camera has: login within busybox, which tells nobody who failed. Hydra takes a
-        # greeting with one of /$>#% in it for a prompt, and so the first password for the right one.
+        # What a camera has: login within busybox, which tells nobody who failed.
         os.symlink(shutil.which("busybox"), self._path("login"))
         issue = self._write("issue", "camera\n")
         return (["busybox", "telnetd", "-F", "-p", TELNET, "-f", issue, "-l", self._path("login")],

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+matrix_net.py's network with login servers (logins.py), and people who use them or guess at them,
+each in a namespace of their own:
+
+    strangers    198.18.n.9, 2001:db8:a:n::9, beyond the router
+    neighbours   10.7.0.31 and on, fd07::5:n, on the device's link
+"""
+
+import os
+import subprocess
+
+import device
+import logins
+import matrix_net
+import net
+
+PACKETS = "tcp or icmp or icmp6"  # of the capture: all that logins need
+SNAP = 1600
+SLOTS = 128  # findings, where far more than the default's 48 guess at once
+
+
+class Person:
+    """Someone with an address of their own in each family, and a home."""
+
+    def __init__(self, network, namespace, v4, v6, near):
+        self.network, self.namespace, self.near = network, namespace, near
+        self.address = {4: v4, 6: v6}
+        where = "near" if near else "far"
+        self.target = {4: network.device_addresses(4)[0], 6: network.device_addresses(6, where)[0]}
+        self.home = net.directory()
+
+    def popen(self, argv, **kwargs):
+        kwargs.setdefault("stdout", subprocess.PIPE)
+        kwargs.setdefault("stderr", subprocess.STDOUT)
+        environment = {**os.environ, "HOME": self.home, "TERM": "vt100", **kwargs.pop("env", {})}
+        return self.namespace.popen(argv, cwd=self.home, text=True, errors="replace",
+                                    env=environment, **kwargs)
+
+    def run(self, argv, seconds, **kwargs):
+        """(exit code, output); a tool that takes longer is ended, with the code None."""
+        process = self.popen(argv, **kwargs)
+        try:
+            output = process.communicate(timeout=seconds)[0]
+            return process.returncode, output
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return None, process.communicate()[0]
+
+    def take(self, family, count):
+        """More addresses: of IPv6 in the same /64, of IPv4 each of a /24 of its own; all of them."""
+        if family == 6:
+            first = self.address[6].rsplit("::", 1)[0]
+            mine = [f"{first}::{0x100 + n:x}" for n in range(count)]
+        else:
+            mine = [self.network.stranger_address() for _ in range(count)]
+        self.namespace.ip(*(f"addr add {a}/{'128' if family == 6 else '32'} dev eth0"
+                            + (" nodad" if family == 6 else "") for a in mine))
+        return mine
+
+    def speak_from(self, family, address):
+        """From now on, its connections to anybody come from this address of its own."""
+        gateway = matrix_net.GATEWAY[family]
+        self.namespace.ip(f"route replace default via {gateway} dev eth0 src {address}")
+
+
+class LoginNetwork(matrix_net.MatrixNetwork):
+    def person(self, near=False):
+        return Person(self, *self._addressed(near), near)
+
+    def stranger_address(self):
+        self._attacks += 1
+        return f"198.{18 + self._attacks // 250}.{self._attacks % 250}.9"
+
+
+class Lab:
+    """The device with its login servers, its capture, and sensors with and without its log."""
+
+    def __init__(self, network, say=lambda text: None):
+        self.network, self.say = network, say
+        self.directory = net.directory()
+        self.logins = logins.Logins(network.device, self.directory)
+        self.tcpdump = device.Tcpdump(network.device, self.directory, expression=PACKETS, snap=SNAP)
+        self.sensors = {"alone": self._sensor({})}
+        #LOG
+
+    def _sensor(self, sections):
+        return device.Sensor(self.network.device, net.directory(),
+                             sections={"memory": {"findings": SLOTS}, **sections})
+
+    def events(self, sensor="alone"):
+        return self.sensors[sensor].events()
+
+    def explain(self):
+        return "\n".join(f"{name}: " + "\n".join(sensor.log().splitlines()[-3:])
+                         for name, sensor in self.sensors.items())
