@@ -65,6 +65,7 @@ class Person:
 
 
 class LoginNetwork(matrix_net.MatrixNetwork):
+    key = None  # of one that the device's servers let in
     def person(self, near=False):
         return Person(self, *self._addressed(near), near)
 
@@ -80,13 +81,13 @@ class Lab:
         self.network, self.say = network, say
         self.directory = net.directory()
         self.logins = logins.Logins(network.device, self.directory)
+        network.key = self.logins.key
         self.tcpdump = device.Tcpdump(network.device, self.directory, expression=PACKETS, snap=SNAP)
-        self.sensors = {"alone": self._sensor({})}
-        #LOG
+        self.sensors = {"alone": self._sensor("none"), "log": self._sensor(self.logins.auth_log)}
 
-    def _sensor(self, sections):
-        return device.Sensor(self.network.device, net.directory(),
-                             sections={"memory": {"findings": SLOTS}, **sections})
+    def _sensor(self, logs):
+        return device.Sensor(self.network.device, net.directory(), sections={
+            "memory": {"findings": SLOTS}, "guess": {"logs": logs}})
 
     def events(self, sensor="alone"):
         return self.sensors[sensor].events()
