@@ -49,6 +49,19 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	line_if(to, over_budget, "events left out by a budget");
 }
 
+void summary_logs(FILE *to, const struct auth_log_stats *logs)
+{
+	line_if(to, logs->failures, "failed logins in the system's record");
+	line_if(to, logs->successes, "successful logins in it");
+	line_if(to, logs->repeated, "logins told there more than once");
+	line_if(to, logs->named, "logins of peers told by a name, left out");
+	line_if(to, logs->doubtful, "log lines that could be forged, left out");
+	line_if(to, logs->foreign, "logins at other hosts, left out");
+	line_if(to, logs->overlong, "over-long log lines left out");
+	line_if(to, logs->skipped, "bytes or entries of logs left out for being too many");
+	line_if(to, logs->rotated, "logs rotated");
+}
+
 const char *status_line(char buf[STATUS_LEN], const struct source_stats *source,
 			const struct engine_stats *engine, unsigned int open_findings)
 {

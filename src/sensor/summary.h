@@ -5,6 +5,7 @@
 #ifndef MIMAMORI_SENSOR_SUMMARY_H
 #define MIMAMORI_SENSOR_SUMMARY_H
 
+#include "sensor/auth-log.h"
 #include "sensor/engine.h"
 #include "sensor/sink.h"
 #include "sensor/source.h"
@@ -16,6 +17,9 @@
 /* The closing summary: what was seen, found, left out. watched_ns: how long, live or captured. */
 void summary_print(FILE *to, const struct source_stats *source, const struct engine_stats *engine,
 		   const struct sink *sink, uint64_t watched_ns);
+
+/* What was read of the system's record of logins; nothing when that told of none. */
+void summary_logs(FILE *to, const struct auth_log_stats *logs);
 
 /* One line for the terminal. Returns buf. */
 const char *status_line(char buf[STATUS_LEN], const struct source_stats *source,

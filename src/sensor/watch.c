@@ -436,6 +436,8 @@ static void finish(struct watch *w)
 	engine_stats(w->engine, &engine);
 	if (w->foreground)
 		summary_print(stderr, &source, &engine, &w->sink, w->clock.now_ns - w->started_ns);
+	if (w->foreground)
+		summary_logs(stderr, &w->logs.stats);
 	sink_close(&w->sink);
 	w->source.ops->stop(&w->source);
 }
