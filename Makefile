@@ -7,7 +7,7 @@ PROGRAMS := mimamori-sensor
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
-.PHONY: help deps deps-check build run checked sanitized check demo beside matrix soak bench coverage \
+.PHONY: help deps deps-check build run checked sanitized check demo beside matrix floods soak bench coverage \
 	static style clean
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo 'make bench     what the sensor costs (as root)'
 	@echo 'make beside    the same attacks on it and on other detectors: docs/beside.md (as root)'
 	@echo 'make matrix    every kind of scan, slow and through floods: a table (as root)'
+	@echo 'make floods    every kind of flood, quiet and busy: a table (as root)'
 	@echo 'make soak      the long versions of the tests: hours (as root)'
 	@echo 'make clean     remove what the above built'
 
@@ -65,6 +66,9 @@ beside:
 
 matrix: checked
 	@lab/matrix
+
+floods: checked
+	@lab/floods
 
 soak: checked sanitized
 	@tools/soak

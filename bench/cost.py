@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.join(ROOT, "lab"))
 
 import device  # pylint: disable=wrong-import-position
 import net  # pylint: disable=wrong-import-position
+import usage  # pylint: disable=wrong-import-position
 
 BARS = {"cpu_s": 0.08, "wakeups": 600, "lost": 0, "pss_kb": 2048, "idle_wakeups": 0,
         "timers_per_s": 1.0}
@@ -77,36 +78,6 @@ table netdev quiet {
         """Packets that the device's interface took: what the kernel dropped before is not lost
         by any tool."""
         return int(self.device.run(["cat", "/proc/net/dev"]).split("eth0:")[1].split()[1])
-
-
-def tasks(pids):
-    for pid in pids:
-        try:
-            for task in os.listdir(f"/proc/{pid}/task"):
-                yield pid, task
-        except FileNotFoundError:
-            continue
-
-
-def usage(pids):
-    """(CPU seconds, voluntary switches) of all threads, from the scheduler's own count."""
-    cpu_ns = switches = 0
-    for pid, task in tasks(pids):
-        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="utf-8") as file:
-            cpu_ns += int(file.read().split()[0])
-        with open(f"/proc/{pid}/task/{task}/status", encoding="utf-8") as file:
-            switches += int(re.search(r"\nvoluntary_ctxt_switches:\t(\d+)", file.read()).group(1))
-    return cpu_ns / 1e9, switches
-
-
-def memory_kb(pids, what="Pss"):
-    """A field of smaps_rollup, summed. Pss also moves with what other programs map of the C library;
-    Pss_Anon is the processes' own."""
-    total = 0
-    for pid in pids:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-            total += int(re.search(rf"^{what}:\s+(\d+)", file.read(), re.MULTILINE).group(1))
-    return total
 
 
 class Watcher:
@@ -189,10 +160,10 @@ def flood_cost(watcher_class, wire, family, count, rate, port, source):
     watcher = watcher_class(wire)
     try:
         time.sleep(0.5)
-        cpu0, wake0 = usage(watcher.pids())
+        cpu0, wake0 = usage.cpu(watcher.pids())
         sent = wire.flood(family, count, rate, port, source)
         time.sleep(1)
-        cpu1, wake1 = usage(watcher.pids())
+        cpu1, wake1 = usage.cpu(watcher.pids())
         row = {"watcher": watcher.name, "family": family, "port": port,
                "source": source or "random", "sent": sent["sent"],
                "delivered": sent["delivered"], "seconds": sent["seconds"],
@@ -208,14 +179,14 @@ def memory_cost(wire, count):
     try:
         time.sleep(0.5)
         wire.flood(4, 20000, 20000, "random")  # every page of the ring is touched once
-        before = memory_kb(watcher.pids())
-        own_before = memory_kb(watcher.pids(), "Pss_Anon")
+        before = usage.memory_kb(watcher.pids())
+        own_before = usage.memory_kb(watcher.pids(), "Pss_Anon")
         sent = wire.flood(4, count * 4 // 5, 0, "random")["sent"]
         sent += wire.flood(6, count // 5, 0, "random")["sent"]
         time.sleep(1)
-        return {"sent": sent, "pss_kb_before": before, "pss_kb_after": memory_kb(watcher.pids()),
+        return {"sent": sent, "pss_kb_before": before, "pss_kb_after": usage.memory_kb(watcher.pids()),
                 "own_kb_before": own_before,
-                "own_kb_after": memory_kb(watcher.pids(), "Pss_Anon")}
+                "own_kb_after": usage.memory_kb(watcher.pids(), "Pss_Anon")}
     finally:
         watcher.stop()
 
@@ -287,13 +258,13 @@ def idle_cost(watcher_class, wire, seconds):
         if timers:
             timers.begin(set(watcher.pids()))
         began = time.monotonic()
-        cpu0, wake0 = usage(watcher.pids())
+        cpu0, wake0 = usage.cpu(watcher.pids())
         time.sleep(seconds)
-        cpu1, wake1 = usage(watcher.pids())
+        cpu1, wake1 = usage.cpu(watcher.pids())
         counted = timers.count() if timers else 0
         passed = time.monotonic() - began  # a busy machine is late
         row = {"watcher": watcher.name, "seconds": seconds, "cpu_s": round(cpu1 - cpu0, 6),
-               "wakeups": wake1 - wake0, "pss_kb": memory_kb(watcher.pids())}
+               "wakeups": wake1 - wake0, "pss_kb": usage.memory_kb(watcher.pids())}
         if timers:
             row.update(rings=len(timers.own), timers=counted,
                        timers_per_s=round(counted / passed, 3))

@@ -70,8 +70,7 @@ def declare():
     for family in (4, 6):
         group = f"flood-{family}"
         case.group(group)(shared_floods(family))
-        kinds = [k for k in flood_kinds.KINDS.values() if family in k.families]
-        for number, kind in enumerate(kinds):
+        for number, kind in enumerate(flood_kinds.mixed(family)):
             case.add(f"flood-{kind.short}-{family}", group,
                      flood_case(kind, RATES[number % len(RATES)], family))
         case.add(f"flood-closed-{family}", group, closed_case, GROUP_S)

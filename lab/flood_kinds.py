@@ -134,3 +134,14 @@ def _kinds():
 
 
 KINDS = {kind.name: kind for kind in _kinds()}
+
+
+def mixed(family):
+    """All kinds of the family, those of one technique as far from each other as it goes."""
+    by_technique = {}
+    for kind in KINDS.values():
+        if family in kind.families:
+            by_technique.setdefault(kind.technique, []).append(kind)
+    placed = [((place + 0.5) / len(kinds), kind) for kinds in by_technique.values()
+              for place, kind in enumerate(kinds)]
+    return [kind for _place, kind in sorted(placed, key=lambda one: one[0])]

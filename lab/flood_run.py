@@ -148,8 +148,19 @@ class FloodLab:
                      and e.finding["technique"] == cell.kind.technique
                      and e.data.get("dest_ip") == cell.target), None)
 
+    def _open(self):
+        return open_floods([e for _told, e in list(self.teller.told)])
+
+    def _let_close(self, kind):
+        """Two floods of one technique are told apart only when the first is over."""
+        until = time.time() + CLOSED_S + LATE_S
+        while time.time() < until and any(e.finding["technique"] == kind.technique
+                                          for e in self._open()):
+            time.sleep(0.05)
+
     def run(self, kind, rate, seconds, until_found=False):
         """A flood of so many seconds; until_found: ended soon after it is found."""
+        self._let_close(kind)
         cell = self._cell(kind, rate)
         self.cells.append(cell)
         self._firewall(kind.wall)
@@ -185,7 +196,6 @@ class FloodLab:
             cell.wrong.append("not found")
             return
         told, cell.event = opened
-        finding = cell.event.finding
         cell.found_s = told - cell.onset
         cell.forged = forged(cell.event)
         if cell.event.t / 1e6 - cell.onset > FOUND_S or cell.found_s > FOUND_S + LATE_S:
@@ -195,8 +205,9 @@ class FloodLab:
             cell.wrong.append(f"port {port}, not {cell.kind.port}")
         if cell.kind.forged and cell.forged != cell.kind.forged:
             cell.wrong.append(f"forged: {cell.forged}, not {cell.kind.forged}")
-        if cell.kind.service and finding.get("peer_port") != cell.kind.sport:
-            cell.wrong.append(f"service port {finding.get('peer_port')}, not {cell.kind.sport}")
+        service = cell.event.data.get("src_port")
+        if cell.kind.service and service != cell.kind.sport:
+            cell.wrong.append(f"service's port {service}, not {cell.kind.sport}")
 
     def _others(self, cell):
         """What was said beside it while it ran: nothing should be, but what is about it."""
@@ -233,12 +244,8 @@ class FloodLab:
 
     def wait_closed(self, seconds=CLOSED_S + 2 * LATE_S):
         """Until every flood that was found is closed, at most so long after the last one's end."""
-        def open_ones():
-            ended = {e.finding["finding"] for _told, e in list(self.teller.told)
-                     if is_flood(e, "end")}
-            return [c for c in self.cells if c.event and c.event.finding["finding"] not in ended]
         until = max((c.end for c in self.cells), default=0) + seconds
-        while open_ones() and time.time() < until:
+        while self._open() and time.time() < until:
             time.sleep(0.1)
 
     def explain(self):
@@ -258,7 +265,13 @@ def is_flood(event, phase=None):
     return event.finding.get("kind") == "flood" and phase in (None, event.finding.get("phase"))
 
 
+def open_floods(events):
+    """The events that opened floods which are not closed yet."""
+    told = [e for e in events if is_flood(e)]
+    ended = {e.finding["finding"] for e in told if e.finding["phase"] == "end"}
+    return [e for e in told if e.finding["phase"] == "start" and e.finding["finding"] not in ended]
+
+
 def forged(event):
-    """Are its sources' addresses forged? "yes", "no" or "?"."""
-    said = event.finding.get("forged")
-    return {True: "yes", False: "no"}.get(said, "?")
+    """Are its sources' addresses forged? "yes", "no" or "unknown"."""
+    return event.finding.get("forged", "?")

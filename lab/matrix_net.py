@@ -95,14 +95,14 @@ class MatrixNetwork(net.Network):
 
     def attack(self, kind, family, speed):
         """An attacker of a new address, ready to start(); given back by release()."""
-        namespace, v4, v6 = self._addressed(kind.near)
+        namespace, v4, v6 = self.addressed(kind.near)
         attack = Attack(kind, family, speed, namespace, v4 if family == 4 else v6, self)
         if kind.bystander:
             attack.helper, attack.address = self._bystander(kind.bystander)
             attack.sources = [attack.address]
         return attack
 
-    def _addressed(self, near):
+    def addressed(self, near):
         """(namespace, IPv4 address, IPv6 address), none of which was in use before."""
         namespace = self._namespace(near)
         namespace.ip("addr flush dev eth0 scope global")
@@ -125,7 +125,7 @@ class MatrixNetwork(net.Network):
 
     def _bystander(self, what):
         """A host that is abused, and its address. Its kernel is mute where it speaks for itself."""
-        namespace, address, _v6 = self._addressed(False)
+        namespace, address, _v6 = self.addressed(False)
         if what == "idle":
             namespace.nft(MUTE)
         namespace.popen([sys.executable, "-B", device.HERE + "/bystanders.py", what, address])
