@@ -57,6 +57,14 @@ static void on_flood(const struct flood *f, enum finding_phase phase, void *arg)
 	floods++;
 }
 
+static void on_guess(const struct guess *g, enum finding_phase phase, void *arg)
+{
+	(void)g;
+	(void)phase;
+	(void)arg;
+	findings++;
+}
+
 static struct engine *make_engine(void)
 {
 	struct engine_params params = {
@@ -67,6 +75,7 @@ static struct engine *make_engine(void)
 		.seed = 0x1234567,
 		.emit = on_finding,
 		.emit_flood = on_flood,
+		.emit_guess = on_guess,
 	};
 	struct host_addr *a = host.addr;
 

@@ -44,6 +44,18 @@ static void emit_flood(const struct flood *f, enum finding_phase phase, void *ar
 	assert(memchr(sentence, '\0', sizeof(sentence)));
 }
 
+static void emit_guess(const struct guess *g, enum finding_phase phase, void *arg)
+{
+	char sentence[EVE_TEXT_LEN];
+	int len = eve_write_guess(&ev, &context, g, phase);
+
+	(void)arg;
+	assert(len > 0);
+	assert(json_is_event_line(ev.line, (size_t)len));
+	assert(eve_text_guess(sentence, &context, g, phase) == sentence);
+	assert(memchr(sentence, '\0', sizeof(sentence)));
+}
+
 static struct engine *make_engine(const struct sensor_config *config, struct clock *clock,
 				  bool home)
 {
@@ -55,6 +67,7 @@ static struct engine *make_engine(const struct sensor_config *config, struct clo
 		.seed = 1,
 		.emit = emit,
 		.emit_flood = emit_flood,
+		.emit_guess = emit_guess,
 	};
 
 	if (home) {

@@ -84,6 +84,15 @@ static const struct conf_key keys[] = {
 	{ "flood", "sample_max", CONF_UINT, AT(sample_max), "4096", 1, 65536, NULL },
 
 	{ "guess", "logs", CONF_TEXT, AT(guess_logs), "auto", 0, 0, NULL },
+	{ "guess", "telnet", CONF_PORTS, AT(guess_ports[GUESS_TELNET]), "23 2323", 0, 0, NULL },
+	{ "guess", "ssh", CONF_PORTS, AT(guess_ports[GUESS_SSH]), "22 2222", 0, 0, NULL },
+	{ "guess", "ftp", CONF_PORTS, AT(guess_ports[GUESS_FTP]), "21", 0, 0, NULL },
+	{ "guess", "http", CONF_PORTS, AT(guess_ports[GUESS_HTTP]), "80 8080", 0, 0, NULL },
+	{ "guess", "mqtt", CONF_PORTS, AT(guess_ports[GUESS_MQTT]), "1883", 0, 0, NULL },
+	{ "guess", "rtsp", CONF_PORTS, AT(guess_ports[GUESS_RTSP]), "554 8554", 0, 0, NULL },
+	{ "guess", "adb", CONF_PORTS, AT(guess_ports[GUESS_ADB]), "5555", 0, 0, NULL },
+	{ "guess", "other", CONF_PORTS, AT(guess_ports[GUESS_OTHER]), "", 0, 0, NULL },
+	{ "guess", "quiet", CONF_DURATION, AT(guess_quiet_ns), "2m", 5, HOUR, NULL },
 
 	{ "output", "event_file", CONF_TEXT, AT(event_file), "", 0, 0, NULL },
 	{ "output", "file_max", CONF_SIZE, AT(file_max_bytes), "10M", 0, 4 * GIB, NULL },

@@ -9,6 +9,7 @@
 #include "core/conf.h"
 #include "sensor/auth-files.h"
 #include "sensor/detect-flood.h"
+#include "sensor/guess.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,6 +56,8 @@ struct sensor_config {
 	/* [guess] */
 	char guess_logs[CONF_TEXT_LEN]; /* "auto", "none", or a list: auth-files.h */
 	struct auth_files auth_files; /* what that means here: found once the keys are known */
+	struct conf_ports guess_ports[GUESS_SERVICES]; /* by enum guess_service */
+	uint64_t guess_quiet_ns; /* shortest silence that ends guessing */
 
 	/* [output] */
 	char event_file[CONF_TEXT_LEN]; /* empty: none */

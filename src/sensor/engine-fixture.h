@@ -27,6 +27,7 @@
 
 #define FIXTURE_EVENTS 256
 #define FIXTURE_FLOODS 32
+#define FIXTURE_GUESSES 32
 #define FIXTURE_EPOCH_NS (1700000000 * NS_PER_S)
 #define FIXTURE_ISN 0x5eed0000u /* of the device's SYN/ACKs */
 
@@ -50,12 +51,20 @@ struct told_flood {
 	uint64_t at_ns;
 };
 
+struct guess_told {
+	struct guess g;
+	enum finding_phase phase;
+	uint64_t at_ns;
+};
+
 struct fixture {
 	struct clock clock;
 	struct host host;
 	struct listeners listeners;
 	struct sensor_config config;
 	struct engine *engine;
+	unsigned int n_guesses; /* likewise, of password guessing */
+	struct guess_told guess[FIXTURE_GUESSES];
 	unsigned int n_told; /* events, those beyond the array counted too */
 	struct told told[FIXTURE_EVENTS];
 	unsigned int n_floods; /* likewise */
@@ -98,6 +107,14 @@ static inline void fixture_emit_flood(const struct flood *f, enum finding_phase 
 		x->flood[x->n_floods - 1] = (struct told_flood){ *f, phase, x->clock.now_ns };
 }
 
+static inline void fixture_emit_guess(const struct guess *g, enum finding_phase phase, void *arg)
+{
+	struct fixture *x = arg;
+
+	if (x->n_guesses++ < FIXTURE_GUESSES)
+		x->guess[x->n_guesses - 1] = (struct guess_told){ *g, phase, x->clock.now_ns };
+}
+
 static inline void fixture_own(struct fixture *x, const char *address, const char *on_link)
 {
 	x->host.addr[x->host.n_addrs++] = (struct host_addr){ ip(address), net(on_link), 2 };
@@ -136,6 +153,7 @@ static inline void fixture_start(struct fixture *x, enum home_mode mode,
 		.seed = 0x1234567,
 		.emit = fixture_emit,
 		.emit_flood = fixture_emit_flood,
+		.emit_guess = fixture_emit_guess,
 		.arg = x,
 	};
 

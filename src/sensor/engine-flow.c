@@ -28,8 +28,12 @@ static struct flow_ends ends_to(const struct packet *p)
 
 static struct flow *begin(struct engine *e, const struct flow_ends *ends, uint32_t peer_isn)
 {
-	return flows_begin(e->flows, ends, peer_isn, trie_find(e->trie, ends->peer) != NULL,
-			   e->clock->now_ns);
+	struct flow *f = flows_begin(e->flows, ends, peer_isn,
+				     trie_find(e->trie, ends->peer) != NULL, e->clock->now_ns);
+
+	if (!(f->state & FLOW_KEYED))
+		f->login = guess_ports_find(&e->guess_ports, ends->port);
+	return f;
 }
 
 void engine_flow_syn(struct engine *e, const struct packet *p, const struct probe *probe)
@@ -124,7 +128,7 @@ bool engine_flow_aborted(struct engine *e, const struct packet *p)
 	struct flow_ends ends = ends_from(p);
 	struct flow *f = flows_find(e->flows, &ends, e->clock->now_ns);
 
-	if (!f || p->tcp_seq != f->peer_isn + 1)
+	if (!f || p->tcp_seq != f->peer_isn + 1 || (f->state & FLOW_KEYED))
 		return false;
 	if (f->state & FLOW_ENDED) /* each repeat of the SYN/ACK is refused again */
 		return true;
@@ -150,7 +154,8 @@ bool engine_flow_ended(struct engine *e, const struct packet *p)
 		return false;
 	finished(e, f, p->dst);
 	end = flow_end(f, p->tcp_seq, p->tcp_ack, e->clock->now_ns);
-	left = end.by_peer && end.asked == 0 && p->payload == 0 && end.age_ms < LEAVE_MS;
+	left = end.by_peer && end.asked == 0 && !(f->state & FLOW_KEYED) && p->payload == 0 &&
+	       end.age_ms < LEAVE_MS;
 	if (left)
 		take_credit_back(e, f, p->src);
 	engine_proven(e, p->src, p->link, !left);

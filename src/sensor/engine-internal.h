@@ -12,10 +12,12 @@
 #include "sensor/crowd.h"
 #include "sensor/decoys.h"
 #include "sensor/detect-flood.h"
+#include "sensor/detect-guess.h"
 #include "sensor/detect-scan.h"
 #include "sensor/engine.h"
 #include "sensor/flow.h"
 #include "sensor/group.h"
+#include "sensor/guess-ports.h"
 #include "sensor/knock.h"
 #include "sensor/newcomers.h"
 #include "sensor/pairs.h"
@@ -60,6 +62,8 @@ struct engine {
 	struct trie *trie;
 	struct contacts *contacts;
 	struct flows *flows;
+	struct guess_ports guess_ports;
+	struct guesses *guesses;
 	struct findings *findings;
 	struct floods *floods;
 	struct pairs *pairs; /* NULL: this host's own packets alone are watched */
@@ -209,6 +213,12 @@ void engine_flow_asked(struct engine *e, const struct packet *p);
 
 /* A FIN or RST with ACK: true when it proves, and ends, a flow of its sender. */
 bool engine_flow_ended(struct engine *e, const struct packet *p);
+
+/* Plain data that login.h knows (engine-guess.c). */
+void engine_guess_data(struct engine *e, const struct packet *p);
+
+/* A FIN or RST, whoever sent it: perhaps of a connection to a login service. */
+void engine_guess_end(struct engine *e, const struct packet *p);
 
 /* UDP that has come again and again without a refusal: nobody scans so. */
 static inline bool engine_streams(const struct contact *c, uint64_t now_ns)

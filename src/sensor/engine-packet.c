@@ -295,12 +295,16 @@ static void on_data(struct engine *e, const struct packet *p)
 {
 	engine_data(e, p);
 	engine_flood_data(e, p);
+	if (p->login)
+		engine_guess_data(e, p);
 }
 
 static void on_tcp(struct engine *e, const struct packet *p)
 {
 	uint8_t flags = p->tcp_flags & FLAGS_WITHOUT_ECN;
 
+	if ((flags & (TCP_FIN | TCP_RST)) && !(flags & TCP_SYN))
+		engine_guess_end(e, p);
 	if ((flags & TCP_SYN) && (flags & (TCP_FIN | TCP_RST)))
 		on_opening(e, p, opening_kind(p));
 	else if ((flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))

@@ -48,6 +48,7 @@ struct engine *engine_new(const struct engine_params *params)
 	scan_policy_init(&e->policy, config->failures, &config->ambient_ports, &config->login_ports,
 			 &params->home);
 	knocks_init(&e->knocks, &config->knock);
+	guess_ports_init(&e->guess_ports, config);
 	trie.arg = &e->crowd;
 	e->trie = trie_new(&trie);
 	e->flows = flows_new(params->seed);
@@ -56,6 +57,8 @@ struct engine *engine_new(const struct engine_params *params)
 		contacts_new(params->contacts ? params->contacts : config->contacts, params->seed);
 	e->findings = findings_new(config->findings, config->quiet_ns, params->seed, params->emit,
 				   params->arg);
+	e->guesses =
+		guesses_new(config->guess_quiet_ns, params->seed, params->emit_guess, params->arg);
 	e->groups = groups_new(params->seed);
 	if (params->home.mode != HOME_HOST)
 		e->pairs = pairs_new(params->home.mode == HOME_GATEWAY ? ENGINE_PAIRS :
@@ -66,7 +69,7 @@ struct engine *engine_new(const struct engine_params *params)
 			       params->emit_flood, params->arg);
 	e->decoys = decoys_new(params->seed);
 	if (!e->flows || !e->trie || !e->newcomers || !e->contacts || !e->groups || !e->decoys ||
-	    !e->findings || !e->floods || !e->pings ||
+	    !e->findings || !e->floods || !e->pings || !e->guesses ||
 	    (!e->pairs && params->home.mode != HOME_HOST)) {
 		engine_free(e);
 		errno = ENOMEM;
@@ -85,6 +88,7 @@ void engine_free(struct engine *e)
 	newcomers_free(e->newcomers);
 	contacts_free(e->contacts);
 	findings_free(e->findings);
+	guesses_free(e->guesses);
 	groups_free(e->groups);
 	decoys_free(e->decoys);
 	floods_free(e->floods);
@@ -166,15 +170,18 @@ uint64_t engine_tick(struct engine *e)
 	uint64_t now_ns = e->clock->now_ns;
 	bool hosted = e->home.mode == HOME_HOST;
 	uint64_t wait_ns = hosted ? CONTACTS_WAIT_SELF_NS : CONTACTS_WAIT_NS;
-	uint64_t due_ns, named_ns, flood_ns, look_ns = now_ns + LOOK_NS;
+	uint64_t due_ns, named_ns, flood_ns, guess_ns, look_ns = now_ns + LOOK_NS;
 	struct contact *c;
 
 	while (contacts_oldest_due(e->contacts, now_ns, wait_ns))
 		settle_oldest(e);
 	named_ns = engine_decoys_tick(e);
 	due_ns = findings_expire(e->findings, now_ns);
+	guess_ns = guesses_expire(e->guesses, now_ns);
 	if (named_ns && (due_ns == 0 || named_ns < due_ns))
 		due_ns = named_ns;
+	if (guess_ns && (due_ns == 0 || guess_ns < due_ns))
+		due_ns = guess_ns;
 	engine_group_tick(e);
 	flood_ns = floods_tick(e->floods, now_ns);
 	if (flood_ns && (due_ns == 0 || flood_ns < due_ns))
@@ -197,6 +204,7 @@ void engine_finish(struct engine *e)
 	engine_decoys_finish(e);
 	findings_close_all(e->findings);
 	floods_finish(e->floods, e->clock->now_ns);
+	guesses_close_all(e->guesses);
 }
 
 void engine_stats(const struct engine *e, struct engine_stats *out)
@@ -205,10 +213,11 @@ void engine_stats(const struct engine *e, struct engine_stats *out)
 	trie_stats(e->trie, &out->trie);
 	findings_stats(e->findings, &out->findings);
 	floods_stats(e->floods, &out->floods);
+	guesses_stats(e->guesses, &out->guesses);
 	out->decoys_crowded = decoys_crowded(e->decoys);
 }
 
 unsigned int engine_open_findings(const struct engine *e)
 {
-	return findings_open(e->findings);
+	return findings_open(e->findings) + guesses_open(e->guesses);
 }

@@ -21,6 +21,7 @@
 
 #include "core/trie.h"
 #include "sensor/detect-flood.h"
+#include "sensor/detect-guess.h"
 #include "sensor/finding.h"
 #include "sensor/flood.h"
 #include "sensor/guess.h"
@@ -67,6 +68,7 @@ struct engine_stats {
 	struct trie_stats trie;
 	struct finding_stats findings;
 	struct flood_stats floods;
+	struct guess_stats guesses;
 };
 
 /* Takes all memory it will ever use. Owned; NULL with errno. */
@@ -82,6 +84,9 @@ void engine_packet(struct engine *e, const struct packet *p);
  * wait for. Called after each batch, and by the timer.
  */
 uint64_t engine_tick(struct engine *e);
+
+/* The system's record has a login to this host. Whatever is learnt of it by packets as well counts once. */
+void engine_auth(struct engine *e, const struct auth_record *r);
 
 /* The end: settles every open contact, closes every finding. */
 void engine_finish(struct engine *e);

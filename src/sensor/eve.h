@@ -40,6 +40,12 @@ int eve_write_flood(struct event *ev, const struct eve_context *ctx, const struc
 		    enum finding_phase phase);
 const char *eve_text_flood(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
 			   const struct flood *f, enum finding_phase phase);
+/* Likewise for password guessing (eve-guess.c). */
+int eve_write_guess(struct event *ev, const struct eve_context *ctx, const struct guess *g,
+		    enum finding_phase phase);
+const char *eve_text_guess(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
+			   const struct guess *g, enum finding_phase phase);
+unsigned int eve_severity_guess(const struct guess *g, enum finding_phase phase);
 
 /* 1 worst .. 4, as in EVE. */
 unsigned int eve_severity(enum finding_phase phase);

@@ -49,6 +49,9 @@ enum label {
 	BULK,
 	SAMPLED,
 	KEEP,
+	NEWKEYS,
+	LOGIN,
+	LOGIN_PAYLOAD,
 	ARP,
 	NEIGHBOUR,
 	INTERFACE,
@@ -56,7 +59,8 @@ enum label {
 	PASS,
 	DROP,
 	WORD, /* and FILTER_WORDS more */
-	LABELS = WORD + FILTER_WORDS,
+	LOGIN_WORD = WORD + FILTER_WORDS, /* likewise of login.h */
+	LABELS = LOGIN_WORD + FILTER_WORDS,
 };
 
 struct step {
@@ -118,9 +122,13 @@ static inline void place(struct assembly *a, enum label l)
 	a->label[l][a->label[l][0] ? 1 : 0] = (uint16_t)a->count;
 }
 
+/* From X, where the TCP header starts, to X where its payload does, and A: the first word of it. A packet that
+ * ends before goes to `empty`. */
+void filter_to_payload(struct assembly *a, enum label empty);
+
 /*
- * Plain TCP data: passes when it is short and begins like a question of service detection
- * (service-probe.h). Bulk data costs four steps, a bare acknowledgement five.
+ * Plain TCP data that comes in: passes when it is short and begins like a question of service detection
+ * (service-probe.h), or is ssh's NEWKEYS (login.h). Bulk data costs six steps, a bare acknowledgement seven.
  */
 void filter_add_questions(struct assembly *a);
 
@@ -133,5 +141,11 @@ void filter_add_bulk(struct assembly *a, const struct filter_params *params);
 
 /* The verdict on what passes: samples are kept without their last byte. */
 void filter_add_pass(struct assembly *a, const struct filter_params *params);
+
+/*
+ * Plain TCP data that this host sends: passes when it comes from a login port and begins as login.h
+ * knows. What a client of this host sends costs four steps, what a login service sends some twenty.
+ */
+void filter_add_login(struct assembly *a, const struct filter_params *params);
 
 #endif

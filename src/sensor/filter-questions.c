@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sensor/filter-internal.h"
 
+#include "sensor/login.h"
 #include "sensor/service-probe.h"
 
 #include <linux/if_packet.h>
@@ -47,16 +48,8 @@ static void add_words(struct assembly *a)
 	}
 }
 
-void filter_add_questions(struct assembly *a)
+void filter_to_payload(struct assembly *a, enum label empty)
 {
-	place(a, DATA); /* X: where the TCP header starts */
-	load(a, BPF_B | BPF_ABS, 0); /* version */
-	jump(a, BPF_JGE, 0x60, DATA_IPV6, NEXT);
-	add_length(a, 2, TOTAL_V4, BARE_V4, STAMPED_V4);
-	place(a, DATA_IPV6);
-	add_length(a, 4, TOTAL_V6, BARE_V6, STAMPED_V6);
-
-	place(a, PAYLOAD);
 	load(a, BPF_B | BPF_IND, 12); /* data offset */
 	mask(a, 0xf0);
 	add(a, BPF_ALU | BPF_RSH | BPF_K, 2, NEXT, NEXT);
@@ -64,10 +57,30 @@ void filter_add_questions(struct assembly *a)
 	add(a, BPF_MISC | BPF_TAX, 0, NEXT, NEXT);
 	load(a, BPF_W | BPF_LEN, 0);
 	add(a, BPF_ALU | BPF_SUB | BPF_X, 0, NEXT, NEXT);
-	jump(a, BPF_JGE, 4, NEXT, BULK_IN); /* a load beyond the end drops the packet */
+	jump(a, BPF_JGE, 4, NEXT, empty); /* a load beyond the end drops the packet */
 	load(a, BPF_W | BPF_IND, 0);
+}
+
+void filter_add_questions(struct assembly *a)
+{
+	place(a, DATA); /* X: where the TCP header starts */
+	load_ancillary(a, SKF_AD_PKTTYPE);
+	jump(a, BPF_JEQ, PACKET_OUTGOING, LOGIN, NEXT);
+	load(a, BPF_B | BPF_ABS, 0); /* version */
+	jump(a, BPF_JGE, 0x60, DATA_IPV6, NEXT);
+	add_length(a, 2, TOTAL_V4, BARE_V4, STAMPED_V4);
+	place(a, DATA_IPV6);
+	add_length(a, 4, TOTAL_V6, BARE_V6, STAMPED_V6);
+
+	place(a, PAYLOAD);
+	filter_to_payload(a, BULK_IN);
+	jump(a, BPF_JEQ, LOGIN_NEWKEYS_WORD, NEWKEYS, NEXT);
 	add_words(a);
 	go(a, BULK_IN);
+
+	place(a, NEWKEYS);
+	load(a, BPF_H | BPF_IND, 4);
+	jump(a, BPF_JEQ, LOGIN_NEWKEYS_HALF, ASKED, BULK_IN);
 
 	place(a, ASKED);
 	load_ancillary(a, SKF_AD_PKTTYPE);

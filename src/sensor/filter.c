@@ -323,7 +323,8 @@ int filter_build(const struct filter_params *params, struct sock_filter prog[FIL
 	if (params->n_only > FILTER_MAX_INTERFACES ||
 	    params->n_skip > FILTER_MAX_INTERFACES - params->n_only ||
 	    params->n_udp_open > FILTER_MAX_UDP_PORTS ||
-	    params->n_shed_ports > FILTER_MAX_TCP_PORTS || params->snaplen == 0 ||
+	    params->n_shed_ports > FILTER_MAX_TCP_PORTS ||
+	    params->n_login_ports > FILTER_MAX_LOGIN_PORTS || params->snaplen == 0 ||
 	    (params->bulk_one_in & (params->bulk_one_in - 1)) || params->snaplen == 1)
 		return -EINVAL;
 
@@ -346,6 +347,7 @@ int filter_build(const struct filter_params *params, struct sock_filter prog[FIL
 	add_link_sweeps(&a, params);
 	add_way_stations(&a);
 	filter_add_questions(&a);
+	filter_add_login(&a, params);
 	add_udp_port(&a, params);
 	/* Falls through to INTERFACE: */
 	filter_add_bulk(&a, params);

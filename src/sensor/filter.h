@@ -5,7 +5,8 @@
  * It runs on a SOCK_DGRAM packet socket, so offset 0 is the network header whatever the link is.
  * What passes, of packets to this host or sent by it (not other hosts'):
  *   - TCP but plain data (ACK without SYN, FIN, RST): first packets, ends, refusals, both ways;
- *   - of plain data that comes in, short packets that begin like a question of service detection;
+ *   - of plain data that comes in, short packets that begin like a question of service detection, and
+ *     ssh's NEWKEYS; of plain data sent from login ports, refusals in clear text (login.h);
  *   - the first fragments of a TCP segment, and later ones that can still hold its header;
  *   - UDP to, and from, a port below the ephemeral range of this host where nothing listens (the
  *     list is part of the program, which is rebuilt when it changes);
@@ -31,10 +32,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FILTER_MAX_INSNS 416 /* some more than all lists full take */
+#define FILTER_MAX_INSNS 480 /* some more than all lists full take */
 #define FILTER_MAX_UDP_PORTS 64 /* more listeners: the highest are left to user space to ignore */
 #define FILTER_MAX_TCP_PORTS \
 	24 /* more in flood at a time: the answers of the highest are not shed */
+#define FILTER_MAX_LOGIN_PORTS 24
 #define FILTER_MAX_INTERFACES 32 /* to pass or to drop */
 #define FILTER_SAMPLE 8 /* of so many addresses on the link, requests for one are looked at */
 #define FILTER_NO_SAMPLE \
@@ -58,6 +60,9 @@ struct filter_params {
 	bool shed_refusals;
 	uint16_t shed_port[FILTER_MAX_TCP_PORTS];
 	unsigned int n_shed_ports;
+	/* Ports of login services that speak in clear text. */
+	uint16_t login_port[FILTER_MAX_LOGIN_PORTS];
+	unsigned int n_login_ports;
 	bool gateway; /* what is forwarded is watched, too */
 	/* The last byte, modulo FILTER_SAMPLE, of the addresses asked for in ARP requests and neighbour
 	 * solicitations that pass: best one that no busy address of the link has. */

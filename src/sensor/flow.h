@@ -24,7 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FLOWS 512 /* remembered at a time: 12 kB */
+#define FLOWS 512 /* remembered at a time: 16 kB */
 #define FLOWS_WAYS 4
 #define FLOW_FORGET_MS 3600000 /* older ones are nobody's any more */
 #define FLOW_REPEAT_MS 130000 /* Linux repeats a SYN for so long (tcp_syn_retries) */
@@ -42,6 +42,8 @@ enum flow_state {
 	FLOW_ASKED = 16, /* its first bytes were seen */
 	FLOW_KEPT = 32, /* of a peer that was known when it began */
 	FLOW_FINISHED = 64, /* its handshake was, as floods_proven() knows */
+	/* ssh's keys are exchanged: the initial numbers are those after it, so that what is counted is the login. */
+	FLOW_KEYED = 128,
 };
 
 struct flow {
@@ -50,6 +52,13 @@ struct flow {
 	uint32_t t_ms; /* of the SYN, on the clock */
 	uint8_t kind, tools; /* of the SYN, as in struct probe */
 	uint8_t state; /* enum flow_state */
+	uint8_t login; /* a login service's: enum guess_service and one; else 0 */
+	uint8_t refusals; /* logins refused in clear text, saturating */
+	uint8_t tried : 1; /* it was counted as a login */
+	uint8_t peer_ended : 1; /* the peer said good-bye: its FIN counts in what it sent */
+	uint8_t admitted : 1; /* in clear text, too */
+	/* How much had been asked and served when a login was refused last, modulo 2^16. */
+	uint16_t refused_asked, refused_served;
 };
 
 /* Who asks (peer) whom (self). */

@@ -2,6 +2,7 @@
 #include "sensor/packet.h"
 
 #include "core/cursor.h"
+#include "sensor/login.h"
 #include "sensor/packet-fragment.h"
 #include "sensor/packet-icmp.h"
 #include "sensor/packet-ip.h"
@@ -116,21 +117,25 @@ static enum packet_result read_data(struct packet_view *v, const uint8_t *h, boo
 				    struct packet *out)
 {
 	size_t size = (size_t)(h[12] >> 4) * 4 - TCP_HEADER;
+	uint8_t question = 0, login;
 	const uint8_t *options;
 	enum packet_result r;
-	uint8_t question;
 
-	if (h[12] >> 4 < TCP_HEADER / 4 || v->len < size || v->len - size > SERVICE_PROBE_MAX ||
-	    (v->len == size && !acks) || packet_take(v, size, &options))
+	if (h[12] >> 4 < TCP_HEADER / 4 || v->len < size || (v->len == size && !acks) ||
+	    packet_take(v, size, &options))
 		return PACKET_IGNORED;
 	if (!v->len)
 		return tcp_fill(v, h, cursor_over(options, size), true, out);
-	question = service_probe(v->c.pos, cursor_left(&v->c), v->len);
-	if (!question)
+	if (v->len <= SERVICE_PROBE_MAX)
+		question = service_probe(v->c.pos, cursor_left(&v->c), v->len);
+	login = login_mark(v->c.pos, cursor_left(&v->c));
+	if (!question && !login)
 		return PACKET_IGNORED;
 	r = tcp_fill(v, h, cursor_over(options, size), true, out);
-	if (!r)
+	if (!r) {
 		out->question = question;
+		out->login = login;
+	}
 	return r;
 }
 

@@ -88,6 +88,7 @@ struct packet {
 	uint8_t bulk;
 	uint8_t solicited; /* enum packet_solicited; set by the source, of bulk that came in */
 	uint8_t question; /* plain data: the service_probe() that it is; else 0 */
+	uint8_t login; /* plain data: enum login_mark (login.h) */
 	uint16_t tcp_window;
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
 	uint16_t tcp_urgent, tcp_mss; /* the urgent pointer, set or not; the MSS option, 0: none */
@@ -154,8 +155,8 @@ void packet_parser_init(struct packet_parser *pp);
  * t_ns, dir and ifindex when it returns PACKET_OK; counts the result either way.
  *
  * A TCP packet of plain data (ACK set, no SYN, FIN or RST: packet_is_plain_data()) is PACKET_IGNORED, as
- * the live filter drops it, unless all its payload is a question of service detection, or it has none and
- * pp->acks is set.
+ * the live filter drops it, unless all its payload is a question of service detection, or it begins like what
+ * login.h knows, or it has none and pp->acks is set.
  */
 enum packet_result packet_parse(struct packet_parser *pp, uint16_t ethertype, const uint8_t *bytes,
 				size_t captured, size_t wire_len, struct packet *out);

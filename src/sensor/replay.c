@@ -40,6 +40,7 @@ static struct engine *make_engine(const struct cli *cli, struct sensor_config *c
 		.seed = REPLAY_SEED,
 		.emit = sink_emit,
 		.emit_flood = sink_emit_flood,
+		.emit_guess = sink_emit_guess,
 		.arg = &sink,
 	};
 

@@ -48,6 +48,15 @@ void sink_emit_flood(const struct flood *f, enum finding_phase phase, void *arg)
 	put(s, len, eve_text_flood(text, &s->ctx, f, phase), eve_severity(phase), phase);
 }
 
+void sink_emit_guess(const struct guess *g, enum finding_phase phase, void *arg)
+{
+	struct sink *s = arg;
+	char text[EVE_TEXT_LEN];
+	int len = eve_write_guess(&s->event, &s->ctx, g, phase);
+
+	put(s, len, eve_text_guess(text, &s->ctx, g, phase), eve_severity_guess(g, phase), phase);
+}
+
 void sink_reopen(struct sink *s)
 {
 	for (unsigned int i = 0; i < s->n_outputs; i++)

@@ -24,6 +24,9 @@ struct output *sink_add(struct sink *s);
 void sink_emit(const struct finding *f, enum finding_phase phase, void *arg);
 void sink_emit_flood(const struct flood *f, enum finding_phase phase, void *arg); /* .emit_flood */
 
+/* For engine_params.emit_guess. */
+void sink_emit_guess(const struct guess *g, enum finding_phase phase, void *arg);
+
 void sink_reopen(struct sink *s);
 void sink_close(struct sink *s);
 

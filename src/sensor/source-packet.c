@@ -197,6 +197,17 @@ static void choose_shed_ports(const struct packet_source *ps, struct filter_para
 	}
 }
 
+/* Ports of login services that speak in clear text. */
+static void choose_login_ports(const struct packet_source *ps, struct filter_params *f)
+{
+	const struct conf_ports *ports = ps->env.config->guess_ports;
+
+	for (unsigned int i = 0; i < GUESS_SERVICES; i++)
+		for (unsigned int j = 0; i != GUESS_SSH && j < ports[i].count; j++)
+			if (f->n_login_ports < FILTER_MAX_LOGIN_PORTS)
+				f->login_port[f->n_login_ports++] = ports[i].port[j];
+}
+
 /* What the filter should be now. The caller compares it bytewise, so all of it is set. */
 static void build_filter(struct packet_source *ps, struct filter_params *f)
 {
@@ -211,6 +222,7 @@ static void build_filter(struct packet_source *ps, struct filter_params *f)
 	f->ephemeral_first = h->ephemeral_first;
 	f->shed_refusals = ps->shed.refusals;
 	choose_shed_ports(ps, f);
+	choose_login_ports(ps, f);
 	f->gateway = ps->env.config->scope == CONFIG_SCOPE_GATEWAY;
 	f->sample_v4 = f->sample_v6 = FILTER_NO_SAMPLE;
 	if (ps->env.config->link_sweeps) {

@@ -28,6 +28,9 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	fprintf(to, "  %12" PRIu64 " scans found, %" PRIu64 " notices\n", engine->findings.opened,
 		engine->findings.notices);
 	line_if(to, engine->floods.opened, "floods found");
+	line_if(to, engine->guesses.failures, "logins that failed, or looked so");
+	line_if(to, engine->guesses.opened, "password guessers found");
+	line_if(to, engine->guesses.succeeded, "of them got in");
 	fprintf(to, "  %12" PRIu64 " packets lost for want of room\n", source->lost);
 	line_if(to, source->shed, "times the host's answers were left out to shed load");
 	line_if(to, source->sampled, "of them samples of bulk traffic");
@@ -44,6 +47,7 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	line_if(to, engine->findings.evicted, "findings closed early for want of room");
 	line_if(to, engine->findings.refused, "findings about a flood's peers left out");
 	line_if(to, engine->floods.crowded, "suspicions of floods left out for want of room");
+	line_if(to, engine->guesses.evicted, "findings of guessing closed early for want of room");
 	line_if(to, engine->decoys_crowded, "groups of decoys forgotten for want of room");
 	line_if(to, lost, "events lost");
 	line_if(to, over_budget, "events left out by a budget");

@@ -323,6 +323,7 @@ static int start_engine(struct watch *w)
 			  .prefixes = w->config->home },
 		.emit = sink_emit,
 		.emit_flood = sink_emit_flood,
+		.emit_guess = sink_emit_guess,
 		.arg = &w->sink,
 	};
 

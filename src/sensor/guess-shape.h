@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the shape of one connection to a login service says of how the login went.
+ *
+ * Theory of operation
+ * -------------------
+ * ssh. Sizes are counted from the client's NEWKEYS (login.h), so that neither the program nor the algorithms of
+ * the key exchange matter. What follows of a failed login is, measured in bytes of the peer / of this side:
+ *
+ *     service request 44 / 44, method "none" 68 / F, each password 84..148 / F
+ *
+ * where F, the answer "failure", is 52 (dropbear) to 96 (OpenSSH with counter-mode ciphers). So of k passwords
+ * both sides are straight lines in k. A session has other messages: OpenSSH's server tells its host keys
+ * (some 600 bytes), a channel takes 36 to 124 bytes a message both ways; a key's signature makes 220 and more of the
+ * peer's bytes. docs/guessing.md has the table of what was measured. Between the two lies what is
+ * neither: it counts for nobody.
+ *
+ * Others. What is refused in clear text tells itself; the last thing that was served being a refusal, the connection
+ * failed. Of telnet without any such words, and of configured ports, only streaks of the alike tell.
+ */
+#ifndef MIMAMORI_SENSOR_GUESS_SHAPE_H
+#define MIMAMORI_SENSOR_GUESS_SHAPE_H
+
+#include "core/addr.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A connection to a login service that has ended, its handshake proven. */
+struct guess_try {
+	struct addr peer, self;
+	uint16_t peer_port, port;
+	uint8_t service; /* enum guess_service */
+	bool keyed; /* ssh: asked and served count from NEWKEYS */
+	bool by_self; /* this side ended it first */
+	bool refused_last; /* the last that was served was a refusal in clear text */
+	bool admitted; /* a success was seen in clear text */
+	uint8_t refusals; /* in clear text */
+	uint32_t asked, served; /* bytes of the peer, of this side */
+	uint32_t asked_after, served_after; /* those after the last refusal */
+	uint32_t age_ms;
+};
+
+enum guess_shape {
+	SHAPE_NOTHING, /* no login was tried, or nothing tells */
+	SHAPE_FAILED,
+	SHAPE_ALIKE, /* a failure if many others are just so, and no two ask quite the same */
+	SHAPE_SESSION, /* somebody got in */
+};
+
+/* excess: by how much more was served than asked at most, of the peer's failures so far: an ssh banner. */
+enum guess_shape guess_shape(const struct guess_try *t, unsigned int excess);
+
+/* How many passwords were tried in an ssh connection that failed, at least 1. */
+unsigned int guess_shape_tries(const struct guess_try *t);
+
+#endif

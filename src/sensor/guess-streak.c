@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sensor/guess-streak.h"
+
+#include <stddef.h>
+
+#define FAST 6 /* failures that make guessing */
+#define SLOW 8
+#define LOG_CREDIT 2 /* fewer, where the system's record says so */
+#define GROUP_PEERS 3
+#define VARIED_SIZES 3
+/* ssh: "success" is so much shorter than "failure" at most; more is a failure that was not waited for. */
+#define ODD_BYTES 50
+
+static const struct {
+	uint8_t first, slots;
+} classes[] = {
+	[STREAK_HOST] = { 0, STREAKS_HOST },
+	[STREAK_PREFIX] = { STREAKS_HOST, STREAKS_PREFIX },
+	[STREAK_ALL] = { STREAKS_HOST + STREAKS_PREFIX, STREAKS_ALL },
+};
+
+static struct addr who(enum streak_level level, struct addr peer)
+{
+	switch (level) {
+	case STREAK_HOST:
+		return peer;
+	case STREAK_PREFIX:
+		return addr_mask(peer, addr_is_v4(peer) ? ADDR_V4_OFFSET + 24 : 64);
+	case STREAK_ALL:
+		break;
+	}
+	return (struct addr){ 0, 0 };
+}
+
+static bool forgotten(const struct streak *s, uint32_t now_ms)
+{
+	return !s->finding && now_ms - s->last_ms > STREAK_FORGET_MS;
+}
+
+struct streak *streaks_find(struct streaks *ss, enum streak_level level, struct addr peer,
+			    uint16_t port, uint32_t now_ms)
+{
+	struct streak *slot = &ss->slot[classes[level].first];
+	struct addr key = who(level, peer);
+
+	for (unsigned int i = 0; i < classes[level].slots; i++) {
+		if (!slot[i].used || slot[i].port != port || !addr_eq(slot[i].who, key))
+			continue;
+		if (!forgotten(&slot[i], now_ms))
+			return &slot[i];
+		slot[i].used = false;
+	}
+	return NULL;
+}
+
+/* The higher, the sooner it gives way. */
+static uint64_t worthless(const struct streak *s, uint32_t now_ms)
+{
+	if (!s->used || forgotten(s, now_ms))
+		return UINT64_MAX;
+	if (s->finding)
+		return 0;
+	return (uint64_t)(UINT16_MAX - streak_length(s)) << 32 | (now_ms - s->last_ms);
+}
+
+struct streak *streaks_get(struct streaks *ss, enum streak_level level, struct addr peer,
+			   uint16_t port, uint8_t service, uint32_t now_ms)
+{
+	struct streak *s = streaks_find(ss, level, peer, port, now_ms), *slot;
+
+	if (s)
+		return s;
+	s = slot = &ss->slot[classes[level].first];
+	for (unsigned int i = 1; i < classes[level].slots; i++)
+		if (worthless(&slot[i], now_ms) > worthless(s, now_ms))
+			s = &slot[i];
+	if (s->used && s->finding)
+		return NULL;
+	*s = (struct streak){
+		.used = true,
+		.who = who(level, peer),
+		.port = port,
+		.service = service,
+		.level = (uint8_t)level,
+		.first_ms = now_ms,
+		.last_ms = now_ms,
+	};
+	return s;
+}
+
+static void note_peer(struct streak *s, struct addr peer)
+{
+	uint16_t hash = (uint16_t)(addr_hash(peer, 0) >> 16);
+
+	for (unsigned int i = 0; i < s->peers; i++)
+		if (s->peer[i] == hash)
+			return;
+	if (s->peers < STREAK_PEERS)
+		s->peer[s->peers++] = hash;
+}
+
+static void add(uint16_t *to, unsigned int n)
+{
+	*to = *to + n < UINT16_MAX ? (uint16_t)(*to + n) : UINT16_MAX;
+}
+
+void streak_add(struct streak *s, enum streak_way way, unsigned int n, struct addr peer,
+		uint32_t now_ms)
+{
+	add(&s->count[way], n);
+	s->last_ms = now_ms;
+	note_peer(s, peer);
+}
+
+static uint16_t distance(uint16_t a, uint16_t b)
+{
+	return (uint16_t)(a > b ? a - b : b - a);
+}
+
+bool streak_shape(struct streak *s, uint32_t asked, uint32_t served)
+{
+	uint16_t a = asked < UINT16_MAX ? (uint16_t)asked : UINT16_MAX;
+	uint16_t b = served < UINT16_MAX ? (uint16_t)served : UINT16_MAX;
+
+	if (b > a && b - a > s->excess)
+		s->excess = (uint16_t)(b - a);
+	for (unsigned int i = 0; i < s->sizes; i++)
+		if (s->shape[i].asked == a)
+			return s->shape[i].served != b &&
+			       distance(s->shape[i].served, b) < ODD_BYTES;
+	if (s->sizes < STREAK_SHAPES) {
+		s->shape[s->sizes].asked = a;
+		s->shape[s->sizes++].served = b;
+	}
+	return false;
+}
+
+static void take(uint16_t *from, unsigned int n)
+{
+	*from = *from > n ? (uint16_t)(*from - n) : 0;
+}
+
+void streak_pardon(struct streak *s)
+{
+	for (unsigned int i = 0; i < STREAK_WAYS; i++)
+		take(&s->count[i], STREAK_PARDON);
+	if (streak_length(s) == 0)
+		s->used = false;
+}
+
+void streak_without(struct streak *s, const struct streak *narrower)
+{
+	for (unsigned int i = 0; i < STREAK_WAYS; i++)
+		take(&s->count[i], narrower->count[i]);
+	if (streak_length(s) == 0)
+		s->used = false;
+}
+
+unsigned int streak_length(const struct streak *s)
+{
+	unsigned int longest = 0;
+
+	for (unsigned int i = 0; i < STREAK_WAYS; i++)
+		if (s->count[i] > longest)
+			longest = s->count[i];
+	return longest;
+}
+
+bool streak_convinces(const struct streak *s, bool varied)
+{
+	unsigned int n = streak_length(s), enough;
+
+	if (n < FAST - LOG_CREDIT || (s->level != STREAK_HOST && s->peers < GROUP_PEERS) ||
+	    (varied && s->sizes < VARIED_SIZES))
+		return false;
+	enough = s->last_ms - s->first_ms < (n - 1) * STREAK_FAST_MS ? FAST : SLOW;
+	return n >= enough || s->count[STREAK_LOGGED] + (unsigned int)LOG_CREDIT >= enough;
+}
