@@ -22,8 +22,9 @@ class Skip(Exception):
 
 
 class Case:
-    def __init__(self, name, group, run, limit_s):
+    def __init__(self, name, group, run, limit_s, after_others):
         self.name, self.group, self.run, self.limit_s = name, group, run, limit_s
+        self.after_others = after_others  # it judges what they did: as the first it says nothing
 
 
 GROUPS = {}  # name: a function that returns the context manager which all its cases share
@@ -38,8 +39,8 @@ def group(name):
     return declare
 
 
-def add(name, group_name, run, limit_s=LIMIT_S):
-    CASES[name] = Case(name, group_name, run, limit_s)
+def add(name, group_name, run, limit_s=LIMIT_S, after_others=False):
+    CASES[name] = Case(name, group_name, run, limit_s, after_others)
 
 
 def case(name, group_name, limit_s=LIMIT_S):
@@ -68,8 +69,10 @@ def _time_limit(seconds):
         signal.alarm(0)
 
 
-def _run_one(one, shared, say):
-    """(verdict, reason) of one case."""
+def _run_one(one, shared, say, first):
+    """(verdict, reason) of one case; is it the first of its group?"""
+    if first and one.after_others:
+        return "SKIP", "it judges what others of its group did"
     try:
         with _time_limit(one.limit_s):
             return "PASS", one.run(shared, say)
@@ -164,7 +167,7 @@ def _run_group(name, cases, report, keep):
                 one = left.pop(0)
                 report.begin(one)
                 started = time.monotonic()
-                verdict, reason = _run_one(one, shared, report.say)
+                verdict, reason = _run_one(one, shared, report.say, one is cases[0])
                 report.verdict(one, verdict, reason, time.monotonic() - started)
                 if verdict == "FAIL" and hasattr(shared, "explain"):
                     report.say(shared.explain())

@@ -70,9 +70,9 @@ def declare():
             case.add(f"ordinary-{name}", "ordinary-gateway", gateway_case(name))
         elif not one.bulk:
             case.add(f"ordinary-{name}", "ordinary", life.act_case(name))
-    case.add("ordinary-day", "ordinary", life.day_case)
+    case.add("ordinary-day", "ordinary", life.day_case, after_others=True)
     for name in "ordinary", "ordinary-gateway":
-        case.add(f"{name}-at-last", name, life.quiet_at_last)
+        case.add(f"{name}-at-last", name, life.quiet_at_last, after_others=True)
 
 
 declare()

@@ -338,7 +338,7 @@ def declare():
         case.add(f"discovery-far-{family}", scans, discovery_case(family))
         case.add(f"scan-ends-{family}", scans, closed_case(family))
         case.add(f"benign-{family}", scans, benign_case(family))
-        case.add(f"shutdown-{family}", scans, shutdown_case(family))
+        case.add(f"shutdown-{family}", scans, shutdown_case(family), after_others=True)
 
 
 declare()

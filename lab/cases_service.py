@@ -138,7 +138,7 @@ def declare():
             case.add(f"os{suffix}-{family}", name,
                      tool_case(family, "-O", ("-p", "22,80"), "os", MAX_FAILED, ("nmap-os",),
                                where))
-        case.add(f"monitors-{family}", name, monitors_case(family))
+        case.add(f"monitors-{family}", name, monitors_case(family), after_others=True)
         if family == 6:
             # Nmap cuts no IPv6; and whoever scans again from a neighbouring address is a group.
             continue
