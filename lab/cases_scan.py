@@ -165,7 +165,7 @@ def discovery_case(family):
             return [e for e in lab.sensor.events()
                     if e.about(address) and e.finding["phase"] == "start"]
 
-        net.wait_for(lambda: len(told()) >= 2, 2, "the two findings")
+        net.wait_for(lambda: len(told()) >= 2, FIND_S, "the two findings")
         found = told()
         check([e.finding["technique"] for e in found] == ["icmp", "syn"],
               f"not the pings and then the SYNs: {'; '.join(map(str, found))}")

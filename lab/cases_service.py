@@ -15,6 +15,7 @@ from case import check
 from cases_scan import ScanLab
 
 OPEN = "22,23,80"
+FIND_S = 5
 MAX_CONTACTS = 10  # of service detection
 MAX_FAILED = 5
 QUIET = {"quiet": "5s"}
@@ -59,7 +60,7 @@ def tool_case(family, option, extra, wanted, max_contacts, marks=(), where="near
         seconds = time.monotonic() - began
         try:
             net.wait_for(lambda: any(e.finding.get("technique") == wanted
-                                     for e in starts(lab, address)), 2, wanted)
+                                     for e in starts(lab, address)), FIND_S, wanted)
         except net.Timeout:
             pass
         found = starts(lab, address)
