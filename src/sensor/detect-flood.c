@@ -19,23 +19,28 @@
 #define LOOKS_BITS 7 /* some 128 packets of a window are looked at */
 #define EXCESS_MOST 4 /* times the limit: the sooner a suspicion ends */
 #define SAMPLES_LEAST 8 /* where each stands for many, one or two may be chance */
+#define FIRST_LOOK 32 /* samples that tell few from many */
+#define MOVE_NS NS_PER_S /* a flood whose victim changes is another one, but not more often */
 #define HOT_SHARE \
 	64 /* a window with less than this part of the busiest is not the flood any more */
 
 /*
- * What the burst beyond the allowed rate may be, and how long it has to last. A download that is given up makes
- * this host refuse all that is on its way; a server that stops makes all its clients say good-bye.
- * A capture of a thousand pings within 10 ms is a flood.
+ * What the burst beyond the allowed rate may be. Of few peers and ports: how many times the configured rate, how
+ * large a burst, and lasting how long is ordinary. A download that is given up makes this host refuse all that is on its
+ * way; media and tunnels come fast. A capture of a thousand pings within 10 ms is a flood.
  */
 static const struct {
 	uint16_t burst; /* packets */
-	uint8_t windows; /* at the least */
+	uint8_t times; /* of few */
+	uint8_t windows; /* likewise: at the least */
+	uint16_t few_burst;
 } limits[FLOOD_LANES] = {
-	[FLOOD_LANE_SYN] = { 300, 0 },	     [FLOOD_LANE_SYN_ACK] = { 500, 0 },
-	[FLOOD_LANE_ACK] = { 1000, 4 },	     [FLOOD_LANE_RST] = { 1000, 4 },
-	[FLOOD_LANE_UDP] = { 400, 0 },	     [FLOOD_LANE_STREAM] = { 10000, 4 },
-	[FLOOD_LANE_AMPLIFIED] = { 300, 0 }, [FLOOD_LANE_ICMP] = { 700, 0 },
-	[FLOOD_LANE_FRAGMENT] = { 2000, 2 }, [FLOOD_LANE_PROTOCOL] = { 400, 0 },
+	[FLOOD_LANE_SYN] = { 300, 1, 0, 300 },	      [FLOOD_LANE_SYN_ACK] = { 300, 1, 0, 300 },
+	[FLOOD_LANE_ACK] = { 300, 5, 4, 1000 },	      [FLOOD_LANE_RST] = { 300, 3, 4, 1000 },
+	[FLOOD_LANE_UDP] = { 250, 1, 0, 250 },	      [FLOOD_LANE_SERVED] = { 250, 64, 4, 5000 },
+	[FLOOD_LANE_AMPLIFIED] = { 300, 1, 0, 300 },  [FLOOD_LANE_ICMP] = { 300, 5, 0, 700 },
+	[FLOOD_LANE_FRAGMENT] = { 300, 10, 2, 1500 }, [FLOOD_LANE_PROTOCOL] = { 300, 1, 0, 300 },
+	[FLOOD_LANE_TUNNEL] = { 300, 64, 4, 5000 },
 };
 
 struct floods {
@@ -128,12 +133,22 @@ static uint64_t unexplained(const struct lane *l)
 	return l->count > l->credit ? l->count - l->credit : 0;
 }
 
-/* How much excess makes a flood. */
-static uint64_t limit_of(const struct lane *l)
+/* How much excess makes a flood: the burst, or what half a second may hold. */
+static uint64_t limit_of(const struct lane *l, uint64_t burst)
 {
 	uint64_t half_second = l->allowed * WINDOWS_PER_S / 2;
 
-	return limits[l->kind].burst > half_second ? limits[l->kind].burst : half_second;
+	return burst > half_second ? burst : half_second;
+}
+
+/* Packets of the latest second, this window's part included. */
+static uint64_t lately(const struct lane *l)
+{
+	uint64_t n = l->count;
+
+	for (unsigned int i = 0; i < FLOOD_WINDOWS - 1; i++)
+		n += l->recent[i].packets;
+	return n;
 }
 
 static void tell(struct floods *fs, struct flood_case *c, enum finding_phase phase)
@@ -183,6 +198,7 @@ static void open_case(struct floods *fs, struct flood_case *c, uint64_t now_ns)
 	fs->stats.opened++;
 	fs->stats.open++;
 	c->open = true;
+	c->opened_ns = now_ns;
 	c->hot_ns = now_ns;
 	c->report_at = f->packets * FLOOD_GROWTH;
 	c->lane->slice = NO_SLICE;
@@ -254,10 +270,21 @@ static struct flood_case *suspect(struct floods *fs, struct lane *l, uint64_t no
 	return least;
 }
 
+/* What few send, and may: see limits. */
+static bool ordinary(const struct floods *fs, const struct lane *l, uint64_t excess)
+{
+	uint64_t rate = (uint64_t)fs->least[l->kind] * WINDOWS_PER_S * limits[l->kind].times;
+
+	if (limits[l->kind].times == 1 || flood_case_many(l->suspect))
+		return false;
+	return lately(l) < rate || excess <= limit_of(l, limits[l->kind].few_burst) ||
+	       l->windows < limits[l->kind].windows;
+}
+
 static void judge(struct floods *fs, struct lane *l, uint64_t excess, uint64_t now_ns)
 {
-	if (excess <= limit_of(l) || l->windows < limits[l->kind].windows ||
-	    l->suspect->samples < SAMPLES_LEAST || flood_case_scans(l->suspect))
+	if (excess <= limit_of(l, limits[l->kind].burst) || l->suspect->samples < SAMPLES_LEAST ||
+	    flood_case_scans(l->suspect) || ordinary(fs, l, excess))
 		return;
 	open_case(fs, l->suspect, now_ns);
 }
@@ -300,6 +327,18 @@ void floods_proven(struct floods *fs, struct addr self)
 		l->suspect->handshakes++;
 }
 
+void floods_reset(struct floods *fs, const struct packet *p)
+{
+	struct flood_case *c = floods_lane(fs, FLOOD_LANE_SYN, p->dst)->suspect;
+
+	/* As many as there are SYNs are no flood of RSTs. */
+	if (c && (c->port.value == p->dport || !c->port.votes)) {
+		c->resets += p->stands_for;
+		if (c->resets <= c->f.packets + c->lane->count)
+			floods_credit(fs, FLOOD_LANE_RST, p->dst, p->stands_for);
+	}
+}
+
 static uint64_t towards(uint64_t from, uint64_t to, uint64_t windows)
 {
 	uint64_t difference = to > from ? to - from : from - to;
@@ -329,6 +368,13 @@ static void learn(const struct floods *fs, struct lane *l, uint64_t x, uint64_t 
 	l->allowed = (uint32_t)((allowed > least ? allowed : least) >> UNIT_BITS);
 }
 
+/* It is another address that is flooded now: that is another flood, which the next packets open. */
+static bool moved(const struct flood_case *c, uint64_t now_ns)
+{
+	return c->now.votes * 2 > c->now_samples && c->now_samples >= SAMPLES_LEAST &&
+	       c->now.value != addr_hash(c->f.self, 0) && now_ns >= c->opened_ns + MOVE_NS;
+}
+
 /* A window of a lane that is suspected, or open, has ended. */
 static void roll_case(struct floods *fs, struct lane *l, uint64_t x, uint64_t end_ns)
 {
@@ -343,12 +389,21 @@ static void roll_case(struct floods *fs, struct lane *l, uint64_t x, uint64_t en
 		return;
 	}
 	if (!c->open) {
-		if (flood_case_scans(c) && c->samples >= FLOOD_SAMPLES)
+		judge(fs, l, l->excess, end_ns);
+		if (c->open)
+			return;
+		if (limits[l->kind].times > 1 && c->samples >= FIRST_LOOK && !flood_case_many(c) &&
+		    ordinary(fs, l, l->excess))
+			learn(fs, l, x, 1);
+		if (c->samples >= FLOOD_SAMPLES / 4)
 			flood_case_forget(c, fs->prefixes);
-		else
-			judge(fs, l, l->excess, end_ns);
 		return;
 	}
+	if (moved(c, end_ns)) {
+		close_case(fs, c);
+		return;
+	}
+	c->now_samples = c->now.votes = 0;
 	if (x * 2 >= l->allowed && x * HOT_SHARE >= c->peak_window)
 		c->hot_ns = end_ns;
 	if (c->f.packets >= c->report_at)
@@ -362,7 +417,7 @@ static void roll_lane(struct floods *fs, struct lane *l, uint64_t ended, uint64_
 {
 	uint64_t x = unexplained(l), lacking = (ended - 1) * l->allowed;
 	uint64_t less = l->allowed + l->credit;
-	uint64_t most = limit_of(l) * EXCESS_MOST;
+	uint64_t most = limit_of(l, limits[l->kind].few_burst) * EXCESS_MOST;
 
 	l->excess += l->count;
 	l->excess = l->excess > less ? l->excess - less : 0;

@@ -20,6 +20,10 @@
  * What a flood looks like comes from a sample (flood-case.h): the lane's mark says at which count a packet
  * is looked at next, so that a packet which is not costs a counter and a comparison.
  *
+ * Much that is ordinary comes fast, but from few: media, tunnels, a ping that floods, what is still on its way when
+ * a download is given up. So the configured rates are for what comes from many peers and ports, as floods that
+ * forge addresses do, and most others; where they are few, some kinds are allowed several times as much.
+ *
  * One peer that asks for thousands of ports, each a few times at the most, scans, however fast: see
  * flood_case_scans(). An excess made by that waits until it looks otherwise.
  */
@@ -47,11 +51,12 @@ enum flood_lane {
 	FLOOD_LANE_ACK,
 	FLOOD_LANE_RST,
 	FLOOD_LANE_UDP, /* to ports that serve nothing */
-	FLOOD_LANE_STREAM, /* to ports that serve: media come unasked, and fast */
+	FLOOD_LANE_SERVED, /* UDP to ports that serve, less what they answer */
 	FLOOD_LANE_AMPLIFIED,
 	FLOOD_LANE_ICMP,
 	FLOOD_LANE_FRAGMENT,
-	FLOOD_LANE_PROTOCOL,
+	FLOOD_LANE_PROTOCOL, /* that nobody ordinary speaks */
+	FLOOD_LANE_TUNNEL, /* that somebody speaks, and so perhaps this host */
 	FLOOD_LANES,
 };
 
@@ -137,6 +142,9 @@ static inline bool floods_suspects(struct floods *fs, enum flood_lane lane, stru
 
 /* Some peer has finished a handshake with self. */
 void floods_proven(struct floods *fs, struct addr self);
+
+/* A peer's kernel has reset what self answered to its SYN: it is at home there. */
+void floods_reset(struct floods *fs, const struct packet *p);
 
 /* Ends the windows that have passed. */
 void floods_roll(struct floods *fs, uint64_t now_ns);

@@ -58,7 +58,7 @@ static void unlisted_udp(struct engine *e, const struct packet *p, enum flood_la
 		break;
 	case PAIR_ONE_WAY:
 		if (lane == FLOOD_LANE_UDP)
-			lane = FLOOD_LANE_STREAM;
+			lane = FLOOD_LANE_SERVED;
 		floods_count(e->floods, lane, p, false);
 		break;
 	case PAIR_ANSWERS:
@@ -82,6 +82,8 @@ void engine_flood_udp(struct engine *e, const struct packet *p)
 	if (!engine_watches(e, p->src, p->dst)) {
 		if (e->pairs)
 			pairs_see(e->pairs, p);
+		else if (engine_watches(e, p->dst, p->src))
+			floods_credit(e->floods, FLOOD_LANE_SERVED, p->src, p->stands_for);
 		return;
 	}
 	if (e->pairs) {
@@ -89,7 +91,7 @@ void engine_flood_udp(struct engine *e, const struct packet *p)
 		return;
 	}
 	if (lane == FLOOD_LANE_UDP && engine_listed(e, CONTACT_UDP, &probe) == PROBE_OPEN)
-		lane = FLOOD_LANE_STREAM;
+		lane = FLOOD_LANE_SERVED;
 	floods_count(e->floods, lane, p, false);
 }
 
@@ -100,6 +102,12 @@ void engine_flood_stray(struct engine *e, const struct packet *p)
 	floods_count(e->floods, syn ? FLOOD_LANE_SYN_ACK : FLOOD_LANE_RST, p, false);
 	/* This host refuses it as it does an ACK of no connection (RFC 9293 §3.10.7.1). */
 	floods_credit(e->floods, FLOOD_LANE_ACK, p->dst, p->stands_for);
+}
+
+void engine_flood_fin_sent(struct engine *e, const struct packet *p)
+{
+	/* The peer's own will follow. */
+	floods_credit(e->floods, FLOOD_LANE_RST, p->src, p->stands_for);
 }
 
 void engine_flood_data(struct engine *e, const struct packet *p)
@@ -134,8 +142,11 @@ void engine_flood_rst(struct engine *e, const struct packet *p)
 			floods_count(e->floods, FLOOD_LANE_ACK, p, true);
 		return;
 	}
-	if (!engine_watches(e, p->src, p->dst) ||
-	    contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport) ||
+	if (!engine_watches(e, p->src, p->dst))
+		return;
+	if (!(p->tcp_flags & TCP_ACK))
+		floods_reset(e->floods, p);
+	if (contacts_find(e->contacts, p->src, p->dst, CONTACT_TCP, p->dport) ||
 	    contacts_find(e->contacts, p->dst, p->src, CONTACT_TCP, p->sport) ||
 	    flows_find(e->flows, &ends, e->clock->now_ns))
 		return;
@@ -205,11 +216,14 @@ void engine_flood_bulk(struct engine *e, const struct packet *p)
 	case PACKET_ICMP:
 		bulk_icmp(e, p);
 		break;
+	case PACKET_OTHER:
+		if (engine_watches(e, p->src, p->dst))
+			floods_count(e->floods, FLOOD_LANE_TUNNEL, p, false);
+		break;
 	case PACKET_ARP_REQUEST:
 	case PACKET_NEIGHBOUR:
 	case PACKET_SCTP: /* openings pass by themselves */
 	case PACKET_IP: /* likewise */
-	case PACKET_OTHER:
 		break;
 	}
 }

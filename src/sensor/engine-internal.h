@@ -130,6 +130,7 @@ void engine_flood_opening(struct engine *e, const struct packet *p, enum contact
 void engine_flood_udp(struct engine *e, const struct packet *p);
 void engine_flood_stray(struct engine *e, const struct packet *p);
 void engine_flood_data(struct engine *e, const struct packet *p);
+void engine_flood_fin_sent(struct engine *e, const struct packet *p);
 void engine_flood_rst(struct engine *e, const struct packet *p);
 void engine_flood_bulk(struct engine *e, const struct packet *p);
 

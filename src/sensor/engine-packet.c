@@ -281,8 +281,10 @@ static void on_fin(struct engine *e, const struct packet *p)
 		engine_flow_self_ended(e, p);
 		return;
 	}
-	if (p->dir == PACKET_DIR_OUT)
+	if (p->dir == PACKET_DIR_OUT) {
+		engine_flood_fin_sent(e, p);
 		return;
+	}
 	/* Counts only once a RST shows that it belonged to no connection. */
 	if (!engine_watches(e, p->src, p->dst))
 		return;

@@ -28,12 +28,6 @@ static const struct {
 	[FLOOD_HELD] = { "held", "connections held open", "TCP", "TCP", true },
 };
 
-static const char *const forged_names[] = {
-	[FLOOD_FORGED_UNKNOWN] = "unknown",
-	[FLOOD_FORGED_NO] = "no",
-	[FLOOD_FORGED_YES] = "yes",
-};
-
 static const struct {
 	uint16_t port;
 	const char *name;
@@ -115,7 +109,8 @@ static void write_sources(struct event *ev, const struct flood *f)
 	event_text(ev, "peer_prefix", prefix_format(&f->peer, text));
 	event_text(ev, "scope", eve_scopes[f->scope]);
 	event_u64(ev, "peers", f->peers ? f->peers : 1);
-	event_text(ev, "forged", forged_names[f->forged]);
+	if (f->forged != FLOOD_FORGED_UNKNOWN)
+		event_bool(ev, "forged", f->forged == FLOOD_FORGED_YES);
 	event_array(ev, "top");
 	for (unsigned int i = 0; i < f->top_used; i++) {
 		event_object(ev, NULL);
@@ -140,6 +135,8 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx, cons
 	event_text(ev, "finding", text);
 	event_u64(ev, "sequence", f->sequence);
 	write_sources(ev, f);
+	if (f->kind == FLOOD_AMPLIFIED)
+		event_u64(ev, "peer_port", f->peer_port);
 	event_u64(ev, "packets", f->packets);
 	event_u64(ev, "bytes", f->bytes);
 	event_u64(ev, "packets_per_second", f->rate);

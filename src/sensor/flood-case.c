@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define FIRST_PORTS 128 /* ports of so many samples tell whether they are few */
+#define MANY_FLOWS 12 /* peers and ports, and half of all */
 #define TOP_SHARE 10 /* a prefix is named from one packet in so many on */
 #define SCAN_PAYLOAD 256 /* bytes; questions are shorter, floods of datagrams rarely are */
 #define MANY_PEERS 64 /* of fewer, seldom coming again tells nothing */
@@ -149,6 +150,9 @@ void flood_case_sample(struct flood_case *c, struct flood_prefixes *fp, const st
 	if (!addr_eq(c->f.self, self) && c->self.votes == 0)
 		c->f.self = self;
 	vote(&c->self, addr_hash(self, 0));
+	vote(&c->now, addr_hash(self, 0));
+	c->now_samples++;
+	c->answers += p->answer;
 	c->replies = turned;
 	vote(&c->ttl, p->ttl);
 	c->ttls[p->ttl / 64] |= 1ULL << p->ttl % 64;
@@ -157,6 +161,8 @@ void flood_case_sample(struct flood_case *c, struct flood_prefixes *fp, const st
 		uint32_t hash = port * 0x9e3779b1u >> 24;
 
 		c->port_bits[hash / 64] |= 1ULL << hash % 64;
+		hash = addr_hash(peer, peer_port) % 512;
+		c->flow_bits[hash / 64] |= 1ULL << hash % 64;
 		c->first_ports++;
 	}
 	if (c->sketched < FLOOD_SAMPLES) {
@@ -193,6 +199,13 @@ bool flood_case_scans(const struct flood_case *c)
 		return false;
 	return c->slice_packets < 16 ||
 	       c->slice_packets < FLOOD_SCAN_TRIES * sketch_count(&c->slice);
+}
+
+bool flood_case_many(const struct flood_case *c)
+{
+	unsigned int flows = sketch_linear(c->flow_bits, 8);
+
+	return flows >= MANY_FLOWS && flows * 2 >= c->first_ports;
 }
 
 /* How many different ones there are if n draws from them gave d: solved by bisection. */
@@ -291,7 +304,9 @@ static enum flood_forged forged(const struct flood_case *c, unsigned int seen)
 		ways += (unsigned int)__builtin_popcountll(c->ttls[i]);
 	if (c->bogons * 64ULL > c->samples)
 		return FLOOD_FORGED_YES;
-	if (c->handshakes * 5 >= c->f.packets)
+	if (c->handshakes * 5 >= c->f.packets || c->resets * 2 >= c->f.packets)
+		return FLOOD_FORGED_NO;
+	if (c->lane->kind == FLOOD_LANE_AMPLIFIED && c->answers * 2ULL >= c->samples)
 		return FLOOD_FORGED_NO;
 	if (seen < MANY_PEERS || seen * 2ULL < c->sketched || c->handshakes * 100 > c->f.packets ||
 	    c->replies)
@@ -309,11 +324,12 @@ void flood_case_describe(struct flood_case *c, struct flood_prefixes *fp)
 		[FLOOD_LANE_ACK] = FLOOD_ACK,
 		[FLOOD_LANE_RST] = FLOOD_RST,
 		[FLOOD_LANE_UDP] = FLOOD_UDP,
-		[FLOOD_LANE_STREAM] = FLOOD_UDP,
+		[FLOOD_LANE_SERVED] = FLOOD_UDP,
 		[FLOOD_LANE_AMPLIFIED] = FLOOD_AMPLIFIED,
 		[FLOOD_LANE_ICMP] = FLOOD_ICMP,
 		[FLOOD_LANE_FRAGMENT] = FLOOD_FRAGMENT,
 		[FLOOD_LANE_PROTOCOL] = FLOOD_PROTOCOL,
+		[FLOOD_LANE_TUNNEL] = FLOOD_PROTOCOL,
 	};
 	unsigned int seen = sketch_count(&c->peers);
 	struct flood *f = &c->f;

@@ -13,7 +13,7 @@
  *
  * Are the addresses forged? Yes, if some are of networks that nobody can send from; or if nearly all come
  * once, finish no handshake, and have come the same way (TTL). No, if a good part of them has finished
- * handshakes. Else nothing is said.
+ * handshakes, or has reset what this host answered: some one is at home there. Reflectors are, too. Else nothing is said.
  */
 #ifndef MIMAMORI_SENSOR_FLOOD_CASE_H
 #define MIMAMORI_SENSOR_FLOOD_CASE_H
@@ -38,20 +38,26 @@ struct flood_case {
 	uint8_t index; /* of its counters in the trie */
 	bool replies; /* its packets are known by this host's answers only: no TTL */
 	struct lane *lane;
+	uint64_t opened_ns;
 	uint64_t hot_ns; /* end of the latest window that was hot */
 	uint64_t report_at; /* packets */
 	uint64_t peak, peak_bytes; /* of a second */
 	uint64_t peak_window; /* packets of the busiest window */
 	uint64_t handshakes; /* finished */
+	uint64_t resets; /* of this host's SYN/ACKs, by those who had not sent the SYN, or not by their kernel */
+	struct flood_vote now; /* the victim of this window */
+	uint32_t now_samples;
 	struct flood f;
 
 	uint32_t samples, first_ports; /* packets looked at; those in port_bits */
 	uint32_t sketched; /* of them in the sketch of sources */
 	uint32_t slice_packets; /* of the ports in the slice, since it is suspected */
 	uint32_t bogons; /* sources that nobody can have */
+	uint32_t answers; /* datagrams that answer what nobody here asked */
 	struct flood_vote port, peer_port, self, ttl;
 	uint64_t ttls[4]; /* bitmap of those seen */
-	uint64_t port_bits[4]; /* hashes of the ports of the first FLOOD_FIRST_PORTS samples */
+	/* Hashes of the ports, and of peers with theirs, of the first samples. */
+	uint64_t port_bits[4], flow_bits[8];
 	struct sketch peers;
 	struct sketch slice; /* peer, address and port of the slice */
 };
@@ -79,6 +85,9 @@ void flood_case_slice(struct flood_case *c, const struct packet *p, bool turned)
 
 /* Is what it has seen rather a scan: few peers, whose packets go to many ports, few to each? */
 bool flood_case_scans(const struct flood_case *c);
+
+/* Are its peers and ports many, as those of forged addresses are, or few? */
+bool flood_case_many(const struct flood_case *c);
 
 /* Fills in what the sample tells. */
 void flood_case_describe(struct flood_case *c, struct flood_prefixes *fp);
