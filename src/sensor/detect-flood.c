@@ -20,6 +20,7 @@
 #define EXCESS_MOST 4 /* times the limit: the sooner a suspicion ends */
 #define SAMPLES_LEAST 8 /* where each stands for many, one or two may be chance */
 #define FIRST_LOOK 32 /* samples that tell few from many */
+#define WAIT_WINDOWS 3
 #define MOVE_NS NS_PER_S /* a flood whose victim changes is another one, but not more often */
 #define HOT_SHARE \
 	64 /* a window with less than this part of the busiest is not the flood any more */
@@ -35,12 +36,12 @@ static const struct {
 	uint8_t windows; /* likewise: at the least */
 	uint16_t few_burst;
 } limits[FLOOD_LANES] = {
-	[FLOOD_LANE_SYN] = { 300, 1, 0, 300 },	      [FLOOD_LANE_SYN_ACK] = { 300, 1, 0, 300 },
-	[FLOOD_LANE_ACK] = { 300, 5, 4, 1000 },	      [FLOOD_LANE_RST] = { 300, 3, 4, 1000 },
-	[FLOOD_LANE_UDP] = { 250, 1, 0, 250 },	      [FLOOD_LANE_SERVED] = { 250, 64, 4, 5000 },
-	[FLOOD_LANE_AMPLIFIED] = { 300, 1, 0, 300 },  [FLOOD_LANE_ICMP] = { 300, 5, 0, 700 },
-	[FLOOD_LANE_FRAGMENT] = { 300, 10, 2, 1500 }, [FLOOD_LANE_PROTOCOL] = { 300, 1, 0, 300 },
-	[FLOOD_LANE_TUNNEL] = { 300, 64, 4, 5000 },
+	[FLOOD_LANE_SYN] = { 250, 1, 0, 250 },	      [FLOOD_LANE_SYN_ACK] = { 200, 1, 0, 200 },
+	[FLOOD_LANE_ACK] = { 200, 5, 4, 1000 },	      [FLOOD_LANE_RST] = { 200, 3, 4, 1000 },
+	[FLOOD_LANE_UDP] = { 150, 1, 0, 150 },	      [FLOOD_LANE_SERVED] = { 200, 64, 4, 5000 },
+	[FLOOD_LANE_AMPLIFIED] = { 200, 1, 0, 200 },  [FLOOD_LANE_ICMP] = { 250, 5, 0, 700 },
+	[FLOOD_LANE_FRAGMENT] = { 250, 10, 2, 1500 }, [FLOOD_LANE_PROTOCOL] = { 250, 1, 0, 250 },
+	[FLOOD_LANE_TUNNEL] = { 250, 64, 4, 5000 },
 };
 
 struct floods {
@@ -283,8 +284,13 @@ static bool ordinary(const struct floods *fs, const struct lane *l, uint64_t exc
 
 static void judge(struct floods *fs, struct lane *l, uint64_t excess, uint64_t now_ns)
 {
-	if (excess <= limit_of(l, limits[l->kind].burst) || l->suspect->samples < SAMPLES_LEAST ||
-	    flood_case_scans(l->suspect) || ordinary(fs, l, excess))
+	const struct flood_case *c = l->suspect;
+
+	/* Better told a moment later than without knowing who and where. */
+	if (c->samples < SAMPLES_LEAST || (c->samples < FIRST_LOOK && l->windows < WAIT_WINDOWS))
+		return;
+	if (excess <= limit_of(l, limits[l->kind].burst) || flood_case_scans(c) ||
+	    ordinary(fs, l, excess))
 		return;
 	open_case(fs, l->suspect, now_ns);
 }
@@ -337,6 +343,14 @@ void floods_reset(struct floods *fs, const struct packet *p)
 		if (c->resets <= c->f.packets + c->lane->count)
 			floods_credit(fs, FLOOD_LANE_RST, p->dst, p->stands_for);
 	}
+}
+
+void floods_answered(struct floods *fs, const struct packet *p)
+{
+	struct flood_case *c = floods_lane(fs, FLOOD_LANE_SERVED, p->src)->suspect;
+
+	if (c)
+		c->answered += p->stands_for;
 }
 
 static uint64_t towards(uint64_t from, uint64_t to, uint64_t windows)

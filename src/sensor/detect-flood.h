@@ -51,7 +51,7 @@ enum flood_lane {
 	FLOOD_LANE_ACK,
 	FLOOD_LANE_RST,
 	FLOOD_LANE_UDP, /* to ports that serve nothing */
-	FLOOD_LANE_SERVED, /* UDP to ports that serve, less what they answer */
+	FLOOD_LANE_SERVED, /* UDP to ports that serve */
 	FLOOD_LANE_AMPLIFIED,
 	FLOOD_LANE_ICMP,
 	FLOOD_LANE_FRAGMENT,
@@ -142,6 +142,9 @@ static inline bool floods_suspects(struct floods *fs, enum flood_lane lane, stru
 
 /* Some peer has finished a handshake with self. */
 void floods_proven(struct floods *fs, struct addr self);
+
+/* Self has answered a datagram to a port that serves. */
+void floods_answered(struct floods *fs, const struct packet *p);
 
 /* A peer's kernel has reset what self answered to its SYN: it is at home there. */
 void floods_reset(struct floods *fs, const struct packet *p);

@@ -83,7 +83,7 @@ void engine_flood_udp(struct engine *e, const struct packet *p)
 		if (e->pairs)
 			pairs_see(e->pairs, p);
 		else if (engine_watches(e, p->dst, p->src))
-			floods_credit(e->floods, FLOOD_LANE_SERVED, p->src, p->stands_for);
+			floods_answered(e->floods, p);
 		return;
 	}
 	if (e->pairs) {

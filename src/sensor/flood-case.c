@@ -7,10 +7,10 @@
 #include <string.h>
 
 #define FIRST_PORTS 128 /* ports of so many samples tell whether they are few */
-#define MANY_FLOWS 12 /* peers and ports, and half of all */
+#define MANY_FLOWS 8 /* peers and ports, and half of all */
 #define TOP_SHARE 10 /* a prefix is named from one packet in so many on */
 #define SCAN_PAYLOAD 256 /* bytes; questions are shorter, floods of datagrams rarely are */
-#define MANY_PEERS 64 /* of fewer, seldom coming again tells nothing */
+#define MANY_PEERS 20 /* of fewer, seldom coming again tells nothing */
 #define NODES_MAX (2 * (FLOOD_LEAVES + 2 + FLOOD_AGGREGATES) + 2)
 #define WIDE_V4 (ADDR_V4_OFFSET + 8) /* a wider prefix is nobody's own */
 #define WIDE_V6 20
@@ -147,9 +147,11 @@ void flood_case_sample(struct flood_case *c, struct flood_prefixes *fp, const st
 	c->samples++;
 	vote(&c->port, port);
 	vote(&c->peer_port, peer_port);
-	if (!addr_eq(c->f.self, self) && c->self.votes == 0)
+	/* Once told, it stays: if it moves, that is another flood. */
+	if (!c->open && !c->self.votes)
 		c->f.self = self;
-	vote(&c->self, addr_hash(self, 0));
+	if (!c->open)
+		vote(&c->self, addr_hash(self, 0));
 	vote(&c->now, addr_hash(self, 0));
 	c->now_samples++;
 	c->answers += p->answer;
@@ -205,6 +207,11 @@ bool flood_case_many(const struct flood_case *c)
 {
 	unsigned int flows = sketch_linear(c->flow_bits, 8);
 
+	/* A service has many questions of few; what it answers is welcome, unless nobody comes twice. */
+	if (c->lane->kind == FLOOD_LANE_SERVED && c->answered * 2 >= c->f.packets) {
+		flows = sketch_count(&c->peers);
+		return flows >= MANY_PEERS && flows * 2 >= c->sketched;
+	}
 	return flows >= MANY_FLOWS && flows * 2 >= c->first_ports;
 }
 

@@ -45,6 +45,7 @@ struct flood_case {
 	uint64_t peak_window; /* packets of the busiest window */
 	uint64_t handshakes; /* finished */
 	uint64_t resets; /* of this host's SYN/ACKs, by those who had not sent the SYN, or not by their kernel */
+	uint64_t answered; /* datagrams by this host */
 	struct flood_vote now; /* the victim of this window */
 	uint32_t now_samples;
 	struct flood f;
