@@ -103,7 +103,8 @@ static inline void fixture_serve(struct fixture *f, const struct source_ops *con
 			fixture_engine(control[0]);
 		}
 		h.engine = engine;
-		_exit(sources ? helper_run(&h) : helper_serve(&f->config, pair[1], engine));
+		_exit(sources ? helper_run(&h) :
+				helper_serve(&f->config, pair[1], engine, NULL, NULL));
 	}
 	close(pair[1]);
 	close(control[0]);

@@ -65,6 +65,9 @@ struct helper {
 	const struct source_ops *const *sources; /* NULL-terminated */
 	int fd; /* to the engine; -1 once it closed its end */
 	int signal_fd;
+	void (*ready_fn)(void *arg); /* NULL: nobody waits */
+	void *ready_arg;
+	bool ready; /* the engine watches */
 	pid_t engine;
 	bool engine_gone;
 	int exit_code;

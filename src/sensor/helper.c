@@ -9,12 +9,14 @@
 #include "core/footprint.h"
 #include "core/isolate.h"
 #include "core/log.h"
+#include "core/notify.h"
 #include "sensor/config.h"
 #include "sensor/helper-internal.h"
 #include "sensor/sandbox.h"
 #include "sensor/source.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
@@ -30,6 +32,7 @@
 #define EXIT_SIGNAL_BASE 128 /* the engine died of a signal: 128 + its number */
 #define END_GRACE_NS (10 * NS_PER_S) /* for the engine to end once told, or once it hung up */
 #define CHILD_GRACE_NS (5 * NS_PER_S) /* for on_finding's last ones, after the engine */
+#define NS_PER_USEC 1000
 #define CAP_BIT(cap) (1ULL << (cap))
 
 _Static_assert(EVENT_MAX_BYTES + sizeof(struct helper_message) <= HELPER_MAX_MESSAGE,
@@ -58,18 +61,41 @@ static int give(struct reply *r, int fd)
 	return 0;
 }
 
+static bool has_source(const struct helper *h, uint32_t index)
+{
+	for (uint32_t n = 0; h->sources[n]; n++)
+		if (n == index)
+			return true;
+	return false;
+}
+
 static int open_source(struct helper *h, uint32_t index, struct reply *r)
 {
 	const char *wanted = h->config->source;
-	uint32_t n = 0;
 
-	while (h->sources[n])
-		n++;
-	if (index >= n || !h->sources[index]->open_privileged)
+	/* Before it has read anything, an engine is in nobody's hands. */
+	if (h->ready)
+		return refuse(r, "the source is open already");
+	if (!has_source(h, index) || !h->sources[index]->open_privileged)
 		return refuse(r, "no such source");
 	if (strcmp(wanted, "auto") != 0 && strcmp(wanted, h->sources[index]->name) != 0)
 		return refuse(r, "not the source that is configured");
 	return give(r, h->sources[index]->open_privileged(h->config, r->error, sizeof(r->error)));
+}
+
+static int engine_ready(struct helper *h, uint32_t index, struct reply *r)
+{
+	char status[128];
+
+	if (!has_source(h, index))
+		return refuse(r, "no such source");
+	snprintf(status, sizeof(status), "READY=1\nSTATUS=watching, source %s",
+		 h->sources[index]->name);
+	notify_send(status);
+	if (!h->ready && h->ready_fn)
+		h->ready_fn(h->ready_arg);
+	h->ready = true;
+	return 0;
 }
 
 static int serve_log(struct helper *h, const struct helper_message *m, struct reply *r)
@@ -94,7 +120,7 @@ static bool is_event(const char *text, uint32_t len)
 static int serve_request(struct helper *h, const struct helper_message *m, const char *payload,
 			 struct reply *r)
 {
-	if (m->type < HELPER_OPEN_SOURCE || m->type > HELPER_OPEN_LOG)
+	if (m->type < HELPER_OPEN_SOURCE || m->type > HELPER_ALIVE)
 		return refuse(r, "unknown request");
 	if (m->type != HELPER_ON_FINDING && m->length != 0)
 		return refuse(r, "the request has a payload");
@@ -102,6 +128,13 @@ static int serve_request(struct helper *h, const struct helper_message *m, const
 	case HELPER_WATCH_LOG:
 	case HELPER_OPEN_LOG:
 		return serve_log(h, m, r);
+	case HELPER_READY:
+		return engine_ready(h, m->arg, r);
+	case HELPER_ALIVE:
+		if (m->arg != 0)
+			return refuse(r, "the request has an argument");
+		notify_send("WATCHDOG=1");
+		return 0;
 	case HELPER_OPEN_SOURCE:
 		return open_source(h, m->arg, r);
 	case HELPER_OPEN_EVENTS:
@@ -278,6 +311,20 @@ static void reap(struct helper *h)
 	}
 }
 
+static void tell_manager(bool reload)
+{
+	char text[64];
+
+	if (!reload) {
+		notify_send("STOPPING=1");
+		return;
+	}
+	/* The engine's HELPER_READY ends it. */
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+		 helper_now_ns() / NS_PER_USEC);
+	notify_send(text);
+}
+
 static void take_signal(struct helper *h)
 {
 	struct signalfd_siginfo s;
@@ -293,6 +340,7 @@ static void take_signal(struct helper *h)
 			h->end_by_ns = helper_now_ns();
 		return;
 	}
+	tell_manager(s.ssi_signo == SIGHUP);
 	/* A key at the terminal reaches both processes by itself. */
 	if (s.ssi_code != SI_KERNEL || getpgid(h->engine) != getpgrp())
 		kill(h->engine, (int)s.ssi_signo);
@@ -381,15 +429,22 @@ static uint64_t needed_caps(const struct sensor_config *config)
 	return caps;
 }
 
-int helper_serve(const struct sensor_config *config, int fd, pid_t engine)
+int helper_serve(const struct sensor_config *config, int fd, pid_t engine, void (*ready)(void *arg),
+		 void *arg)
 {
 	struct helper h = {
 		.config = config,
 		.sources = source_table,
 		.fd = fd,
 		.engine = engine,
+		.ready_fn = ready,
+		.ready_arg = arg,
 	};
-	int err;
+	int err = notify_open();
+
+	if (err < 0 && err != -ENOENT)
+		log_warning("the service manager cannot be told anything ($NOTIFY_SOCKET): %s",
+			    strerror(-err));
 
 	if (geteuid() == 0)
 		helper_join_logs(&config->auth_files);

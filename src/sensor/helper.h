@@ -37,6 +37,8 @@ enum helper_request {
 	/* arg: index of a log (auth-files.h); reply carries an inotify descriptor, then the log's own. */
 	HELPER_WATCH_LOG,
 	HELPER_OPEN_LOG,
+	HELPER_READY, /* arg: index of the source. All is open, at the start or after HUP */
+	HELPER_ALIVE, /* the engine's loop runs: for the service manager's watchdog */
 };
 
 /* Client side: the engine's end. Embedded. */
@@ -59,8 +61,10 @@ int helper_call(struct helper_client *c, enum helper_request request, uint32_t a
  * user configured, no descriptors but 0-2, and are killed after config's timeout, with what they
  * started; at most config's number run at a time. Gives up all capabilities it does not need.
  * fd stays the caller's. Returns the exit code for the process: the engine's, or non-zero when it
- * died.
+ * died. ready, which may be NULL, is called once, when the engine first says that it watches; the
+ * service manager is told of that, of HUP, TERM and of the end (core/notify.h).
  */
-int helper_serve(const struct sensor_config *config, int fd, pid_t engine);
+int helper_serve(const struct sensor_config *config, int fd, pid_t engine, void (*ready)(void *arg),
+		 void *arg);
 
 #endif

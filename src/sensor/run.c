@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE /* pipe2 */
 #include "sensor/run.h"
 
 #include "core/isolate.h"
 #include "core/log.h"
+#include "core/notify.h"
 #include "sensor/cli.h"
 #include "sensor/helper.h"
-#include "sensor/source.h"
+#include "sensor/supervise.h"
 #include "sensor/watch.h"
 
 #include <errno.h>
@@ -42,33 +44,32 @@ static int find_user(const struct sensor_config *config, uid_t *uid, gid_t *gid)
 	return -ENOENT;
 }
 
-/* Detaches from the terminal: the caller's process ends with the daemon's readiness unknown, as
- * daemons do that are not run by a service manager. */
-static int daemonize(void)
-{
-	pid_t pid = fork();
-	int null_fd;
+/* One start of both processes. */
+struct run {
+	const struct cli *cli;
+	uid_t uid;
+	gid_t gid;
+	int launcher_fd; /* where the caller's process waits for the start; -1: it does not */
+	int null_fd; /* /dev/null, for when the terminal is let go of; -1: it is not */
+};
 
-	if (pid < 0)
-		return -errno;
-	if (pid > 0)
-		_exit(EXIT_SUCCESS);
-	if (setsid() < 0 || chdir("/") < 0)
-		return -errno;
-	null_fd = open("/dev/null", O_RDWR);
-	if (null_fd < 0)
-		return -errno;
-	for (int fd = 0; fd <= 2; fd++)
+/* From now on the terminal is the caller's again, and the log is the system's alone. */
+static void let_go_of_terminal(int null_fd)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		dup2(null_fd, fd);
-	if (null_fd > 2)
-		close(null_fd);
-	return 0;
+	log_init("mimamori-sensor", LOG_TO_SYSLOG, LOG_LEVEL_INFO);
 }
 
 /* The child: never returns. */
-static void become_engine(const struct cli *cli, int fd, uid_t uid, gid_t gid, pid_t parent)
+static void become_engine(const struct run *r, int fd, pid_t parent, uint64_t watchdog_ns)
 {
-	int err = isolate_drop(uid, gid);
+	struct watch_params params = { .config = &r->cli->config,
+				       .foreground = r->cli->foreground,
+				       .helper_fd = fd,
+				       .null_fd = r->null_fd,
+				       .alive_every_ns = watchdog_ns / 2 };
+	int err = isolate_drop(r->uid, r->gid);
 
 	if (err < 0) {
 		log_error("cannot give up privileges: %s", strerror(-err));
@@ -78,37 +79,38 @@ static void become_engine(const struct cli *cli, int fd, uid_t uid, gid_t gid, p
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(EXIT_FAILURE);
-	exit(watch_main(&cli->config, cli->foreground, fd));
+	exit(watch_main(&params));
 }
 
-int run_main(const struct cli *cli)
-{
-	int fds[2], err, status;
-	uid_t uid;
-	gid_t gid;
-	pid_t parent, engine;
+struct ready {
+	int supervisor_fd, null_fd;
+};
 
-	log_init("mimamori-sensor", LOG_TO_STDERR, LOG_LEVEL_INFO);
-	if (geteuid() != 0) {
-		log_error("run: needs root to open its packet socket; all privilege is given up "
-			  "afterwards. Start it as root, or by its service");
-		return EXIT_FAILURE;
-	}
-	if (find_user(&cli->config, &uid, &gid) < 0)
-		return EXIT_FAILURE;
-	if (!cli->foreground) {
-		err = daemonize();
-		if (err < 0) {
-			log_error("cannot detach from the terminal: %s", strerror(-err));
-			return EXIT_FAILURE;
-		}
-		log_init("mimamori-sensor", LOG_TO_SYSLOG, LOG_LEVEL_INFO);
-	}
+static void on_engine_ready(void *arg)
+{
+	const struct ready *r = arg;
+
+	if (r->supervisor_fd < 0)
+		return;
+	if (write(r->supervisor_fd, "", 1) != 1)
+		log_warning("cannot say that the start worked: %s", strerror(errno));
+	close(r->supervisor_fd);
+	let_go_of_terminal(r->null_fd);
+}
+
+/* This process becomes the helper. supervisor_fd, -1 for none, gets a byte once the engine watches. */
+static int run_both(int supervisor_fd, void *arg)
+{
+	const struct run *r = arg;
+	struct ready ready = { supervisor_fd, r->null_fd };
+	uint64_t watchdog_ns = notify_watchdog_ns();
+	pid_t parent = getpid(), engine;
+	int fds[2], status;
+
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
 		log_error("cannot make a socket pair: %s", strerror(errno));
 		return EXIT_FAILURE;
 	}
-	parent = getpid();
 	engine = fork();
 	if (engine < 0) {
 		log_error("cannot start the engine: %s", strerror(errno));
@@ -116,12 +118,72 @@ int run_main(const struct cli *cli)
 	}
 	if (engine == 0) {
 		close(fds[0]);
-		become_engine(cli, fds[1], uid, gid, parent);
+		if (supervisor_fd >= 0) {
+			close(supervisor_fd);
+			close(r->launcher_fd);
+		}
+		become_engine(r, fds[1], parent, watchdog_ns);
 	}
 	close(fds[1]);
-	status = helper_serve(&cli->config, fds[0], engine);
+	status = helper_serve(&r->cli->config, fds[0], engine, on_engine_ready, &ready);
 	close(fds[0]);
 	return status;
+}
+
+static void on_first_start(void *arg)
+{
+	struct run *r = arg;
+
+	if (write(r->launcher_fd, "", 1) != 1)
+		log_warning("cannot say that the start worked: %s", strerror(errno));
+	close(r->launcher_fd);
+	r->launcher_fd = -1;
+	let_go_of_terminal(r->null_fd);
+}
+
+/* As daemon(7) has it: the caller's process ends once the sensor watches, or says why it does not. */
+static int run_in_background(struct run *r)
+{
+	static const struct supervise_policy policy = { SUPERVISE_MAX_AN_HOUR,
+							SUPERVISE_FIRST_PAUSE_MS,
+							SUPERVISE_HOUR_MS };
+	int fds[2], status = EXIT_FAILURE << 8;
+	char byte;
+	pid_t pid;
+
+	r->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (r->null_fd < 0 || pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		log_error("cannot detach from the terminal: %s", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	if (pid > 0) {
+		close(fds[1]);
+		if (read(fds[0], &byte, 1) == 1)
+			return EXIT_SUCCESS;
+		waitpid(pid, &status, 0);
+		return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) :
+								  EXIT_FAILURE;
+	}
+	close(fds[0]);
+	r->launcher_fd = fds[1];
+	if (setsid() < 0 || chdir("/") < 0)
+		return EXIT_FAILURE;
+	return supervise(&policy, run_both, on_first_start, r);
+}
+
+int run_main(const struct cli *cli)
+{
+	struct run r = { .cli = cli, .launcher_fd = -1, .null_fd = -1 };
+
+	log_init("mimamori-sensor", cli->foreground ? LOG_TO_STDERR : LOG_TO_BOTH, LOG_LEVEL_INFO);
+	if (geteuid() != 0) {
+		log_error("run: needs root to open its packet socket; all privilege is given up "
+			  "afterwards. Start it as root, or by its service");
+		return EXIT_FAILURE;
+	}
+	if (find_user(&cli->config, &r.uid, &r.gid) < 0)
+		return EXIT_FAILURE;
+	return cli->foreground ? run_both(-1, &r) : run_in_background(&r);
 }
 
 static void print_prefixes(const char *what, const struct conf_prefixes *list, const char *none)

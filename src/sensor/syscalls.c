@@ -169,6 +169,12 @@ static const struct call {
 	{ H, { SYS_fcntl64, { EQ(1, F_DUPFD_CLOEXEC) } } },
 #endif
 
+/* The terminal is let go of once the engine watches. */
+#ifdef SYS_dup2
+	{ H, { SYS_dup2, { { 0 } } } },
+#endif
+	{ H, { SYS_dup3, { { 0 } } } }, /* architectures without dup2 */
+
 	/* Its own signals and its one child. */
 	{ H, { SYS_rt_sigprocmask, { { 0 } } } },
 	{ H, { SYS_signalfd4, { { 0 } } } },

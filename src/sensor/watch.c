@@ -24,6 +24,7 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define DEVICE_LEN 256
@@ -46,6 +47,8 @@ struct watch {
 		struct watch *w;
 		unsigned int index;
 	} log[AUTH_FILES_MAX];
+	unsigned int source_index; /* in source_table */
+	int heartbeat_fd; /* for the service manager's watchdog */
 	uint64_t started_ns;
 	uint32_t listeners_seen; /* generation the filter was built for */
 	bool said_host, said_listeners; /* that they hold more than fits */
@@ -187,14 +190,27 @@ static void on_helper(uint32_t events, void *arg)
 	loop_stop(&w->loop, EXIT_FAILURE);
 }
 
+/* All is open, at the start or anew. */
+static int say_ready(struct watch *w)
+{
+	char error[HELPER_ERROR_LEN];
+	int err = helper_call(&w->helper, HELPER_READY, w->source_index, NULL, 0, error);
+
+	if (err < 0)
+		log_error("%s", error);
+	return err;
+}
+
 static void on_signal(int signo, void *arg)
 {
 	struct watch *w = arg;
 
-	if (signo == SIGHUP)
+	if (signo == SIGHUP) {
 		sink_reopen(&w->sink);
-	else
+		say_ready(w);
+	} else {
 		loop_stop(&w->loop, EXIT_SUCCESS);
+	}
 }
 
 static int add_event_file(struct watch *w)
@@ -302,6 +318,7 @@ static int start_source(struct watch *w)
 		if (!automatic && strcmp(w->config->source, source_table[i]->name) != 0)
 			continue;
 		if (try_source(w, i, error) == 0) {
+			w->source_index = i;
 			log_info("source %s; it cannot see: %s", source_table[i]->name,
 				 source_table[i]->cannot_see);
 			return 0;
@@ -375,6 +392,36 @@ static void follow_logs(struct watch *w)
 	}
 }
 
+static void on_heartbeat(uint32_t events, void *arg)
+{
+	struct watch *w = arg;
+	uint64_t expirations;
+
+	(void)events;
+	if (read(w->heartbeat_fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		helper_call(&w->helper, HELPER_ALIVE, 0, NULL, 0, NULL);
+}
+
+/* Only where the service manager asked for it: every beat wakes both processes. */
+static int start_heartbeat(struct watch *w, uint64_t every_ns)
+{
+	struct itimerspec spec = { 0 };
+	int err = 0;
+
+	if (!every_ns)
+		return 0;
+	spec.it_value.tv_sec = spec.it_interval.tv_sec = (time_t)(every_ns / NS_PER_S);
+	spec.it_value.tv_nsec = spec.it_interval.tv_nsec = (long)(every_ns % NS_PER_S);
+	w->heartbeat_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (w->heartbeat_fd < 0 || timerfd_settime(w->heartbeat_fd, 0, &spec, NULL) < 0)
+		err = -errno;
+	else
+		err = loop_add(&w->loop, w->heartbeat_fd, EPOLLIN, on_heartbeat, w);
+	if (err < 0)
+		log_error("no timer for the watchdog: %s", strerror(-err));
+	return err;
+}
+
 static void name_device(struct watch *w)
 {
 	if (w->config->device[0])
@@ -443,15 +490,31 @@ static void finish(struct watch *w)
 	w->source.ops->stop(&w->source);
 }
 
-int watch_main(const struct sensor_config *config, bool foreground, int helper_fd)
+/* Everything is open: the rest is given up, then the helper told. */
+static int settle(struct watch *w, int null_fd)
+{
+	int err;
+
+	if (null_fd >= 0) { /* the helper holds the terminal until the start has worked */
+		for (int fd = 0; fd <= STDERR_FILENO; fd++)
+			dup2(null_fd, fd);
+		close(null_fd);
+		log_init("mimamori-sensor", LOG_TO_SYSLOG, LOG_LEVEL_INFO);
+	}
+	err = sandbox_engine(w->source.ops->fd(&w->source));
+	return err ? err : say_ready(w);
+}
+
+int watch_main(const struct watch_params *params)
 {
 	struct watch *w = &watch;
 	int status;
 
-	w->config = config;
-	w->foreground = foreground;
-	w->helper.fd = helper_fd;
-	if (start(w) < 0 || sandbox_engine(w->source.ops->fd(&w->source)) < 0)
+	w->config = params->config;
+	w->foreground = params->foreground;
+	w->helper.fd = params->helper_fd;
+	if (start(w) < 0 || start_heartbeat(w, params->alive_every_ns) < 0 ||
+	    settle(w, params->null_fd) < 0)
 		return EXIT_FAILURE;
 	say_left_out(w);
 	show_status(w, true);
