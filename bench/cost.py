@@ -22,6 +22,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "lab"))
 
+import bulk  # pylint: disable=wrong-import-position
 import device  # pylint: disable=wrong-import-position
 import net  # pylint: disable=wrong-import-position
 import usage  # pylint: disable=wrong-import-position
@@ -317,7 +318,7 @@ def main():
     parser.add_argument("--rate", type=int, default=100000, help="SYNs a second")
     parser.add_argument("--memory-count", type=int, default=5000000, help="SYNs before PSS is read")
     parser.add_argument("--idle-seconds", type=int, default=60)
-    parser.add_argument("--only", choices=("flood", "memory", "idle"))
+    parser.add_argument("--only", choices=("flood", "bulk", "memory", "idle"))
     parser.add_argument("--json", metavar="FILE", help="write the numbers there too")
     arguments = parser.parse_args()
     if os.geteuid() != 0:
@@ -332,6 +333,11 @@ def main():
               f"{BARS['wakeups']} wakeups, none lost)")
         table(result["flood"], ("watcher", "family", "source", "port", "sent", "delivered", "seen",
                                 "lost", "cpu_s", "x_ring", "wakeups"))
+    if arguments.only in (None, "bulk"):
+        result["bulk"] = with_wire(bulk.rows, usage)
+        print("\nbulk traffic, without samples and with them (bar: one wakeup a second)")
+        table(result["bulk"], ("traffic", "sample_first", "packets", "seconds", "cpu_ms", "wakeups",
+                               "samples", "lost"))
     if arguments.only in (None, "memory"):
         result["memory"] = with_wire(memory_cost, arguments.memory_count)
         print(f"\nPSS of all processes (bar: {BARS['pss_kb']} kB, not a byte more after the flood)")

@@ -21,38 +21,44 @@ static const char *const paths[KERNEL_COUNTER_FILES] = {
 	[KERNEL_NETSTAT] = "/proc/net/netstat",
 };
 
+static const char ip[] = "Ip:", icmp[] = "Icmp:", tcp[] = "Tcp:", udp[] = "Udp:",
+		  tcp_ext[] = "TcpExt:", ungrouped[] = "";
+
+/* Those of a group stand together. */
 static const struct row rows[] = {
-	{ KERNEL_SNMP, KERNEL_IP_IN_RECEIVES, "Ip:", "InReceives" },
-	{ KERNEL_SNMP, KERNEL_IP_IN_DELIVERS, "Ip:", "InDelivers" },
-	{ KERNEL_SNMP, KERNEL_IP_FORWARDED, "Ip:", "ForwDatagrams" },
-	{ KERNEL_SNMP, KERNEL_IP_REASM_REQDS, "Ip:", "ReasmReqds" },
-	{ KERNEL_SNMP, KERNEL_IP_REASM_OKS, "Ip:", "ReasmOKs" },
-	{ KERNEL_SNMP, KERNEL_IP_REASM_FAILS, "Ip:", "ReasmFails" },
-	{ KERNEL_SNMP, KERNEL_ICMP_IN_MSGS, "Icmp:", "InMsgs" },
-	{ KERNEL_SNMP, KERNEL_TCP_ATTEMPT_FAILS, "Tcp:", "AttemptFails" },
-	{ KERNEL_SNMP, KERNEL_TCP_IN_SEGS, "Tcp:", "InSegs" },
-	{ KERNEL_SNMP, KERNEL_TCP_IN_ERRS, "Tcp:", "InErrs" },
-	{ KERNEL_SNMP, KERNEL_TCP_OUT_RSTS, "Tcp:", "OutRsts" },
-	{ KERNEL_SNMP, KERNEL_UDP_IN_DATAGRAMS, "Udp:", "InDatagrams" },
-	{ KERNEL_SNMP, KERNEL_UDP_NO_PORTS, "Udp:", "NoPorts" },
-	{ KERNEL_SNMP, KERNEL_UDP_IN_ERRORS, "Udp:", "InErrors" },
-	{ KERNEL_SNMP, KERNEL_UDP_RCVBUF_ERRORS, "Udp:", "RcvbufErrors" },
-	{ KERNEL_SNMP6, KERNEL_IP_IN_RECEIVES, "", "Ip6InReceives" },
-	{ KERNEL_SNMP6, KERNEL_IP_IN_DELIVERS, "", "Ip6InDelivers" },
-	{ KERNEL_SNMP6, KERNEL_IP_FORWARDED, "", "Ip6OutForwDatagrams" },
-	{ KERNEL_SNMP6, KERNEL_IP_REASM_REQDS, "", "Ip6ReasmReqds" },
-	{ KERNEL_SNMP6, KERNEL_IP_REASM_OKS, "", "Ip6ReasmOKs" },
-	{ KERNEL_SNMP6, KERNEL_IP_REASM_FAILS, "", "Ip6ReasmFails" },
-	{ KERNEL_SNMP6, KERNEL_ICMP_IN_MSGS, "", "Icmp6InMsgs" },
-	{ KERNEL_SNMP6, KERNEL_UDP_IN_DATAGRAMS, "", "Udp6InDatagrams" },
-	{ KERNEL_SNMP6, KERNEL_UDP_NO_PORTS, "", "Udp6NoPorts" },
-	{ KERNEL_SNMP6, KERNEL_UDP_IN_ERRORS, "", "Udp6InErrors" },
-	{ KERNEL_SNMP6, KERNEL_UDP_RCVBUF_ERRORS, "", "Udp6RcvbufErrors" },
-	{ KERNEL_NETSTAT, KERNEL_TCP_SYNCOOKIES_SENT, "TcpExt:", "SyncookiesSent" },
-	{ KERNEL_NETSTAT, KERNEL_TCP_EMBRYONIC_RSTS, "TcpExt:", "EmbryonicRsts" },
-	{ KERNEL_NETSTAT, KERNEL_TCP_LISTEN_OVERFLOWS, "TcpExt:", "ListenOverflows" },
-	{ KERNEL_NETSTAT, KERNEL_TCP_LISTEN_DROPS, "TcpExt:", "ListenDrops" },
+	{ KERNEL_SNMP, KERNEL_IP_IN_RECEIVES, ip, "InReceives" },
+	{ KERNEL_SNMP, KERNEL_IP_IN_DELIVERS, ip, "InDelivers" },
+	{ KERNEL_SNMP, KERNEL_IP_FORWARDED, ip, "ForwDatagrams" },
+	{ KERNEL_SNMP, KERNEL_IP_REASM_REQDS, ip, "ReasmReqds" },
+	{ KERNEL_SNMP, KERNEL_IP_REASM_OKS, ip, "ReasmOKs" },
+	{ KERNEL_SNMP, KERNEL_IP_REASM_FAILS, ip, "ReasmFails" },
+	{ KERNEL_SNMP, KERNEL_ICMP_IN_MSGS, icmp, "InMsgs" },
+	{ KERNEL_SNMP, KERNEL_TCP_ATTEMPT_FAILS, tcp, "AttemptFails" },
+	{ KERNEL_SNMP, KERNEL_TCP_IN_SEGS, tcp, "InSegs" },
+	{ KERNEL_SNMP, KERNEL_TCP_IN_ERRS, tcp, "InErrs" },
+	{ KERNEL_SNMP, KERNEL_TCP_OUT_RSTS, tcp, "OutRsts" },
+	{ KERNEL_SNMP, KERNEL_UDP_IN_DATAGRAMS, udp, "InDatagrams" },
+	{ KERNEL_SNMP, KERNEL_UDP_NO_PORTS, udp, "NoPorts" },
+	{ KERNEL_SNMP, KERNEL_UDP_IN_ERRORS, udp, "InErrors" },
+	{ KERNEL_SNMP, KERNEL_UDP_RCVBUF_ERRORS, udp, "RcvbufErrors" },
+	{ KERNEL_SNMP6, KERNEL_IP_IN_RECEIVES, ungrouped, "Ip6InReceives" },
+	{ KERNEL_SNMP6, KERNEL_IP_IN_DELIVERS, ungrouped, "Ip6InDelivers" },
+	{ KERNEL_SNMP6, KERNEL_IP_FORWARDED, ungrouped, "Ip6OutForwDatagrams" },
+	{ KERNEL_SNMP6, KERNEL_IP_REASM_REQDS, ungrouped, "Ip6ReasmReqds" },
+	{ KERNEL_SNMP6, KERNEL_IP_REASM_OKS, ungrouped, "Ip6ReasmOKs" },
+	{ KERNEL_SNMP6, KERNEL_IP_REASM_FAILS, ungrouped, "Ip6ReasmFails" },
+	{ KERNEL_SNMP6, KERNEL_ICMP_IN_MSGS, ungrouped, "Icmp6InMsgs" },
+	{ KERNEL_SNMP6, KERNEL_UDP_IN_DATAGRAMS, ungrouped, "Udp6InDatagrams" },
+	{ KERNEL_SNMP6, KERNEL_UDP_NO_PORTS, ungrouped, "Udp6NoPorts" },
+	{ KERNEL_SNMP6, KERNEL_UDP_IN_ERRORS, ungrouped, "Udp6InErrors" },
+	{ KERNEL_SNMP6, KERNEL_UDP_RCVBUF_ERRORS, ungrouped, "Udp6RcvbufErrors" },
+	{ KERNEL_NETSTAT, KERNEL_TCP_SYNCOOKIES_SENT, tcp_ext, "SyncookiesSent" },
+	{ KERNEL_NETSTAT, KERNEL_TCP_EMBRYONIC_RSTS, tcp_ext, "EmbryonicRsts" },
+	{ KERNEL_NETSTAT, KERNEL_TCP_LISTEN_OVERFLOWS, tcp_ext, "ListenOverflows" },
+	{ KERNEL_NETSTAT, KERNEL_TCP_LISTEN_DROPS, tcp_ext, "ListenDrops" },
 };
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
 
 int kernel_counters_open(struct kernel_counter_files *f)
 {
@@ -104,7 +110,14 @@ static bool take_word(struct cursor *line, struct cursor *word)
 
 static bool word_is(const struct cursor *word, const char *text)
 {
-	return cursor_left(word) == strlen(text) && !memcmp(word->pos, text, strlen(text));
+	size_t len = cursor_left(word);
+
+	return strlen(text) == len && !memcmp(word->pos, text, len);
+}
+
+static bool same_word(const struct cursor *a, const struct cursor *b)
+{
+	return cursor_left(a) == cursor_left(b) && !memcmp(a->pos, b->pos, cursor_left(a));
 }
 
 /* Some are negative ("-1": no limit): those are none that anybody asks for. */
@@ -124,15 +137,24 @@ static bool number(struct cursor word, uint64_t *out)
 	return true;
 }
 
-static void take(enum kernel_counter_file file, const struct cursor *group,
-		 const struct cursor *name, const struct cursor *value, struct kernel_counters *to)
+/* The first row of the group, or NULL: of most, nothing is asked for. */
+static const struct row *rows_of(enum kernel_counter_file file, const struct cursor *group)
+{
+	for (const struct row *r = rows; r < rows + ROWS; r++)
+		if (r->file == file && word_is(group, r->group))
+			return r;
+	return NULL;
+}
+
+static void take(const struct row *first, const struct cursor *name, const struct cursor *value,
+		 struct kernel_counters *to)
 {
 	uint64_t n;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].file == file && word_is(group, rows[i].group) &&
-		    word_is(name, rows[i].name) && number(*value, &n)) {
-			to->value[rows[i].counter] += n;
+	for (const struct row *r = first; r < rows + ROWS && r->group == first->group; r++) {
+		if (word_is(name, r->name)) {
+			if (number(*value, &n))
+				to->value[r->counter] += n;
 			return;
 		}
 	}
@@ -145,12 +167,14 @@ static void parse_pairs(enum kernel_counter_file file, struct cursor text,
 	struct cursor names, values, group, same, name, value;
 
 	while (take_line(&text, &names) && take_line(&text, &values)) {
+		const struct row *first;
+
 		if (!take_word(&names, &group) || !take_word(&values, &same) ||
-		    cursor_left(&group) != cursor_left(&same) ||
-		    memcmp(group.pos, same.pos, cursor_left(&group)) != 0)
+		    !same_word(&group, &same))
 			return;
-		while (take_word(&names, &name) && take_word(&values, &value))
-			take(file, &group, &name, &value, to);
+		first = rows_of(file, &group);
+		while (first && take_word(&names, &name) && take_word(&values, &value))
+			take(first, &name, &value, to);
 	}
 }
 
@@ -158,6 +182,7 @@ void kernel_counters_parse(enum kernel_counter_file file, struct cursor text,
 			   struct kernel_counters *to)
 {
 	const struct cursor none = { text.pos, text.pos };
+	const struct row *first = rows_of(KERNEL_SNMP6, &none);
 	struct cursor line, name, value;
 
 	if (file != KERNEL_SNMP6) {
@@ -166,29 +191,28 @@ void kernel_counters_parse(enum kernel_counter_file file, struct cursor text,
 	}
 	while (take_line(&text, &line))
 		if (take_word(&line, &name) && take_word(&line, &value))
-			take(file, &none, &name, &value, to);
+			take(first, &name, &value, to);
 }
 
-int kernel_counters_read(struct kernel_counter_files *f, struct kernel_counters *out)
+int kernel_counters_read(struct kernel_counter_files *f, unsigned int files,
+			 struct kernel_counters *out)
 {
 	struct kernel_counters next = { 0 };
 	char text[FILE_BYTES];
 
 	f->readings++;
 	for (unsigned int i = 0; i < KERNEL_COUNTER_FILES; i++) {
-		size_t len = 0;
-		ssize_t n = 0;
+		ssize_t n;
 
-		if (f->fd[i] < 0)
+		if (f->fd[i] < 0 || !(files >> i & 1))
 			continue;
-		while (len < sizeof(text) &&
-		       (n = pread(f->fd[i], text + len, sizeof(text) - len, (off_t)len)) > 0)
-			len += (size_t)n;
+		/* Each is one record of a seq_file, which one read gets whole. */
+		n = pread(f->fd[i], text, sizeof(text), 0);
 		if (n < 0) {
 			f->failures++;
 			return -errno;
 		}
-		kernel_counters_parse(i, cursor_over(text, len), &next);
+		kernel_counters_parse(i, cursor_over(text, (size_t)n), &next);
 	}
 	*out = next;
 	return 0;

@@ -14,6 +14,9 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+/* Where what is looked at stands. */
+#define COUNTED (1U << KERNEL_SNMP | 1U << KERNEL_SNMP6)
+
 struct question {
 	struct nlmsghdr header;
 	struct inet_diag_req_v2 diag;
@@ -31,7 +34,7 @@ void solicited_init(struct solicited *s, const struct host *host, const struct l
 	*s = (struct solicited){ .host = host, .listeners = listeners, .files = files };
 	s->fd = listeners->fd;
 	s->base_ns = now_ns;
-	if (files && kernel_counters_read(files, &s->base))
+	if (files && kernel_counters_read(files, COUNTED, &s->base))
 		s->files = NULL;
 }
 
@@ -145,7 +148,7 @@ static void count(struct solicited *s, uint64_t now_ns)
 
 	s->counted = true;
 	s->turned_away[0] = s->turned_away[1] = 0;
-	if (kernel_counters_read(s->files, &now))
+	if (kernel_counters_read(s->files, COUNTED, &now))
 		return;
 	dropped = lately(kernel_counters_undelivered(&now, &s->base), now_ns - s->base_ns);
 	for (int udp = 0; udp < 2; udp++) {
@@ -164,7 +167,7 @@ static bool turned_away(struct solicited *s, bool udp, uint32_t packets, uint64_
 {
 	if (!s->files)
 		return false;
-	if (!s->counted)
+	if (!s->counted && now_ns >= s->base_ns + SOLICITED_COUNT_MS * NS_PER_MS)
 		count(s, now_ns);
 	if (s->turned_away[udp] < packets)
 		return false;

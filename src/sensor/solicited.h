@@ -29,6 +29,7 @@
 #define SOLICITED_PER_SECOND 256 /* questions to the kernel; of about 4 microseconds each */
 #define SOLICITED_KEPT 16 /* answers */
 #define SOLICITED_KEPT_MS 500 /* how long: a connection's end shows soon */
+#define SOLICITED_COUNT_MS 100 /* between two readings of the kernel's counters, at the least */
 #define SOLICITED_OLD_MS 5000 /* since a longer time ago, only rates are compared */
 
 struct host;

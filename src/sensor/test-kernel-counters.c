@@ -135,7 +135,7 @@ static void test_kernel(void **state)
 
 	(void)state;
 	assert_int_equal(kernel_counters_open(&f), 0);
-	assert_int_equal(kernel_counters_read(&f, &before), 0);
+	assert_int_equal(kernel_counters_read(&f, KERNEL_ALL_FILES, &before), 0);
 	for (int i = 0; i < 6; i++) {
 		int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
@@ -143,10 +143,12 @@ static void test_kernel(void **state)
 		assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
 		close(fd);
 	}
-	assert_int_equal(kernel_counters_read(&f, &now), 0);
+	assert_int_equal(kernel_counters_read(&f, KERNEL_ALL_FILES, &now), 0);
 	assert_int_equal(kernel_counters_grown(&now, &before, KERNEL_UDP_NO_PORTS), 6);
 	assert_int_equal(kernel_counters_undelivered(&now, &before), 0);
-	assert_int_equal(f.readings, 2);
+	assert_int_equal(kernel_counters_read(&f, 1U << KERNEL_NETSTAT, &now), 0);
+	assert_int_equal(now.value[KERNEL_UDP_NO_PORTS], 0);
+	assert_int_equal(f.readings, 3);
 	assert_int_equal(f.failures, 0);
 	kernel_counters_close(&f);
 }
