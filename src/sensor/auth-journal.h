@@ -4,14 +4,13 @@
  *
  * Theory of operation
  * -------------------
- * libsystemd would do this too, with half a dozen libraries of its own and a megabyte of memory,
- * in a process apart; see docs/measurements.md. Following one file's end needs little of it: the
- * format is documented and kept stable (systemd's JOURNAL_FILE_FORMAT), objects lie one behind the
- * other, and the header says which is the last. So the reader walks from object to object, and for
- * each entry looks at the fields it points to, as far as they are PRIORITY-like small ones:
- * program (SYSLOG_IDENTIFIER), user (_UID, which journald itself asks of the kernel) and MESSAGE.
- * All is read with pread(2) into small buffers and taken apart by the cursor: the file is never
- * mapped, so that a file cut short is an end, no signal.
+ * libsystemd would do this too, with half a megabyte of its own memory in a process of its own
+ * (docs/measurements.md). Following one file's end needs little of it: the format is documented and
+ * kept stable (systemd's JOURNAL_FILE_FORMAT), objects lie one behind the other, and the header says
+ * which is the last. So the reader walks from object to object, and of the fields that an entry
+ * points to it takes three: program (SYSLOG_IDENTIFIER), user (_UID, which journald asks of the
+ * kernel) and MESSAGE. All is read with pread(2) into small buffers and taken apart by the cursor:
+ * the file is never mapped, so one that is cut short is an end, not a signal.
  *
  * An entry counts once the header's n_entries includes it: journald raises that when all of it has
  * been written. Compressed fields are long ones (512 bytes and more), so no login's. Messages of

@@ -213,9 +213,12 @@ void engine_auth(struct engine *e, const struct auth_record *r)
 	if (engine_ignores(e, r->peer))
 		return;
 	for (unsigned int i = 0; e->home.host && i < e->home.host->n_addrs; i++) {
-		self = e->home.host->addr[i].addr;
-		if (addr_is_v4(self) == addr_is_v4(r->peer))
-			break;
+		struct addr own = e->home.host->addr[i].addr;
+
+		if (addr_is_v4(own) != addr_is_v4(r->peer) || addr_is_loopback(own))
+			continue;
+		self = own;
+		break;
 	}
 	guesses_logged(e->guesses, r, self, port, e->clock->now_ns);
 }

@@ -99,17 +99,22 @@ static bool read_source(struct watch *w)
 	return false;
 }
 
+/* Packets that wait in the source are older than the present: the clock must not pass them. */
+static void near_present(struct watch *w)
+{
+	if (w->clock.read_ns > w->clock.now_ns + w->source.lag_ns)
+		clock_advance(&w->clock, w->clock.read_ns - w->source.lag_ns);
+}
+
 static void on_timer(uint32_t events, void *arg)
 {
 	struct watch *w = arg;
 
 	(void)events;
-	/* Packets that wait in the source are older than the present: the clock must not pass them. */
 	clock_sync_live(&w->clock);
 	if (w->source.due_ns && w->clock.read_ns >= w->source.due_ns && !read_source(w))
 		return;
-	if (w->clock.read_ns > w->clock.now_ns + w->source.lag_ns)
-		clock_advance(&w->clock, w->clock.read_ns - w->source.lag_ns);
+	near_present(w);
 	tick(w);
 	show_status(w, true);
 }
@@ -164,11 +169,10 @@ static void on_host(uint32_t events, void *arg)
 
 static void on_login(const struct auth_record *r, void *arg)
 {
-	char peer[ADDR_STRLEN];
+	struct watch *w = arg;
 
-	(void)arg;
-	log_debug("%u login%s from %s %s", r->times, r->times == 1 ? "" : "s",
-		  addr_format(r->peer, peer), r->result == AUTH_FAILED ? "failed" : "succeeded");
+	near_present(w);
+	engine_auth(w->engine, r);
 }
 
 static void on_log(uint32_t events, void *arg)
