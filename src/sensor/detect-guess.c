@@ -11,6 +11,7 @@
 #define PRIOR_BITS 4
 #define BITS_EACH 1.5F /* log2 likelihood ratio of a failed login */
 #define INTERFACE_ID 64
+#define A_PERSONS_TRIES 3 /* in one connection: OpenSSH's client asks so often */
 
 struct slot {
 	bool used;
@@ -168,6 +169,13 @@ static void add_members(struct guesses *gs, struct slot *f, const struct streak 
 			add_peer(&f->g, peer[i].who);
 }
 
+/* Alike is not failed: of telnet without words, and of ports that are only said to be for logins. */
+static bool shows_failure(const struct streak *s)
+{
+	return s->count[STREAK_SEEN] || s->count[STREAK_LOGGED] ||
+	       (s->service != GUESS_TELNET && s->service != GUESS_OTHER);
+}
+
 static void open_finding(struct guesses *gs, struct streak *s, const struct guess_try *t,
 			 uint64_t now_ns)
 {
@@ -203,7 +211,7 @@ static void open_finding(struct guesses *gs, struct streak *s, const struct gues
 	count(f, s);
 	latest(f, t, now_ns);
 	f->report_at = f->g.attempts * GUESS_GROWTH;
-	f->g.outcome = s->odd ? GUESS_SUCCEEDED : GUESS_FAILING;
+	f->g.outcome = s->odd ? GUESS_SUCCEEDED : shows_failure(s) ? GUESS_FAILING : GUESS_ONGOING;
 	f->g.winner = s->odd ? t->peer : (struct addr){ 0, 0 };
 	gs->stats.succeeded += s->odd;
 	gs->used++;
@@ -268,20 +276,21 @@ static void judge(struct guesses *gs, struct streak *s[3], const struct guess_tr
 		if (!s[level] || !streak_convinces(s[level], must_vary(s[level])))
 			continue;
 		open_finding(gs, s[level], t, now_ns);
-		while (++level <= STREAK_ALL)
-			if (s[level])
-				streak_without(s[level], s[level - 1]);
+		for (int wider = level + 1; wider <= STREAK_ALL; wider++)
+			if (s[wider])
+				streak_without(s[wider], s[level]);
 		return;
 	}
 }
 
-/* n failures, learnt in this way, of `tries` tries. */
+/* n failures, learnt in this way. tries: of a connection that has ended; 0: of none. */
 static void failed(struct guesses *gs, const struct guess_try *t, enum streak_way way,
 		   unsigned int n, unsigned int tries, uint64_t now_ns)
 {
 	uint32_t now_ms = to_ms(now_ns);
 	struct streak *s[3];
 	struct slot *f = explained(gs, t, now_ms, s, true);
+	bool ended = tries > 0;
 
 	gs->stats.failures++;
 	for (int level = STREAK_HOST; level <= STREAK_ALL; level++) {
@@ -289,9 +298,8 @@ static void failed(struct guesses *gs, const struct guess_try *t, enum streak_wa
 			continue;
 		streak_add(s[level], way, n, t->peer, now_ms);
 		s[level]->tries = (uint16_t)(s[level]->tries + tries);
-		s[level]->connections = (uint16_t)(s[level]->connections + (way == STREAK_ENDED));
-		if (way == STREAK_ENDED && streak_shape(s[level], t->asked, t->served) &&
-		    level == STREAK_HOST)
+		s[level]->connections = (uint16_t)(s[level]->connections + ended);
+		if (ended && streak_shape(s[level], t->asked, t->served) && level == STREAK_HOST)
 			s[level]->odd |= t->service == GUESS_SSH;
 		if (f && slot_of(gs, s[level]) == f) {
 			go_on(gs, f, s[level], t, now_ns);
@@ -341,7 +349,7 @@ static unsigned int worth(const struct guess_try *t, const struct streak *s, uns
 {
 	bool parallel = s && s->connections && now_ms - t->age_ms - s->ended_ms > UINT32_MAX / 2;
 
-	bool passwords = tries > 3 && t->asked < t->served + t->served / 4;
+	bool passwords = tries > A_PERSONS_TRIES && t->asked < t->served + t->served / 4;
 
 	return passwords || (parallel && tries > 1) ? 2 : 1;
 }
@@ -353,6 +361,19 @@ static bool dialog_outgrown(const struct guess_try *t, const struct streak *s)
 	       t->served_after > s->dialog[t->refusals > 0];
 }
 
+/* Those whose refusals are counted once their connection shows that they were its last word. */
+static bool told_in_words(const struct guess_try *t)
+{
+	return t->service == GUESS_HTTP || t->service == GUESS_RTSP || t->service == GUESS_MQTT ||
+	       t->service == GUESS_ADB;
+}
+
+/* What fits no failure, but asked as much as one: it was answered otherwise. */
+static bool answered_otherwise(struct streak *s, const struct guess_try *t)
+{
+	return s && t->keyed && t->asked > 0 && streak_shape(s, t->asked, t->served);
+}
+
 void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_ns)
 {
 	uint32_t now_ms = to_ms(now_ns);
@@ -360,17 +381,22 @@ void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_n
 	enum guess_shape shape = guess_shape(t, s ? s->excess : 0);
 	unsigned int tries = guess_shape_tries(t);
 
-	if (shape == SHAPE_SESSION || dialog_outgrown(t, s)) {
+	if (shape == SHAPE_SESSION || dialog_outgrown(t, s) ||
+	    (shape == SHAPE_ADMITTED && tries <= A_PERSONS_TRIES) ||
+	    (shape == SHAPE_NOTHING && answered_otherwise(s, t))) {
 		succeeded(gs, t, false, now_ns);
 		return;
 	}
 	if (shape == SHAPE_NOTHING)
 		return;
-	failed(gs, t, STREAK_ENDED, worth(t, s, tries, now_ms), tries, now_ns);
+	failed(gs, t, told_in_words(t) ? STREAK_SEEN : STREAK_ENDED, worth(t, s, tries, now_ms),
+	       tries, now_ns);
 	s = streaks_find(&gs->streaks, STREAK_HOST, t->peer, t->port, now_ms);
-	if (s)
-		s->ended_ms = now_ms;
-	if (s && s->odd && s->finding)
+	if (!s)
+		return;
+	s->ended_ms = now_ms;
+	s->odd |= shape == SHAPE_ADMITTED;
+	if (s->odd && s->finding)
 		succeeded(gs, t, false, now_ns);
 }
 

@@ -19,6 +19,7 @@
 #define SSH_PASSWORD_MOST 100
 #define SSH_CLOSING 52 /* the client's good-bye */
 #define SSH_DROPBEAR_FAILURE 52
+#define SSH_DROPBEAR_SUCCESS 36
 
 #define PLAIN_MOST_ASKED 400
 #define PLAIN_LEAST_ASKED 10
@@ -30,17 +31,17 @@ static bool at_least(uint32_t s, uint32_t a, uint32_t num)
 	return (uint64_t)s * 32 >= (uint64_t)a * num;
 }
 
-/* dropbear's failures are short: whether what was served is a number of them, and what was asked fits it. */
-static bool dropbear_failures(const struct guess_try *t)
+/* dropbear's failures are short: whether what was served, and `less`, is a number of them, and what was asked fits it. */
+static bool dropbear_failures(const struct guess_try *t, uint32_t less)
 {
 	uint32_t served = SSH_BEGIN_SERVED, asked = SSH_BEGIN_ASKED, tries = 0;
 
-	while (served < t->served) {
+	while (served < t->served + less) {
 		served += SSH_DROPBEAR_FAILURE;
 		asked += SSH_PASSWORD;
 		tries++;
 	}
-	return served == t->served && t->asked >= asked &&
+	return served == t->served + less && tries && t->asked >= asked &&
 	       t->asked <= asked + tries * (SSH_PASSWORD_MOST - SSH_PASSWORD) + SSH_CLOSING;
 }
 
@@ -58,8 +59,10 @@ static enum guess_shape ssh_shape(const struct guess_try *t, unsigned int excess
 	/* Too many for the server: a session's end is the client's. */
 	if (t->by_self && a <= SSH_MOST_ASKED && at_least(s, a, 10) && s <= a + a / 8 + SSH_SLACK)
 		return SHAPE_FAILED;
-	if (a <= SSH_TEN_ASKED && dropbear_failures(t))
+	if (a <= SSH_TEN_ASKED && dropbear_failures(t, 0))
 		return SHAPE_FAILED;
+	if (a <= SSH_TEN_ASKED && dropbear_failures(t, SSH_DROPBEAR_FAILURE - SSH_DROPBEAR_SUCCESS))
+		return SHAPE_ADMITTED;
 	return s > a + SSH_KEYS_SERVED + excess || (a > SSH_MOST_ASKED && !t->by_self) ?
 		       SHAPE_SESSION :
 		       SHAPE_NOTHING;

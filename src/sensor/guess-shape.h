@@ -45,6 +45,7 @@ enum guess_shape {
 	SHAPE_NOTHING, /* no login was tried, or nothing tells */
 	SHAPE_FAILED,
 	SHAPE_ALIKE, /* a failure if many others are just so, and no two ask quite the same */
+	SHAPE_ADMITTED, /* likewise failures, but for the last: and then nothing was done */
 	SHAPE_SESSION, /* somebody got in */
 };
 

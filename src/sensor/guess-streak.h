@@ -71,7 +71,10 @@ struct streak *streaks_get(struct streaks *ss, enum streak_level level, struct a
 void streak_add(struct streak *s, enum streak_way way, unsigned int n, struct addr peer,
 		uint32_t now_ms);
 
-/* A connection of these sizes ended. True when one that asked just the same was served otherwise. */
+/*
+ * A connection of these sizes ended. True when one that asked just the same was served otherwise, by as much as
+ * ssh's "success" differs from "failure".
+ */
 bool streak_shape(struct streak *s, uint32_t asked, uint32_t served);
 
 /* Somebody got in. */
