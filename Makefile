@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 .PHONY: help deps deps-check build run checked sanitized check demo beside matrix floods soak bench coverage \
-	static style clean
+	static style install clean
 
 help:
 	@echo 'make run       install what is missing, build, and watch this host (as root)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make demo      attack a namespace with Nmap and see the findings appear (as root)'
 	@echo 'make build     the programs, in build/'
 	@echo 'make static    the sensor as one static binary, in build-static/'
+	@echo 'make install   the sensor, its pages, unit and configuration (as root); DESTDIR is heeded'
 	@echo 'make style     formatting, spelling, static analysis'
 	@echo 'make coverage  line coverage of the parsers; fails below 90 %'
 	@echo 'make bench     what the sensor costs (as root)'
@@ -86,6 +87,9 @@ static: deps
 	@tools/configure build-static $(CC) -Dbuildtype=release -Dstatic=true -Dtests=disabled
 	@ninja -C build-static $(PROGRAMS)
 	@echo build-static/mimamori-sensor
+
+install: build
+	@meson install -C build
 
 style: deps-check build
 	@tools/style

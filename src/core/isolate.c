@@ -168,6 +168,35 @@ int isolate_limit_caps(uint64_t keep)
 	return caps_within(keep) ? 0 : -EPERM;
 }
 
+int isolate_shed_caps(uint64_t keep)
+{
+	struct __user_cap_data_struct data[2];
+	uint64_t held;
+	int err = get_caps(data);
+
+	if (!err)
+		err = clear_ambient();
+	if (!err)
+		err = set_caps(keep & ((uint64_t)data[1].permitted << 32 | data[0].permitted));
+	if (!err &&
+	    (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0))
+		err = -errno;
+	if (!err)
+		err = get_caps(data);
+	if (err)
+		return err;
+	held = (uint64_t)(data[1].permitted | data[1].effective | data[1].inheritable) << 32 |
+	       data[0].permitted | data[0].effective | data[0].inheritable;
+	return geteuid() != 0 && !(held & ~keep) ? 0 : -EPERM;
+}
+
+bool isolate_has_cap(int cap)
+{
+	struct __user_cap_data_struct data[2];
+
+	return get_caps(data) == 0 && data[cap / 32].effective >> cap % 32 & 1;
+}
+
 /* Closes first..last. */
 static int close_span(unsigned int first, unsigned int last)
 {

@@ -5,6 +5,7 @@
 #ifndef MIMAMORI_CORE_ISOLATE_H
 #define MIMAMORI_CORE_ISOLATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -25,6 +26,17 @@ int isolate_drop(uid_t uid, gid_t gid);
  * 0 or -errno: -EPERM without CAP_SETPCAP while the bounding set holds more than is to be kept.
  */
 int isolate_limit_caps(uint64_t keep);
+
+/*
+ * The same two for a process that was started as an ordinary user with a few capabilities, as a service
+ * manager does: keeps these, of those it has; none is inheritable or ambient. Sets no_new_privs, and
+ * makes the process one that others of its user cannot trace. The bounding set stays: without root, and with
+ * no_new_privs, nothing comes of it. 0 or -errno: on failure the caller must exit.
+ */
+int isolate_shed_caps(uint64_t keep);
+
+/* Does this process have it, in effect? */
+bool isolate_has_cap(int cap);
 
 /* Closes every descriptor from `first` up, except those listed (n ≤ 16). */
 void isolate_close_from(int first, const int *keep, unsigned int n);

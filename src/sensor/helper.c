@@ -448,7 +448,9 @@ int helper_serve(const struct sensor_config *config, int fd, pid_t engine, void 
 
 	if (geteuid() == 0)
 		helper_join_logs(&config->auth_files);
-	err = geteuid() == 0 ? isolate_limit_caps(needed_caps(config)) : 0;
+	/* Not root: of the engine's user, which needs no CAP_KILL, and on_finding's too. */
+	err = geteuid() == 0 ? isolate_limit_caps(needed_caps(config)) :
+			       isolate_shed_caps(CAP_BIT(CAP_NET_RAW));
 	if (err)
 		log_error("helper: cannot give up the capabilities it does not need: %s",
 			  strerror(-err));

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static void become_engine(const struct run *r, int fd, pid_t parent, uint64_t wa
 				       .helper_fd = fd,
 				       .null_fd = r->null_fd,
 				       .alive_every_ns = watchdog_ns / 2 };
-	int err = isolate_drop(r->uid, r->gid);
+	int err = geteuid() == 0 ? isolate_drop(r->uid, r->gid) : isolate_shed_caps(0);
 
 	if (err < 0) {
 		log_error("cannot give up privileges: %s", strerror(-err));
@@ -176,12 +177,12 @@ int run_main(const struct cli *cli)
 	struct run r = { .cli = cli, .launcher_fd = -1, .null_fd = -1 };
 
 	log_init("mimamori-sensor", cli->foreground ? LOG_TO_STDERR : LOG_TO_BOTH, LOG_LEVEL_INFO);
-	if (geteuid() != 0) {
-		log_error("run: needs root to open its packet socket; all privilege is given up "
-			  "afterwards. Start it as root, or by its service");
+	if (geteuid() != 0 && !isolate_has_cap(CAP_NET_RAW)) {
+		log_error("run: needs root, or CAP_NET_RAW, to open its packet socket; all "
+			  "privilege is given up afterwards. Start it as root, or by its service");
 		return EXIT_FAILURE;
 	}
-	if (find_user(&cli->config, &r.uid, &r.gid) < 0)
+	if (geteuid() == 0 && find_user(&cli->config, &r.uid, &r.gid) < 0)
 		return EXIT_FAILURE;
 	return cli->foreground ? run_both(-1, &r) : run_in_background(&r);
 }
