@@ -129,13 +129,17 @@ static size_t keep(struct cursor value, uint8_t *buf, size_t max)
 	return len;
 }
 
-static void read_field(const struct auth_journal *j, int fd, uint64_t offset, struct entry *e)
+static void read_field(struct auth_journal *j, int fd, uint64_t offset, struct entry *e)
 {
+	uint64_t *dull = &j->dull[offset / 8 % AUTH_JOURNAL_DULL];
 	uint8_t buf[DATA_COMPACT_LEN + NAME_MAX_LEN + AUTH_JOURNAL_MESSAGE_MAX];
-	struct cursor c = read_at(fd, offset, buf, sizeof(buf)), number;
+	struct cursor c, number;
 	uint8_t type, flags;
 	uint64_t size;
 
+	if (*dull == offset)
+		return;
+	c = read_at(fd, offset, buf, sizeof(buf));
 	if (!cursor_u8(&c, &type) || !cursor_u8(&c, &flags) || !cursor_skip(&c, 6) ||
 	    !cursor_le64(&c, &size))
 		return;
@@ -151,10 +155,12 @@ static void read_field(const struct auth_journal *j, int fd, uint64_t offset, st
 	} else if (text_skip(&c, "_UID=")) {
 		number = c;
 		e->has_uid = text_number(&number, UINT32_MAX, &e->uid) && !cursor_left(&number);
+	} else {
+		*dull = offset;
 	}
 }
 
-static void read_entry(const struct auth_journal *j, int fd, uint64_t offset, uint64_t size,
+static void read_entry(struct auth_journal *j, int fd, uint64_t offset, uint64_t size,
 		       auth_journal_fn *fn, void *arg)
 {
 	uint8_t buf[ENTRY_LEN + AUTH_JOURNAL_ITEMS_MAX * ITEM_LEN];

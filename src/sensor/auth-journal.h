@@ -31,11 +31,15 @@
 #define AUTH_JOURNAL_MESSAGE_MAX 512
 #define AUTH_JOURNAL_ITEMS_MAX 64 /* fields of an entry that are looked at; sshd's have some 25 */
 
+/* Most of an entry's fields are those of the entry before: so many are known again without reading. */
+#define AUTH_JOURNAL_DULL 32
+
 struct auth_journal {
 	bool open; /* the header was read */
 	bool compact; /* the file's flag of this name */
 	uint64_t next; /* offset of the next object */
 	uint64_t entries; /* met so far, and those before the start */
+	uint64_t dull[AUTH_JOURNAL_DULL]; /* offsets of fields that are none of the three */
 };
 
 /* One message. Both are borrowed until it returns. */

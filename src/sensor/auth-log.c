@@ -148,14 +148,12 @@ static bool read_bytes(struct reading *r, const struct auth_file *f, struct auth
 
 static bool read_tail(struct reading *r, const struct auth_file *f, struct auth_tail *t)
 {
-	int err;
-
 	if (t->fd < 0)
 		return false;
 	if (f->kind != AUTH_JOURNAL)
 		return read_bytes(r, f, t);
 	if (!t->journal.open) {
-		err = auth_journal_start(&t->journal, t->fd, false);
+		int err = auth_journal_start(&t->journal, t->fd, false);
 		if (err == -EINVAL) {
 			log_warning("the journal %s has a form that is not known: it is not read",
 				    f->path);
@@ -237,10 +235,12 @@ static bool drain(const struct auth_log *log, bool *renamed)
 	ssize_t n = read(log->watch_fd, buf, sizeof(buf));
 	struct cursor c = cursor_over(buf, n > 0 ? (size_t)n : 0);
 	struct inotify_event e;
-	const uint8_t *head, *name;
+	const uint8_t *head;
 
 	*renamed = false;
 	while ((head = cursor_take(&c, sizeof(e)))) {
+		const uint8_t *name;
+
 		memcpy(&e, head, sizeof(e));
 		name = cursor_take(&c, e.len);
 		if (!name)
@@ -268,11 +268,12 @@ unsigned int auth_logs_read(struct auth_logs *a, unsigned int i)
 {
 	struct auth_log *log = &a->log[i];
 	struct reading r = { .a = a, .index = i };
-	bool renamed, events, more = false;
+	bool more = false;
 
 	clock_sync_live(a->clock);
 	for (unsigned int round = 0; round < AUTH_LOG_ROUNDS; round++) {
-		events = drain(log, &renamed);
+		bool renamed, events = drain(log, &renamed);
+
 		if (renamed)
 			reopen(&r, log);
 		more = read_both(&r, log);
