@@ -21,6 +21,7 @@
 #define SAMPLES_LEAST 8 /* where each stands for many, one or two may be chance */
 #define FIRST_LOOK 32 /* samples that tell few from many */
 #define WAIT_WINDOWS 3
+#define HANDSHAKE_WINDOWS 2
 #define MOVE_NS NS_PER_S /* a flood whose victim changes is another one, but not more often */
 #define HOT_SHARE \
 	64 /* a window with less than this part of the busiest is not the flood any more */
@@ -286,6 +287,9 @@ static void judge(struct floods *fs, struct lane *l, uint64_t excess, uint64_t n
 {
 	const struct flood_case *c = l->suspect;
 
+	/* Handshakes take as long as the way there and back. */
+	if (l->kind == FLOOD_LANE_SYN && l->windows < HANDSHAKE_WINDOWS)
+		return;
 	/* Better told a moment later than without knowing who and where. */
 	if (c->samples < SAMPLES_LEAST || (c->samples < FIRST_LOOK && l->windows < WAIT_WINDOWS))
 		return;
@@ -324,13 +328,13 @@ void floods_look(struct floods *fs, struct lane *l, const struct packet *p, bool
 	c->f.bytes -= l->bytes;
 }
 
-void floods_proven(struct floods *fs, struct addr self)
+void floods_proven(struct floods *fs, struct addr self, uint32_t handshakes)
 {
 	struct lane *l = floods_lane(fs, FLOOD_LANE_SYN, self);
 
-	l->credit++;
+	l->credit += handshakes;
 	if (l->suspect)
-		l->suspect->handshakes++;
+		l->suspect->handshakes += handshakes;
 }
 
 void floods_reset(struct floods *fs, const struct packet *p)

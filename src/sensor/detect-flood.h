@@ -60,6 +60,9 @@ enum flood_lane {
 	FLOOD_LANES,
 };
 
+/* Is it a port of services whose answers floods are made of? */
+bool flood_reflects(uint16_t port);
+
 struct sensor_config;
 struct flood_case;
 struct floods;
@@ -140,8 +143,8 @@ static inline bool floods_suspects(struct floods *fs, enum flood_lane lane, stru
 	return floods_lane(fs, lane, self)->suspect != NULL;
 }
 
-/* Some peer has finished a handshake with self. */
-void floods_proven(struct floods *fs, struct addr self);
+/* So many handshakes with self were finished. */
+void floods_proven(struct floods *fs, struct addr self, uint32_t handshakes);
 
 /* Self has answered a datagram to a port that serves. */
 void floods_answered(struct floods *fs, const struct packet *p);

@@ -9,21 +9,7 @@
 #include "sensor/listeners.h"
 #include "sensor/packet.h"
 
-/*
- * Services whose answers floods are made of (Rossow: "Amplification Hell", 2014; CISA alert TA14-017A):
- * quote of the day, characters, DNS, portmap, NTP, NetBIOS, SNMP, CLDAP, RIP, SSDP, ARMS, WS-Discovery,
- * mDNS, CoAP, memcached, games.
- */
-static const uint16_t reflectors[] = { 17,  19,	  53,	111,  123,  137,  161,	 389,
-				       520, 1900, 3283, 3702, 5353, 5683, 11211, 27015 };
-
-static bool reflects(uint16_t port)
-{
-	for (unsigned int i = 0; i < sizeof(reflectors) / sizeof(reflectors[0]); i++)
-		if (reflectors[i] == port)
-			return true;
-	return false;
-}
+#define REFUSED_NS NS_PER_S
 
 void engine_flood_opening(struct engine *e, const struct packet *p, enum contact_proto proto)
 {
@@ -70,15 +56,36 @@ static void unlisted_udp(struct engine *e, const struct packet *p, enum flood_la
 	}
 }
 
-void engine_flood_udp(struct engine *e, const struct packet *p)
+/* Live, who listens at a client's port is not known: it is no server's. */
+static bool clients_port(const struct engine *e, const struct packet *p)
+{
+	const struct host *h = e->home.host;
+
+	return p->dport >= h->ephemeral_first && p->dport <= h->ephemeral_last;
+}
+
+/* By the listing, and of bulk by what the source has asked the kernel. */
+static void listed_udp(struct engine *e, const struct packet *p, enum flood_lane lane)
 {
 	struct probe probe = { .self = p->dst, .port = p->dport };
+
+	if (p->bulk && p->solicited == PACKET_SOLICITED_YES)
+		return;
+	if (!p->bulk || p->solicited == PACKET_SOLICITED_UNKNOWN) {
+		if (p->bulk && clients_port(e, p))
+			return;
+		if (engine_listed(e, CONTACT_UDP, &probe) == PROBE_OPEN)
+			lane = FLOOD_LANE_SERVED;
+	}
+	floods_count(e->floods, lane, p, false);
+}
+
+void engine_flood_udp(struct engine *e, const struct packet *p)
+{
 	enum flood_lane lane = FLOOD_LANE_UDP;
 
 	if (p->link_group)
 		return;
-	if (reflects(p->sport) && !reflects(p->dport))
-		lane = FLOOD_LANE_AMPLIFIED;
 	if (!engine_watches(e, p->src, p->dst)) {
 		if (e->pairs)
 			pairs_see(e->pairs, p);
@@ -86,13 +93,12 @@ void engine_flood_udp(struct engine *e, const struct packet *p)
 			floods_answered(e->floods, p);
 		return;
 	}
-	if (e->pairs) {
+	if (flood_reflects(p->sport) && !flood_reflects(p->dport))
+		lane = FLOOD_LANE_AMPLIFIED;
+	if (e->pairs)
 		unlisted_udp(e, p, lane);
-		return;
-	}
-	if (lane == FLOOD_LANE_UDP && engine_listed(e, CONTACT_UDP, &probe) == PROBE_OPEN)
-		lane = FLOOD_LANE_SERVED;
-	floods_count(e->floods, lane, p, false);
+	else
+		listed_udp(e, p, lane);
 }
 
 void engine_flood_stray(struct engine *e, const struct packet *p)
@@ -114,8 +120,14 @@ void engine_flood_data(struct engine *e, const struct packet *p)
 {
 	if (floods_suspects(e->floods, FLOOD_LANE_SYN, p->dst))
 		engine_flow_used(e, p);
-	if (!e->pairs)
+	if (!e->pairs) {
+		/* Where this host refuses such segments, that shows each of them. */
+		if (p->solicited == PACKET_SOLICITED_NO &&
+		    e->clock->now_ns >= e->refused_ns + REFUSED_NS &&
+		    engine_watches(e, p->src, p->dst))
+			floods_count(e->floods, FLOOD_LANE_ACK, p, false);
 		return;
+	}
 	switch (pairs_see(e->pairs, p)) {
 	case PAIR_NEW:
 		if (engine_watches(e, p->src, p->dst))
@@ -138,8 +150,10 @@ void engine_flood_rst(struct engine *e, const struct packet *p)
 
 	if (!e->pairs && p->dir == PACKET_DIR_OUT) {
 		/* The answer to a segment of no connection (RFC 9293 §3.10.7.1). */
-		if (!(p->tcp_flags & TCP_ACK) && engine_watches(e, p->dst, p->src))
+		if (!(p->tcp_flags & TCP_ACK) && engine_watches(e, p->dst, p->src)) {
+			e->refused_ns = e->clock->now_ns;
 			floods_count(e->floods, FLOOD_LANE_ACK, p, true);
+		}
 		return;
 	}
 	if (!engine_watches(e, p->src, p->dst))
@@ -151,14 +165,6 @@ void engine_flood_rst(struct engine *e, const struct packet *p)
 	    flows_find(e->flows, &ends, e->clock->now_ns))
 		return;
 	floods_count(e->floods, FLOOD_LANE_RST, p, false);
-}
-
-/* Live, who listens at a client's port is not known: it is no server's. */
-static bool clients_port(const struct engine *e, const struct packet *p)
-{
-	const struct host *h = e->home.host;
-
-	return !e->pairs && p->dport >= h->ephemeral_first && p->dport <= h->ephemeral_last;
 }
 
 void engine_flood_ping(struct engine *e, const struct packet *p)
@@ -196,6 +202,7 @@ static void bulk_icmp(struct engine *e, const struct packet *p)
 
 void engine_flood_bulk(struct engine *e, const struct packet *p)
 {
+	e->bulk_ns = e->clock->now_ns;
 	if (p->fragment != PACKET_WHOLE) {
 		if (engine_watches(e, p->src, p->dst))
 			floods_count(e->floods, FLOOD_LANE_FRAGMENT, p, false);
@@ -206,8 +213,7 @@ void engine_flood_bulk(struct engine *e, const struct packet *p)
 		engine_flood_data(e, p);
 		break;
 	case PACKET_UDP:
-		if (!clients_port(e, p))
-			engine_flood_udp(e, p);
+		engine_flood_udp(e, p);
 		break;
 	case PACKET_ICMP_ECHO:
 	case PACKET_ICMP_ECHO_REPLY:

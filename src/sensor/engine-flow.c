@@ -14,6 +14,7 @@
 
 /* Nmap waits 6 s for a greeting; a first packet that was lost comes again within 3. */
 #define LATE_MS 4500
+#define BULK_NS (2 * NS_PER_S) /* so long ago, bulk packets are not sampled */
 #define LEAVE_MS 1500 /* a browser's unused connections, opened beforehand, last longer */
 
 static struct flow_ends ends_from(const struct packet *p)
@@ -63,7 +64,9 @@ static void finished(struct engine *e, struct flow *f, struct addr self)
 	if (f->state & FLOW_FINISHED)
 		return;
 	f->state |= FLOW_FINISHED;
-	floods_proven(e->floods, self);
+	/* Where samples show the last packet of a handshake, its end must not count it again. */
+	if (e->pairs || e->clock->now_ns >= e->bulk_ns + BULK_NS)
+		floods_proven(e->floods, self, 1);
 }
 
 void engine_flow_used(struct engine *e, const struct packet *p)
@@ -71,8 +74,12 @@ void engine_flow_used(struct engine *e, const struct packet *p)
 	struct flow_ends ends = ends_from(p);
 	struct flow *f = flows_find(e->flows, &ends, e->clock->now_ns);
 
-	if (f && (f->state & FLOW_ANSWERED) && flow_proven(f, p->tcp_ack))
+	if (!f || !(f->state & FLOW_ANSWERED) || !flow_proven(f, p->tcp_ack))
+		return;
+	if (e->pairs)
 		finished(e, f, p->dst);
+	else if (p->payload == 0 && p->tcp_seq == f->peer_isn + 1)
+		floods_proven(e->floods, p->dst, p->stands_for);
 }
 
 void engine_flow_self_ended(struct engine *e, const struct packet *p)

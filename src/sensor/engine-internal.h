@@ -68,6 +68,8 @@ struct engine {
 	struct floods *floods;
 	struct pairs *pairs; /* NULL: this host's own packets alone are watched */
 	struct pairs *pings;
+	uint64_t refused_ns; /* when this host refused a segment of no connection, the last time */
+	uint64_t bulk_ns; /* when the last bulk packet came */
 	struct groups *groups;
 	unsigned int wide_used;
 	struct engine_wide wide[ENGINE_WIDE];

@@ -109,6 +109,22 @@ void flood_case_begin(struct flood_case *c, struct flood_prefixes *fp, struct la
 	flood_case_forget(c, fp);
 }
 
+/*
+ * Services whose answers floods are made of (Rossow: "Amplification Hell", 2014; CISA alert TA14-017A):
+ * quote of the day, characters, DNS, portmap, NTP, NetBIOS, SNMP, CLDAP, RIP, SSDP, ARMS, WS-Discovery,
+ * mDNS, CoAP, memcached, games.
+ */
+static const uint16_t reflectors[] = { 17,  19,	  53,	111,  123,  137,  161,	 389,
+				       520, 1900, 3283, 3702, 5353, 5683, 11211, 27015 };
+
+bool flood_reflects(uint16_t port)
+{
+	for (unsigned int i = 0; i < sizeof(reflectors) / sizeof(reflectors[0]); i++)
+		if (reflectors[i] == port)
+			return true;
+	return false;
+}
+
 static void vote(struct flood_vote *v, uint64_t value)
 {
 	if (v->value == value)
@@ -343,6 +359,10 @@ void flood_case_describe(struct flood_case *c, struct flood_prefixes *fp)
 	bool v4;
 
 	f->kind = kinds[c->lane->kind];
+	if (c->lane->kind == FLOOD_LANE_SERVED && elected(&c->peer_port, c->samples) &&
+	    flood_reflects((uint16_t)c->peer_port.value) &&
+	    !flood_reflects((uint16_t)c->port.value))
+		f->kind = FLOOD_AMPLIFIED;
 	f->port = elected(&c->port, c->samples) ? (uint16_t)c->port.value : 0;
 	f->peer_port = f->kind == FLOOD_AMPLIFIED && elected(&c->peer_port, c->samples) ?
 			       (uint16_t)c->peer_port.value :
