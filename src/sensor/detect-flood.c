@@ -113,9 +113,8 @@ void floods_free(struct floods *fs)
 	free(fs);
 }
 
-size_t floods_bytes(const struct sensor_config *config, bool several)
+size_t floods_bytes(bool several)
 {
-	(void)config;
 	return sizeof(struct floods) + flood_prefixes_bytes() +
 	       (several ? FLOOD_VICTIMS : 1) * FLOOD_LANES * sizeof(struct lane);
 }
@@ -328,6 +327,14 @@ void floods_look(struct floods *fs, struct lane *l, const struct packet *p, bool
 	c->f.bytes -= l->bytes;
 }
 
+void floods_came(struct floods *fs, enum flood_lane lane, const struct packet *p)
+{
+	struct flood_case *c = floods_lane(fs, lane, p->dst)->suspect;
+
+	if (c)
+		flood_case_way(c, p);
+}
+
 void floods_proven(struct floods *fs, struct addr self, uint32_t handshakes)
 {
 	struct lane *l = floods_lane(fs, FLOOD_LANE_SYN, self);
@@ -380,8 +387,8 @@ static void learn(const struct floods *fs, struct lane *l, uint64_t x, uint64_t 
 		if (l->ceiling > least * CEILING_MOST)
 			l->ceiling = least * CEILING_MOST;
 	}
-	if (l->deviation > l->mean)
-		l->deviation = l->mean;
+	if (l->deviation > l->mean / 2)
+		l->deviation = l->mean / 2;
 	allowed = TIMES_MEAN * l->mean + TIMES_DEVIATION * l->deviation;
 	l->allowed = (uint32_t)((allowed > least ? allowed : least) >> UNIT_BITS);
 }

@@ -13,7 +13,7 @@
  * when it passes a limit.
  *
  * Allowed is what the configuration says at the least, and beyond it what was learnt: thrice the mean and
- * four mean deviations, so that ten times the mean is always too much. Only windows that raise no suspicion
+ * four mean deviations, which count up to half the mean: ten times the mean is always too much. Only windows that raise no suspicion
  * teach, with a time constant of 17 minutes; and the mean passes the configured rate only slowly, by a
  * factor e in 4.5 hours, and 64 times it never: whoever ramps up slowly waits long for little.
  *
@@ -105,7 +105,7 @@ struct floods *floods_new(const struct sensor_config *config, bool several, uint
 void floods_free(struct floods *fs);
 
 /* How many bytes it takes, all in all. */
-size_t floods_bytes(const struct sensor_config *config, bool several);
+size_t floods_bytes(bool several);
 
 static inline struct lane *floods_lane(struct floods *fs, enum flood_lane lane, struct addr self)
 {
@@ -129,6 +129,9 @@ static inline void floods_count(struct floods *fs, enum flood_lane lane, const s
 	if (l->count >= l->mark || (turned ? p->sport : p->dport) % FLOOD_SLICE == l->slice)
 		floods_look(fs, l, p, turned);
 }
+
+/* This packet is not counted, since its answer is: but it shows the way it came. */
+void floods_came(struct floods *fs, enum flood_lane lane, const struct packet *p);
 
 /* So many packets of the lane to self are explained after all. */
 static inline void floods_credit(struct floods *fs, enum flood_lane lane, struct addr self,

@@ -122,9 +122,11 @@ void engine_flood_data(struct engine *e, const struct packet *p)
 		engine_flow_used(e, p);
 	if (!e->pairs) {
 		/* Where this host refuses such segments, that shows each of them. */
-		if (p->solicited == PACKET_SOLICITED_NO &&
-		    e->clock->now_ns >= e->refused_ns + REFUSED_NS &&
-		    engine_watches(e, p->src, p->dst))
+		if (p->solicited != PACKET_SOLICITED_NO || !engine_watches(e, p->src, p->dst))
+			return;
+		if (e->clock->now_ns < e->refused_ns + REFUSED_NS)
+			floods_came(e->floods, FLOOD_LANE_ACK, p);
+		else
 			floods_count(e->floods, FLOOD_LANE_ACK, p, false);
 		return;
 	}

@@ -28,6 +28,12 @@ static const struct {
 	[FLOOD_HELD] = { "held", "connections held open", "TCP", "TCP", true },
 };
 
+static const char *const forged_names[] = {
+	[FLOOD_FORGED_UNKNOWN] = "unknown",
+	[FLOOD_FORGED_NO] = "no",
+	[FLOOD_FORGED_YES] = "yes",
+};
+
 static const struct {
 	uint16_t port;
 	const char *name;
@@ -109,8 +115,7 @@ static void write_sources(struct event *ev, const struct flood *f)
 	event_text(ev, "peer_prefix", prefix_format(&f->peer, text));
 	event_text(ev, "scope", eve_scopes[f->scope]);
 	event_u64(ev, "peers", f->peers ? f->peers : 1);
-	if (f->forged != FLOOD_FORGED_UNKNOWN)
-		event_bool(ev, "forged", f->forged == FLOOD_FORGED_YES);
+	event_text(ev, "forged", forged_names[f->forged]);
 	event_array(ev, "top");
 	for (unsigned int i = 0; i < f->top_used; i++) {
 		event_object(ev, NULL);

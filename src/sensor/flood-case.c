@@ -10,10 +10,13 @@
 #define MANY_FLOWS 8 /* peers and ports, and half of all */
 #define TOP_SHARE 10 /* a prefix is named from one packet in so many on */
 #define SCAN_PAYLOAD 256 /* bytes; questions are shorter, floods of datagrams rarely are */
+#define SLICE_MOST (6 * 65536 / FLOOD_SLICE)
 #define MANY_PEERS 20 /* of fewer, seldom coming again tells nothing */
 #define NODES_MAX (2 * (FLOOD_LEAVES + 2 + FLOOD_AGGREGATES) + 2)
 #define WIDE_V4 (ADDR_V4_OFFSET + 8) /* a wider prefix is nobody's own */
 #define WIDE_V6 20
+#define NEAR_V4 (ADDR_V4_OFFSET + 24)
+#define NEAR_V6 64
 
 struct flood_prefixes {
 	struct trie *trie;
@@ -152,6 +155,13 @@ static bool bogon(struct addr a)
 	return addr_is_v4(a) ? top == 0 || top >= 240 : addr_is_unspecified(a);
 }
 
+void flood_case_way(struct flood_case *c, const struct packet *p)
+{
+	c->ways++;
+	vote(&c->ttl, p->ttl);
+	c->ttls[p->ttl / 64] |= 1ULL << p->ttl % 64;
+}
+
 void flood_case_sample(struct flood_case *c, struct flood_prefixes *fp, const struct packet *p,
 		       bool turned)
 {
@@ -171,9 +181,8 @@ void flood_case_sample(struct flood_case *c, struct flood_prefixes *fp, const st
 	vote(&c->now, addr_hash(self, 0));
 	c->now_samples++;
 	c->answers += p->answer;
-	c->replies = turned;
-	vote(&c->ttl, p->ttl);
-	c->ttls[p->ttl / 64] |= 1ULL << p->ttl % 64;
+	if (!turned)
+		flood_case_way(c, p);
 	c->bogons += bogon(peer);
 	if (c->first_ports < FIRST_PORTS) {
 		uint32_t hash = port * 0x9e3779b1u >> 24;
@@ -198,6 +207,11 @@ void flood_case_slice(struct flood_case *c, const struct packet *p, bool turned)
 	struct addr peer = turned ? p->dst : p->src, self = turned ? p->src : p->dst;
 	uint16_t port = turned ? p->sport : p->dport;
 
+	/* All ports of one address several times over: whoever goes on is judged anew. */
+	if (c->slice_packets == SLICE_MOST) {
+		memset(&c->slice, 0, sizeof(c->slice));
+		c->slice_packets = 0;
+	}
 	c->slice_packets++;
 	sketch_add(&c->slice, addr_hash(peer, addr_hash(self, 0) ^ (uint64_t)port << 32));
 }
@@ -256,6 +270,7 @@ struct gathered {
 	struct trie_node *node[NODES_MAX];
 	uint64_t sum[NODES_MAX]; /* with what is within */
 	uint64_t rest[NODES_MAX]; /* less what is named within */
+	uint16_t parent[NODES_MAX]; /* its place here */
 	unsigned int n;
 	uint8_t index;
 };
@@ -288,6 +303,12 @@ static void name(struct flood *f, struct prefix prefix, uint8_t share)
 	f->top[i].share = share;
 }
 
+/* Within one network's usual size parts are not named, but the whole. */
+static bool neighbourhood(const struct trie_node *n)
+{
+	return n->len >= (addr_is_v4(n->addr) ? NEAR_V4 : NEAR_V6);
+}
+
 static void describe_prefixes(struct flood_case *c, struct flood_prefixes *fp)
 {
 	struct gathered g = { .index = c->index };
@@ -297,13 +318,19 @@ static void describe_prefixes(struct flood_case *c, struct flood_prefixes *fp)
 	trie_walk(fp->trie, gather, &g);
 	/* Parents come before children. */
 	for (unsigned int i = g.n; i-- > 1;) {
-		unsigned int parent = i;
+		g.parent[i] = (uint16_t)(i - 1);
+		while (g.parent[i] > 0 && g.node[g.parent[i]]->index != g.node[i]->parent)
+			g.parent[i]--;
+		g.sum[g.parent[i]] += g.sum[i];
+	}
+	for (unsigned int i = g.n; i-- > 1;) {
+		bool nearly_all = g.sum[i] * 10 >= g.sum[g.parent[i]] * 9;
 
-		while (parent-- > 0 && g.node[parent]->index != g.node[i]->parent)
-			;
-		g.sum[parent] += g.sum[i];
-		if (g.rest[i] * TOP_SHARE < c->samples || !c->samples)
-			g.rest[parent] += g.rest[i];
+		if (g.rest[i] * TOP_SHARE >= c->samples &&
+		    (nearly_all || !neighbourhood(g.node[g.parent[i]])))
+			continue;
+		g.rest[g.parent[i]] += g.rest[i];
+		g.rest[i] = 0;
 	}
 	all = g.n ? g.sum[0] : 0;
 	c->f.top_used = 0;
@@ -312,7 +339,7 @@ static void describe_prefixes(struct flood_case *c, struct flood_prefixes *fp)
 
 		if (g.sum[i] * 20 >= all * 19 && prefix.len >= g.node[best]->len)
 			best = i;
-		if (g.rest[i] * TOP_SHARE >= c->samples && g.node[i]->len > 0)
+		if (g.rest[i] && g.rest[i] * TOP_SHARE >= c->samples && g.node[i]->len > 0)
 			name(&c->f, prefix, (uint8_t)(g.rest[i] * 100 / all));
 	}
 	if (g.n)
@@ -332,11 +359,10 @@ static enum flood_forged forged(const struct flood_case *c, unsigned int seen)
 	if (c->lane->kind == FLOOD_LANE_AMPLIFIED && c->answers * 2ULL >= c->samples)
 		return FLOOD_FORGED_NO;
 	if (seen < MANY_PEERS || seen * 2ULL < c->sketched || c->handshakes * 100 > c->f.packets ||
-	    c->replies)
+	    !c->ways)
 		return FLOOD_FORGED_UNKNOWN;
 	/* Hosts all over the world are 5 to 30 hops away, in three kinds of TTL. Random TTLs are no host's. */
-	return elected(&c->ttl, c->sketched) || ways > 100 ? FLOOD_FORGED_YES :
-							     FLOOD_FORGED_UNKNOWN;
+	return elected(&c->ttl, c->ways) || ways > 100 ? FLOOD_FORGED_YES : FLOOD_FORGED_UNKNOWN;
 }
 
 void flood_case_describe(struct flood_case *c, struct flood_prefixes *fp)

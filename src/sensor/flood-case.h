@@ -36,7 +36,6 @@ struct flood_vote {
 struct flood_case {
 	bool used, open;
 	uint8_t index; /* of its counters in the trie */
-	bool replies; /* its packets are known by this host's answers only: no TTL */
 	struct lane *lane;
 	uint64_t opened_ns;
 	uint64_t hot_ns; /* end of the latest window that was hot */
@@ -55,6 +54,7 @@ struct flood_case {
 	uint32_t slice_packets; /* of the ports in the slice, since it is suspected */
 	uint32_t bogons; /* sources that nobody can have */
 	uint32_t answers; /* datagrams that answer what nobody here asked */
+	uint32_t ways; /* packets, whose way was seen, not that of this host's answers to them */
 	struct flood_vote port, peer_port, self, ttl;
 	uint64_t ttls[4]; /* bitmap of those seen */
 	/* Hashes of the ports, and of peers with theirs, of the first samples. */
@@ -80,6 +80,9 @@ void flood_case_forget(struct flood_case *c, struct flood_prefixes *fp);
 /* Takes a packet into the sample. turned: see floods_look(). */
 void flood_case_sample(struct flood_case *c, struct flood_prefixes *fp, const struct packet *p,
 		       bool turned);
+
+/* Takes the way a packet came into the sample, nothing else. */
+void flood_case_way(struct flood_case *c, const struct packet *p);
 
 /* A packet of the slice, sampled or not. */
 void flood_case_slice(struct flood_case *c, const struct packet *p, bool turned);
