@@ -273,7 +273,8 @@ static void judge(struct guesses *gs, struct streak *s[3], const struct guess_tr
 		  uint64_t now_ns)
 {
 	for (int level = STREAK_HOST; level <= STREAK_ALL; level++) {
-		if (!s[level] || !streak_convinces(s[level], must_vary(s[level])))
+		if (!s[level] ||
+		    !streak_convinces(s[level], must_vary(s[level]), !shows_failure(s[level])))
 			continue;
 		open_finding(gs, s[level], t, now_ns);
 		for (int wider = level + 1; wider <= STREAK_ALL; wider++)
@@ -296,6 +297,8 @@ static void failed(struct guesses *gs, const struct guess_try *t, enum streak_wa
 	for (int level = STREAK_HOST; level <= STREAK_ALL; level++) {
 		if (!s[level])
 			continue;
+		if (t->age_ms > now_ms - s[level]->first_ms)
+			s[level]->first_ms = now_ms - t->age_ms;
 		streak_add(s[level], way, n, t->peer, now_ms);
 		s[level]->tries = (uint16_t)(s[level]->tries + tries);
 		s[level]->connections = (uint16_t)(s[level]->connections + ended);

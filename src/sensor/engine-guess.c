@@ -199,7 +199,7 @@ void engine_guess_end(struct engine *e, const struct packet *p)
 	/* So a SYN is refused (RFC 9293 §3.10.7.1). */
 	if ((p->tcp_flags & TCP_RST) && p->tcp_seq == 0)
 		return;
-	if (p->dir != PACKET_DIR_IN)
+	if (p->dir != PACKET_DIR_IN || e->home.mode == HOME_GATEWAY)
 		ended_by_self(e, p);
 	if (p->dir != PACKET_DIR_OUT)
 		ended_by_peer(e, p);

@@ -379,6 +379,9 @@ static inline struct filter_params fullest(void)
 		params.udp_open[i] = (uint16_t)(10000 + i);
 	params.udp_open[FILTER_MAX_UDP_PORTS - 2] = 53;
 	params.udp_open[FILTER_MAX_UDP_PORTS - 1] = 5353;
+	for (unsigned int i = 0; i < FILTER_MAX_LOGIN_PORTS; i++)
+		params.login_port[i] = (uint16_t)(21 + i);
+	params.n_login_ports = FILTER_MAX_LOGIN_PORTS;
 	return params;
 }
 

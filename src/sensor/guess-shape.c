@@ -6,7 +6,8 @@
 /* ssh: see the head of guess-shape.h. */
 #define SSH_LEAST_ASKED 170 /* less: no password, only the question which methods there are */
 #define SSH_LEAST_SERVED 64
-#define SSH_ONE_ASKED 340 /* two passwords, or one padded: no session asks as little */
+#define SSH_ONE_ASKED 240 /* one password: the shortest key that is refused takes 260 */
+#define SSH_TWO_ASKED 340 /* two: no session asks as little */
 #define SSH_ONE_SERVED 3000 /* with a banner before it */
 #define SSH_SLACK 130 /* what the server says besides */
 #define SSH_SIX_SERVED 800 /* six failures, of any cipher */
@@ -16,8 +17,7 @@
 #define SSH_BEGIN_ASKED 112 /* service request and method "none" */
 #define SSH_BEGIN_SERVED 96 /* their answers, dropbear's */
 #define SSH_PASSWORD 84 /* the least that one takes */
-#define SSH_PASSWORD_MOST 100
-#define SSH_CLOSING 52 /* the client's good-bye */
+#define SSH_PASSWORD_MOST 108
 #define SSH_DROPBEAR_FAILURE 52
 #define SSH_DROPBEAR_SUCCESS 36
 
@@ -42,7 +42,7 @@ static bool dropbear_failures(const struct guess_try *t, uint32_t less)
 		tries++;
 	}
 	return served == t->served + less && tries && t->asked >= asked &&
-	       t->asked <= asked + tries * (SSH_PASSWORD_MOST - SSH_PASSWORD) + SSH_CLOSING;
+	       t->asked <= asked + tries * (SSH_PASSWORD_MOST - SSH_PASSWORD);
 }
 
 static enum guess_shape ssh_shape(const struct guess_try *t, unsigned int excess)
@@ -52,6 +52,8 @@ static enum guess_shape ssh_shape(const struct guess_try *t, unsigned int excess
 	if (!t->keyed || a < SSH_LEAST_ASKED || s < SSH_LEAST_SERVED)
 		return SHAPE_NOTHING;
 	if (a <= SSH_ONE_ASKED && s <= SSH_ONE_SERVED)
+		return SHAPE_FAILED;
+	if (a <= SSH_TWO_ASKED && at_least(s, a, 26) && s <= SSH_ONE_SERVED)
 		return SHAPE_FAILED;
 	/* OpenSSH's failures are nearly as long as a password, and it allows six of them. */
 	if (at_least(s, a, 29) && s <= a + SSH_SLACK && s <= SSH_SIX_SERVED)

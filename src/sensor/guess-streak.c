@@ -7,7 +7,8 @@
 #define SLOW 8
 #define LOG_CREDIT 2 /* fewer, where the system's record says so */
 #define GROUP_PEERS 3
-#define VARIED_SIZES 3
+#define VARIED_SIZES 4
+#define ALIKE_BYTES 64 /* names, passwords, and what a greeting differs by */
 /* ssh: "success" is so much shorter than "failure" at most; more is a failure that was not waited for. */
 #define ODD_BYTES 50
 
@@ -117,6 +118,14 @@ static uint16_t distance(uint16_t a, uint16_t b)
 	return (uint16_t)(a > b ? a - b : b - a);
 }
 
+static void note_range(struct streak *s, unsigned int i, uint16_t n)
+{
+	if (s->sizes == 0 || n < s->least[i])
+		s->least[i] = n;
+	if (n > s->most[i])
+		s->most[i] = n;
+}
+
 bool streak_shape(struct streak *s, uint32_t asked, uint32_t served)
 {
 	uint16_t a = asked < UINT16_MAX ? (uint16_t)asked : UINT16_MAX;
@@ -124,6 +133,8 @@ bool streak_shape(struct streak *s, uint32_t asked, uint32_t served)
 
 	if (b > a && b - a > s->excess)
 		s->excess = (uint16_t)(b - a);
+	note_range(s, 0, a);
+	note_range(s, 1, b);
 	for (unsigned int i = 0; i < s->sizes; i++)
 		if (s->shape[i].asked == a)
 			return s->shape[i].served != b &&
@@ -166,12 +177,14 @@ unsigned int streak_length(const struct streak *s)
 	return longest;
 }
 
-bool streak_convinces(const struct streak *s, bool varied)
+bool streak_convinces(const struct streak *s, bool varied, bool alike)
 {
 	unsigned int n = streak_length(s), enough;
 
 	if (n < FAST - LOG_CREDIT || (s->level != STREAK_HOST && s->peers < GROUP_PEERS) ||
-	    (varied && s->sizes < VARIED_SIZES))
+	    (varied && s->sizes < VARIED_SIZES) ||
+	    (alike &&
+	     (s->most[0] - s->least[0] > ALIKE_BYTES || s->most[1] - s->least[1] > ALIKE_BYTES)))
 		return false;
 	enough = s->last_ms - s->first_ms < (n - 1) * STREAK_FAST_MS ? FAST : SLOW;
 	return n >= enough || s->count[STREAK_LOGGED] + (unsigned int)LOG_CREDIT >= enough;

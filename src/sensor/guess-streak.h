@@ -48,6 +48,7 @@ struct streak {
 	uint16_t connections, tries;
 	/* telnet: the most that was served before a connection's first refusal, and between two */
 	uint16_t dialog[2];
+	uint16_t least[2], most[2]; /* asked and served, of connections */
 	uint16_t excess; /* ssh: by how much more was served than asked at most, of failures: a banner */
 	struct {
 		uint16_t asked, served;
@@ -83,8 +84,8 @@ void streak_pardon(struct streak *s);
 /* Takes what another, narrower one holds out of it: that has a finding of its own. */
 void streak_without(struct streak *s, const struct streak *narrower);
 
-/* How long it is, and whether that is enough. */
+/* How long it is, and whether that is enough. varied: if its connections differ; alike: if they do by little. */
 unsigned int streak_length(const struct streak *s);
-bool streak_convinces(const struct streak *s, bool varied);
+bool streak_convinces(const struct streak *s, bool varied, bool alike);
 
 #endif

@@ -314,6 +314,16 @@ static void test_job(void **state)
 	repeat((struct shape){ 1272, 1596, false }, 60, 60); /* sftp to dropbear */
 }
 
+/* A key that is not let in any more: ed25519, RSA, at OpenSSH and at dropbear. */
+static void test_old_key(void **state)
+{
+	(void)state;
+	repeat((struct shape){ 260, 196, false }, 120, 60);
+	repeat((struct shape){ 260, 148, false }, 120, 60);
+	repeat((struct shape){ 612, 196, false }, 120, 60);
+	repeat((struct shape){ 612, 148, false }, 120, 60);
+}
+
 static void test_burst_of_logins(void **state)
 {
 	(void)state;
@@ -541,6 +551,40 @@ static void test_status(void **state)
 	}
 }
 
+/* A configured port: alike and never quite the same. Service detection asks this and that. */
+static void other(uint16_t asked, uint16_t served)
+{
+	struct connection c = open_to(ip("203.0.113.7"), 9000);
+
+	c.asked += asked;
+	c.served += served;
+	pass_ms(&x, 3000);
+	end(&c, false);
+}
+
+static void test_other(void **state)
+{
+	(void)state;
+	fixture_done(&x);
+	fixture_init(&x);
+	fixture_own(&x, DEVICE, "192.0.2.0/24");
+	fixture_listen(&x, 9000, false);
+	x.config.guess_ports[GUESS_OTHER] = (struct conf_ports){ 1, { 9000 } };
+	fixture_start(&x, HOME_HOST, NULL);
+	for (unsigned int i = 0; i < 30; i++)
+		other(40, 90);
+	sleep_s(&x, 3600);
+	for (unsigned int i = 0; i < 30; i++)
+		other((uint16_t)(18 + i * 11), (uint16_t)(20 + i * 40));
+	sleep_s(&x, 3600);
+	assert_int_equal(x.n_guesses, 0);
+	for (unsigned int i = 0; i < 8; i++)
+		other((uint16_t)(40 + i % 5), 90);
+	assert_int_equal(x.n_guesses, 1);
+	assert_int_equal(x.guess[0].g.service, GUESS_OTHER);
+	assert_int_equal(x.guess[0].g.outcome, GUESS_ONGOING);
+}
+
 static void logged(const char *peer, uint8_t result)
 {
 	struct auth_record r = {
@@ -736,6 +780,7 @@ int main(void)
 		TEST(test_odd_port),
 		TEST(test_person),
 		TEST(test_job),
+		TEST(test_old_key),
 		TEST(test_burst_of_logins),
 		TEST(test_monitors),
 		TEST(test_neighbours),
@@ -748,6 +793,7 @@ int main(void)
 		TEST(test_ftp),
 		TEST(test_retransmission),
 		TEST(test_status),
+		TEST(test_other),
 		TEST(test_logs),
 		TEST(test_logs_slow),
 		TEST(test_never_twice),
