@@ -32,8 +32,8 @@ def row_case(row):
         if broken:
             raise Fail(broken)
         verdict = done.verdicts["Mimamori"]
-        if not verdict.found:
-            return f"{row.title}: nobody is accused; floods are not found yet"
+        if row.is_flood:
+            return f"{row.title}: {verdict.event}; {verdict.seconds:.1f} s"
         return (f"{row.title}: {verdict.event}; {verdict.contacts} {row.counts}, "
                 f"{verdict.decided_packets} packets")
     return run

@@ -16,7 +16,7 @@ import flood_answers
 HERE, FORGED, EITHER = "no", "yes", None  # are the sources' addresses forged?
 CLOSED_TCP, CLOSED_UDP = 81, 9999
 HPING_MAX = 2000  # a second, that hping3 keeps a pace of
-THC_MAX = 20000
+THC_MAX = 2000
 LAST_S = 60  # a sender that nobody ends
 REFLECTORS = 300
 BOTS = "198.18.128.0/18"  # addresses that answer, as hosts do
@@ -56,7 +56,7 @@ class Kind:
 
     def program(self, family, rate):
         """What sends it."""
-        if self.tool or self.sources not in ("one", "random") or not rate:
+        if self.tool or self.sources not in ("one", "random"):
             return "flood"
         if family == 4:
             return "hping3" if rate <= HPING_MAX else "flood"
@@ -65,7 +65,8 @@ class Kind:
     def argv(self, attack):
         """The command line; `attack` has family, rate, target, source, mac and directory."""
         program = self.program(attack.family, attack.rate)
-        return getattr(self, "_" + program)(attack)
+        return {"hping3": self._hping3, "thcsyn6": self._thcsyn6,
+                "flood": self.by_flood}[program](attack)
 
     def _hping3(self, attack):
         argv = ["hping3", "-q", "-n", *_ARGUMENTS[self.sends], "-i",
@@ -81,9 +82,10 @@ class Kind:
         return ["timeout", LAST_S, "atk6-thcsyn6", *_THC[self.sends], *source, "-m", attack.mac,
                 "-i", 1000000 // attack.rate, "eth0", attack.target, self.port or "x"]
 
-    def _flood(self, attack):
+    def by_flood(self, attack, count=None):
+        """bench/flood's command line."""
         argv = [device.bench_tool("flood"), "-i", "eth0", "-m", attack.mac, "-d", attack.target,
-                "-k", self.sends, "-r", attack.rate, "-n", (attack.rate or 200000) * LAST_S,
+                "-k", self.sends, "-r", attack.rate, "-n", count or attack.rate * LAST_S,
                 "-p", self.port or "random", "-l", self.bytes,
                 "-S", time.time_ns() % 1000003]  # or every flood would forge the same addresses
         if self.sources == "one":

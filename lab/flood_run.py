@@ -95,7 +95,7 @@ class FloodLab:
         self.directory = net.directory()
         self._roads()
         self.services = device.Services(network.device, self.directory)
-        self.source = network.new_attacker("near", family)[1]
+        network.new_attacker("near", family)
         self.load = flood_normal.Normal(self, normal)
         self.sensor = device.Sensor(network.device, self.directory)
         self.teller = Teller(self.sensor)
@@ -120,8 +120,10 @@ class FloodLab:
         addresses = self.network.device_addresses(self.family, kind.where)
         far = kind.where == "far"
         mac = self.network.router.mac("eth1") if far else self.network.device.mac()
-        return Cell(kind, self.family, rate, self.normal, addresses[next(self._victims)],
-                    self.source, mac, self.directory)
+        # Who floods many addresses in turn would be a scanner as well.
+        source = self.network.new_attacker("near", self.family)[1] if kind.sources == "one" else ""
+        return Cell(kind, self.family, rate, self.normal, addresses[next(self._victims)], source, mac,
+                    self.directory)
 
     def _firewall(self, wanted):
         """Conntrack that knows no connection from its middle, as careful firewalls have it."""

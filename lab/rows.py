@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The attacks of the comparison, each a row of its table."""
 
+import types
+
 import device
+import flood_kinds
 import net
 import tools
 
@@ -16,11 +19,12 @@ FLOOD_PACKETS, FLOOD_RATE = 20000, 10000
 class Row:
     """
     One attack by one attacker, on the device's link unless `where` says "far". `techniques`: what an event may call it;
-    `max_contacts`: at how many of them at most it has to be found, None where it need not be yet.
+    `max_contacts`: at how many of them at most it has to be found.
     """
 
     family, where = 4, "near"
     scope = "host"
+    is_flood = False
     whole = False  # goes on when all have found it: whom they blame counts
     odd = False  # of packets that no connection begins with: those to open ports are in vain, too
     counts = "failed contacts"
@@ -41,7 +45,8 @@ class Row:
         return [tools.nmap(self.family, self.options[0], target, extra=self.options[1:])]
 
     def accepts(self, event, attackers):
-        return event.finding.get("technique") in self.techniques \
+        return event.finding.get("kind") == "scan" \
+            and event.finding.get("technique") in self.techniques \
             and event.finding.get("scope", "host") == self.scope \
             and (attackers is None or any(event.is_peer(a) for a in attackers))
 
@@ -85,24 +90,31 @@ class Decoys(Row):
 
 
 class Flood(Row):
-    """Not a scan: found by what comes to find floods."""
+    """A kind of flood_kinds.py: has to be told in time as what it is."""
 
-    whole = True
+    whole, is_flood = True, True
     counts = "packets"
 
+    def __init__(self, name, title, kind, **more):
+        self.kind = flood_kinds.KINDS[kind]
+        super().__init__(name, title, (), (self.kind.technique,), **more)
+
     def prepare(self, network, address):
-        network.router.ip("route replace blackhole default")
+        network.router.ip("route add blackhole default", "route add blackhole ::/0")
         return None
 
     def commands(self, network, address, target):
-        if self.options[0] == "syn":
-            flood = device.bench_tool("flood")
-            if not flood:
-                raise LookupError("bench/flood is not built")
-            return [[flood, "-i", "eth0", "-m", network.device.mac(), "-d", target, "-p",
-                     device.HTTP, "-n", FLOOD_PACKETS, "-r", FLOOD_RATE]]
-        return [["nping", "-q", "-H", "-N", "-c", FLOOD_PACKETS, "--rate", FLOOD_RATE,
-                 *self.options, target]]
+        if not device.bench_tool("flood"):
+            raise LookupError("bench/flood is not built")
+        attack = types.SimpleNamespace(family=self.family, rate=FLOOD_RATE, target=target,
+                                       source=address, mac=network.device.mac(),
+                                       directory=net.directory())
+        return [self.kind.by_flood(attack, FLOOD_PACKETS)]
+
+    def accepts(self, event, attackers):
+        return event.finding.get("kind") == "flood" \
+            and event.finding.get("technique") == self.kind.technique \
+            and event.data.get("dest_port", 0) == self.kind.port
 
 
 def _rows():
@@ -124,13 +136,22 @@ def _rows():
         Row("three", "3 ports", ("-sS", "-p", THREE), tcp),
         Spread("spread", f"{PEERS} peers × 3 ports", ("-sS", "-p", THREE), tcp, 15, 90),
         Decoys("decoys", "decoys, -D RND:5", ("-sS", "-F", "-D", "RND:5"), tcp),
-        Flood("syn-flood", "SYN flood of an open port, forged addresses", ("syn",), (), None),
-        Flood("udp-flood", "UDP flood, one address", ("--udp", "-p", "9999"), (), None),
-        Flood("ack-flood", "ACK flood, one address", ("--tcp", "--flags", "ack", "-p", "80"), (),
-              None),
+        Flood("syn-flood", "SYN flood of an open port, forged addresses",
+              "SYN, open port, random sources"),
+        Flood("udp-flood", "UDP flood of a closed port, one address", "UDP, closed port"),
+        Flood("udp-open", "UDP flood of an open port, forged addresses",
+              "UDP, open port, random sources"),
+        Flood("ack-flood", "ACK flood of an open port, one address", "ACK, open port"),
+        Flood("icmp-flood", "ICMP flood, one address", "ICMP"),
+        Flood("amplified", "DNS answers of 300 reflectors", "DNS answers, 300 reflectors"),
+        Flood("fragments", "flood of fragments, forged addresses", "fragments, random sources"),
         Row("syn-6", "IPv6: -sS, 1000 ports", ("-sS",), ("syn",), family=6),
         Row("udp-6", "IPv6: -sU, 10 ports", ("-sU", "--top-ports", "10"), ("udp",), family=6,
             where="far"),
+        Flood("syn-flood-6", "IPv6: SYN flood of an open port, forged addresses",
+              "SYN, open port, random sources", family=6),
+        Flood("udp-flood-6", "IPv6: UDP flood of a closed port, one address", "UDP, closed port",
+              family=6),
     )
 
 

@@ -13,6 +13,7 @@ import rows
 SETTLE_S = 0.3  # between the last of the watchers and the attack
 GRACE_S = 9  # after the attack: psad looks every 5 s
 BRIEF_GRACE_S = 2.5  # the sensor tells within a second
+FLOOD_S = 3  # for a flood to be found, and for a busy machine to write it
 SYN, RST, ACK = 0x02, 0x04, 0x10
 
 
@@ -142,6 +143,8 @@ class Trial:
 
     def _contacts(self, decided):
         """What the attack had tried in vain, counted as its row says."""
+        if self.row.is_flood:
+            return len(decided)
         if self.row.counts == "connections":
             return len({(p.sport, p.dport) for p in decided
                         if p.proto == capture.TCP and p.flags & (SYN | ACK) == SYN})
@@ -158,10 +161,12 @@ class Trial:
         said = "; ".join(str(event) for event in verdict.events) or "no alert"
         if not self.packets:
             return "no packet of the attack is in the device's capture"
-        if self.row.max_contacts is None:
-            return f"a flood is taken for a scan: {said}" if verdict.events else None
         if not verdict.found:
             return f"not found: {said}"
+        if self.row.is_flood:
+            others = [e for e in verdict.events if not self.row.accepts(e, self.attackers)]
+            late = verdict.seconds > FLOOD_S
+            return f"after {verdict.seconds:.1f} s: {said}" if late or others else None
         if verdict.contacts > self.row.max_contacts:
             return f"{verdict.contacts} {self.row.counts}, more than {self.row.max_contacts}: {said}"
         if self.row.scope == "decoys" and len(verdict.events) > 1:
