@@ -79,6 +79,7 @@ bench: deps-check
 	@ninja -C build
 	@bench/cost.py
 	@bench/replay.py
+	@bench/guard.py
 
 coverage: deps-check
 	@tools/coverage

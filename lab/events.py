@@ -52,6 +52,9 @@ class Event:
             return (f"flood/{f['technique']} {f['phase']} of {self.data.get('dest_ip')} port "
                     f"{self.data.get('dest_port', 'any')} by {self.peer}, {f.get('packets')} packets, "
                     f"{f.get('packets_per_second')}/s, forged: {f.get('forged')}")
+        if f.get("kind") == "guess":
+            return (f"guess/{f['service']} {f['phase']} of {self.data.get('dest_ip')} by {self.peer}, "
+                    f"{f.get('attempts')} attempts, {f.get('outcome')}")
         return (f"{self.data.get('event_type')} {f.get('kind')}/{f.get('technique')} "
                 f"{f.get('phase')} by {self.peer}, {f.get('probes')} probes, "
                 f"{f.get('failed')} failed, confidence {f.get('confidence')}")

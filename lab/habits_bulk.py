@@ -11,6 +11,8 @@ What moves much: cameras, downloads, crowds. habits.py runs them, inside namespa
   take_often FROM TO PORT EVERY_S S        one after so many seconds, again and again
   crowd PREFIX TO PORT COUNT S             COUNT clients of a /16 ask for a page within S seconds, each
                                            again after a second when it is refused; prints how many had it
+  stay FROM TO PORT COUNT S                COUNT connections ask for a page each, and stay; prints how many did
+  idle FROM TO PORT COUNT S                COUNT connections stay and never ask
   peer_serve ADDRESS PORT S                a peer that answers every datagram; prints how many came
   peer_ask PREFIX TO PORT PEERS RATE S     peers of a /16, each with so many datagrams a second, and answers
 """
@@ -175,6 +177,22 @@ def crowd(prefix, target, port, count, seconds):
 
     with concurrent.futures.ThreadPoolExecutor(200) as pool:
         return sum(pool.map(late, enumerate(_hosts(prefix, count))))
+
+
+def stay(source, target, port, count, seconds, request=b"GET / HTTP/1.1\r\nHost: device\r\n\r\n"):
+    socks = []
+    for _ in range(int(count)):
+        sock = socket.create_connection((target, int(port)), 5, (source, 0))
+        socks.append(sock)
+        if request:
+            sock.sendall(request)
+            sock.recv(4096)
+    time.sleep(float(seconds))
+    return len(socks)
+
+
+def idle(source, target, port, count, seconds):
+    return stay(source, target, port, count, seconds, None)
 
 
 def peer_serve(address, port, seconds):

@@ -145,9 +145,9 @@ def clients_come_back(life):
 
 @act("held-for-long", bulk=True)
 def held_for_long(life):
-    """Web sockets and other connections that stay: three hundred of them, most of them idle."""
+    """Three hundred connections that stay after their page, as browsers' and web sockets do."""
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        done = list(pool.map(lambda pair: life.do(life.far, "hold", pair[0], "10.7.0.1", 80, 50, 8),
+        done = list(pool.map(lambda pair: life.do(life.far, "stay", pair[0], "10.7.0.1", 80, 50, 8),
                              life.strangers("held-for-long", 6)))
     check(sum(done) > 200, f"{done} held: a bad lab")
     return f"{sum(done)} connections held"
