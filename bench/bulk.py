@@ -2,6 +2,7 @@
 """Bulk traffic between the two ends of the bench's wire: ordinary, and floods that look like it."""
 
 import os
+import subprocess
 import sys
 import time
 
@@ -19,7 +20,8 @@ PEER = "10.9.0.2"
 
 
 def _iperf(server, client, address, *options):
-    process = server.popen(["iperf3", "-s", "-1", "-B", address, "-p", IPERF])
+    process = server.popen(["iperf3", "-s", "-1", "-B", address, "-p", IPERF],
+                           stdout=subprocess.DEVNULL)
     try:
         net.wait_for(lambda: device.listening(server, 6, IPERF), 5, "iperf3")
         client.run(["iperf3", "-c", address, "-p", IPERF, *options])
