@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(ROOT, "lab"))
 
 import device  # pylint: disable=wrong-import-position
 import net  # pylint: disable=wrong-import-position
+import usage  # pylint: disable=wrong-import-position
 
 SECONDS = 10
 IPERF = 5201
@@ -91,19 +92,19 @@ ACTS = (silence, session, download, stream, fast_stream, _flood("ack", 80), _flo
         _flood("udp", 40000, 300, 1500))
 
 
-def measure(wire, act, one_in, usage):
+def measure(wire, act, one_in):
     """A row: what the sensor costs meanwhile, and until it is quiet again. one_in 0: no samples."""
     wire.sender.run(["nft", "flush", "ruleset"])  # what the device acknowledges has to arrive
     sensor = device.Sensor(wire.device, net.directory(),
                            sections={"flood": {"sample_first": one_in}})
     try:
         time.sleep(1)
-        cpu0, wake0 = usage(sensor.pids())
+        cpu0, wake0 = usage.cpu(sensor.pids())
         before, began = wire.received(), time.monotonic()
         act(wire)
         seconds, packets = time.monotonic() - began, wire.received() - before
         time.sleep(4)
-        cpu1, wake1 = usage(sensor.pids())
+        cpu1, wake1 = usage.cpu(sensor.pids())
     finally:
         sensor.stop()
     log = sensor.log()
@@ -117,5 +118,5 @@ def _count(log, what):
     return next((int(line.split()[0]) for line in log.splitlines() if what in line), 0)
 
 
-def rows(wire, usage):
-    return [measure(wire, act, one_in, usage) for act in ACTS for one_in in (0, 16)]
+def rows(wire):
+    return [measure(wire, act, one_in) for act in ACTS for one_in in (0, 16)]

@@ -334,7 +334,7 @@ def main():
         table(result["flood"], ("watcher", "family", "source", "port", "sent", "delivered", "seen",
                                 "lost", "cpu_s", "x_ring", "wakeups"))
     if arguments.only in (None, "bulk"):
-        result["bulk"] = with_wire(bulk.rows, usage)
+        result["bulk"] = with_wire(bulk.rows)
         print("\nbulk traffic, without samples and with them (bar: one wakeup a second)")
         table(result["bulk"], ("traffic", "sample_first", "packets", "seconds", "cpu_ms", "wakeups",
                                "samples", "lost"))

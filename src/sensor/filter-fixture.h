@@ -66,6 +66,28 @@ static inline uint32_t ancillary(const struct metadata *m, uint32_t k)
 	return 0;
 }
 
+static inline bool compute(const struct sock_filter *f, uint32_t *a, uint32_t x)
+{
+	switch (f->code) {
+	case BPF_ALU | BPF_AND | BPF_K:
+		*a &= f->k;
+		return true;
+	case BPF_ALU | BPF_SUB | BPF_X:
+		*a -= x;
+		return true;
+	case BPF_ALU | BPF_SUB | BPF_K:
+		*a -= f->k;
+		return true;
+	case BPF_ALU | BPF_RSH | BPF_K:
+		*a >>= f->k;
+		return true;
+	case BPF_ALU | BPF_ADD | BPF_X:
+		*a += x;
+		return true;
+	}
+	return false;
+}
+
 static inline uint32_t interpret(const struct sock_filter *prog, unsigned int n,
 				 const struct metadata *m, const uint8_t *bytes, size_t len)
 {
@@ -104,21 +126,6 @@ static inline uint32_t interpret(const struct sock_filter *prog, unsigned int n,
 		case BPF_LD | BPF_W | BPF_LEN:
 			a = (uint32_t)len;
 			continue;
-		case BPF_ALU | BPF_AND | BPF_K:
-			a &= f->k;
-			continue;
-		case BPF_ALU | BPF_SUB | BPF_X:
-			a -= x;
-			continue;
-		case BPF_ALU | BPF_SUB | BPF_K:
-			a -= f->k;
-			continue;
-		case BPF_ALU | BPF_RSH | BPF_K:
-			a >>= f->k;
-			continue;
-		case BPF_ALU | BPF_ADD | BPF_X:
-			a += x;
-			continue;
 		case BPF_MISC | BPF_TAX:
 			x = a;
 			continue;
@@ -145,7 +152,9 @@ static inline uint32_t interpret(const struct sock_filter *prog, unsigned int n,
 		case BPF_RET | BPF_A:
 			return a;
 		default:
-			fail_msg("an instruction of code %#x at %u", f->code, pc);
+			if (!compute(f, &a, x))
+				fail_msg("an instruction of code %#x at %u", f->code, pc);
+			continue;
 		}
 		pc += yes ? f->jt : f->jf;
 	}
