@@ -89,11 +89,17 @@ static void add_file(const char *name, uint8_t kind)
 	strcpy(f->path, fixture_path(&fixture, name));
 }
 
-static void follow(void)
+/* The helper: with the stand-in for sources, or the real one, which gives up capabilities. */
+static void follow_through(const struct source_ops *const *sources)
 {
-	fixture_serve(&fixture, no_sources);
+	fixture_serve(&fixture, sources);
 	auth_logs_init(&logs, &fixture.config.auth_files, &fixture.client, &test.clock, on_login,
 		       NULL);
+}
+
+static void follow(void)
+{
+	follow_through(no_sources);
 }
 
 static int setup(void **state)
@@ -384,6 +390,28 @@ static void test_forged(void **state)
 	}
 }
 
+/* A syslog user's log that its group may read, and one that only he may. */
+static void test_groups(void **state)
+{
+	(void)state;
+	if (geteuid() != 0) {
+		fprintf(stderr, "needs root, to make files of other users\n");
+		skip();
+	}
+	fail_login("auth.log", 1);
+	fail_login("private.log", 1);
+	assert_return_code(chown(fixture_path(&fixture, "auth.log"), 65533, 65532), errno);
+	assert_return_code(chown(fixture_path(&fixture, "private.log"), 65533, 65532), errno);
+	assert_return_code(chmod(fixture_path(&fixture, "private.log"), 0600), errno);
+	add_file("auth.log", AUTH_TEXT);
+	add_file("private.log", AUTH_TEXT);
+	follow_through(NULL);
+	fail_login("auth.log", 2);
+	fail_login("private.log", 3);
+	assert_int_equal(failures(), 1);
+	assert_int_equal(fixture_logged(&fixture, "private.log: Permission denied"), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -392,6 +420,7 @@ int main(void)
 		TEST(test_gone_and_back), TEST(test_old_file),	  TEST(test_links),
 		TEST(test_overlong),	  TEST(test_too_much),	  TEST(test_btmp),
 		TEST(test_once),	  TEST(test_other_hosts), TEST(test_forged),
+		TEST(test_groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
