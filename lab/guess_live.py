@@ -4,14 +4,17 @@
 import concurrent.futures
 import dataclasses
 import os
+import subprocess
 import time
 
+import capture
 import device
 import guess_judge
 import guess_tools
 import logins
+import net
 
-AT_ONCE, STAGGER_S, TOOL_S, SETTLE_S = 10, 0.3, 110, 3
+AT_ONCE, STAGGER_S, TOOL_S, NEVER_S, SETTLE_S = 20, 0.3, 110, 15, 3
 SINGLES = 11  # tries of one run each, which are slowed down later
 TRIES_AT_ONCE = 4
 RIGHT_AT = 20  # the right password's place among the wrong ones
@@ -82,12 +85,33 @@ class Guess:
 
     def command(self, words, at_once):
         path = guess_tools.word_list(self.person.home, "words", words)
-        return [str(word) for word in guess_tools.guess(
-            self.tool, self.family, self.person.target[self.family], self.port, path, at_once)]
+        family, target = self.family, self.person.target[self.family]
+        if self._relayed():
+            family, target = 4, "127.0.0.1"
+        return [str(word) for word in guess_tools.guess(self.tool, family, target, self.port, path,
+                                                        at_once)]
+
+    def _relayed(self):
+        return self.family == 6 and self.tool in guess_tools.NO_IPV6
 
     def run(self):
+        if not self._relayed():
+            self._guess()
+            return
+        relay = self.person.popen(guess_tools.relay(self.person.target[6], self.port),
+                                  stdout=subprocess.DEVNULL)
+        try:
+            net.wait_for(lambda: device.listening(self.person.namespace, capture.TCP, self.port), 5,
+                         "the relay")
+            self._guess()
+        finally:
+            relay.terminate()
+            relay.wait()
+
+    def _guess(self):
         if self.words != SINGLE:
-            self.output = self.person.run(self.command(self._words(), TRIES_AT_ONCE), TOOL_S)[1]
+            limit = NEVER_S if (self.tool, self.port) in NEVER else TOOL_S
+            self.output = self.person.run(self.command(self._words(), TRIES_AT_ONCE), limit)[1]
             return
         deadline = time.monotonic() + TOOL_S
         for word in guess_tools.WRONG[:SINGLES]:
@@ -167,4 +191,4 @@ def keep(lab, name):
     """Keeps the capture where MIMAMORI_LAB_KEEP says."""
     kept = os.environ.get("MIMAMORI_LAB_KEEP")
     if kept:
-        device.subprocess.run(["cp", capture_path(lab), os.path.join(kept, name + ".pcap")], check=True)
+        subprocess.run(["cp", capture_path(lab), os.path.join(kept, name + ".pcap")], check=True)

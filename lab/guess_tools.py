@@ -44,8 +44,17 @@ TOOLS = {"hydra": (_hydra, ("ssh", "telnet", "ftp", "http", "rtsp")),
          "ncrack": (_ncrack, ("ssh", "telnet", "ftp", "http", "mqtt"))}
 
 
+# Medusa has no IPv6, and Ncrack reads no IPv6 address: they guess through a relay on their own machine.
+NO_IPV6 = ("medusa", "ncrack")
+
+
+def relay(target, port):
+    """From this machine's IPv4 to the target's IPv6."""
+    return ["socat", f"TCP4-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr", f"TCP6:[{target}]:{port}"]
+
+
 def missing():
-    return [tool for tool in TOOLS if not shutil.which(tool)]
+    return [tool for tool in (*TOOLS, "socat") if not shutil.which(tool)]
 
 
 def word_list(directory, name, words):
