@@ -115,8 +115,10 @@ def first(events, addresses, service, scopes=("host",)):
 
 
 def outcome(events, addresses):
-    """The last that was said of how it went; None where nothing was said."""
-    said = [e.finding.get("outcome") for e in events if about(e, addresses)]
-    return "succeeded" if "succeeded" in said else said[-1] if said else None
-
-
+    """The last that was said of how it went, or that one of them succeeded; None where nothing was."""
+    said = [e for e in events if about(e, addresses)]
+    for event in said:
+        winner = event.finding.get("winner")
+        if event.finding.get("outcome") == "succeeded" and (not winner or winner in addresses):
+            return "succeeded"
+    return said[-1].finding.get("outcome") if said else None

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guessing live: every tool at every server, all at the same time, each from an address of its own."""
 
+import collections
 import concurrent.futures
 import dataclasses
-import os
 import subprocess
 import time
 
@@ -14,7 +14,7 @@ import guess_tools
 import logins
 import net
 
-AT_ONCE, STAGGER_S, TOOL_S, NEVER_S, SETTLE_S = 20, 0.3, 110, 15, 3
+STAGGER_S, TOOL_S, NEVER_S, SETTLE_S = 0.3, 110, 15, 3
 SINGLES = 11  # tries of one run each, which are slowed down later
 TRIES_AT_ONCE = 4
 RIGHT_AT = 20  # the right password's place among the wrong ones
@@ -23,7 +23,12 @@ NEVER = {("ncrack", logins.DROPBEAR): "no cipher in common: no password is ever 
 SERVER = {logins.SSH: "sshd", logins.DROPBEAR: "dropbear", logins.TELNET: "busybox login",
           logins.LOGIN_TELNET: "login (PAM)", logins.FTP: "vsftpd", logins.HTTP: "nginx",
           logins.BUSYBOX_HTTP: "busybox httpd", logins.MQTT: "mosquitto", logins.RTSP: "digests.py"}
-WRONG, RIGHT, SINGLE = "wrong", "right", "single"
+# SINGLE: a run of the tool for each word, so a connection each. ROTATE: likewise, each from the next of ten
+# addresses of a /64. SPRAY: thirty peers, two words each. NAT: behind one address with someone at work.
+WRONG, RIGHT, SINGLE, ROTATE, SPRAY, NAT = "wrong", "right", "single", "rotate", "spray", "nat"
+Group = collections.namedtuple("Group", "peers rounds tries scopes bar")
+GROUPS = {ROTATE: Group(10, 3, 1, ("prefix",), guess_judge.FAST_BAR),
+          SPRAY: Group(30, 1, 2, ("distributed", "prefix"), guess_judge.SPRAY_BAR)}
 
 
 @dataclasses.dataclass
@@ -61,6 +66,20 @@ class Cell:
     def good(self):
         return not self.why
 
+    def measure(self, events, tried, addresses):
+        """Whether and when it was found; the event, if it was. Where it was not, `why` says what was."""
+        scopes = GROUPS[self.words].scopes if self.words in GROUPS else ("host",)
+        event, self.why = guess_judge.first(events, addresses, self.service, scopes)
+        self.connections = len(tried)
+        self.outcome = guess_judge.outcome(events, addresses)
+        self.found, self.why = event is not None, self.why or ""
+        self.lit = self.service in guess_judge.LIT
+        if event:
+            self.ended = sum(one.has_ended(event.t) for one in tried)
+            self.signs = sum(one.signs(event.t) for one in tried)
+            self.seconds = (event.t - tried[0].t) / 1e6
+        return event
+
     def __str__(self):
         told = (f"found after {self.ended} ended, {self.signs} signs, {self.seconds:.1f} s, "
                 f"{self.outcome}" if self.found else "not found")
@@ -70,13 +89,16 @@ class Cell:
 
 
 class Guess:
-    """One guesser at work."""
+    """One guesser at work, or several of one mind (ROTATE, SPRAY)."""
 
     def __init__(self, lab, tool, port, family, words):
         self.lab, self.tool, self.port, self.family, self.words = lab, tool, port, family, words
         self.person = lab.network.person()
         self.addresses = [self.person.address[family]]
+        if words in GROUPS:
+            self.addresses = self.person.take(family, GROUPS[words].peers)
         self.output = ""
+        self.steps = []  # of SINGLE: when each run began, Unix microseconds
 
     def _words(self):
         if self.words == RIGHT:
@@ -109,44 +131,47 @@ class Guess:
             relay.wait()
 
     def _guess(self):
-        if self.words != SINGLE:
-            limit = NEVER_S if (self.tool, self.port) in NEVER else TOOL_S
-            self.output = self.person.run(self.command(self._words(), TRIES_AT_ONCE), limit)[1]
+        deadline = time.monotonic() + (NEVER_S if (self.tool, self.port) in NEVER else TOOL_S)
+        if self.words in (WRONG, RIGHT, NAT):
+            self.output = self.person.run(self.command(self._words(), TRIES_AT_ONCE),
+                                          deadline - time.monotonic())[1]
             return
-        deadline = time.monotonic() + TOOL_S
-        for word in guess_tools.WRONG[:SINGLES]:
-            if time.monotonic() < deadline:
-                self.output = self.person.run(self.command([word], 1), 30)[1]
+        group = GROUPS.get(self.words)
+        for number in range(group.peers * group.rounds if group else SINGLES):
+            if time.monotonic() > deadline or group and self._found():
+                return
+            if group:
+                self.person.speak_from(self.family, self.addresses[number % group.peers])
+            self.steps.append(time.time_ns() // 1000)
+            tries = group.tries if group else 1
+            words = [guess_tools.WRONG[(number * tries + n) % 30] for n in range(tries)]
+            self.output = self.person.run(self.command(words, 1), 30)[1]
+
+    def _found(self):
+        return all(guess_judge.first(self.lab.events(name), self.addresses,
+                                     guess_tools.SERVICE_OF[self.port], GROUPS[self.words].scopes)[0]
+                   for name in self.lab.sensors)
 
     def judge(self, path, sensor):
         """Its cell, from the device's capture and a sensor's events."""
-        cell = Cell(self.tool, self.port, self.family, self.words, sensor=sensor,
-                    lit=guess_tools.SERVICE_OF[self.port] in guess_judge.LIT)
-        events = self.lab.events(sensor)
+        cell = Cell(self.tool, self.port, self.family, self.words, sensor=sensor)
         tried = guess_judge.connections(path, self.addresses, {self.port})
-        cell.connections = len(tried)
-        cell.outcome = guess_judge.outcome(events, self.addresses)
-        event, why = guess_judge.first(events, self.addresses, cell.service)
+        event = cell.measure(self.lab.events(sensor), tried, self.addresses)
         if not tried:
             cell.why = f"no connection: {self.output.strip()[-200:]}"
-            return cell
-        if event:
-            cell.found = True
-            cell.ended = sum(one.has_ended(event.t) for one in tried)
-            cell.signs = sum(one.signs(event.t) for one in tried)
-            cell.seconds = (event.t - tried[0].t) / 1e6
-        cell.why = self._why(cell, event, why)
+        else:
+            cell.why = self._why(cell, event)
         return cell
 
-    def _why(self, cell, event, why):
+    def _why(self, cell, event):
         """What is wrong with it, if it has to be right."""
-        if cell.outcome == "succeeded" and self.words != RIGHT:
+        if cell.outcome == "succeeded" and self.words not in (RIGHT, NAT):
             return "said to have succeeded"
         if not cell.barred:
             return ""
         if not event:
-            return why
-        bar = guess_judge.FAST_BAR
+            return cell.why
+        bar = GROUPS[self.words].bar if self.words in GROUPS else guess_judge.FAST_BAR
         if cell.sensor == "log":
             times = guess_judge.logged(self.lab.logins.auth_log + ".exact", self.addresses)
             if times:
@@ -160,18 +185,24 @@ class Guess:
         return ""
 
 
-def plan(tools=None, ports=None, words=(WRONG, RIGHT, SINGLE)):
+def plan(family, tools=None, ports=None, words=None):
     """(tool, port, words) of all that a family is tried with, the longest first."""
-    return [(tool, port, kind) for kind in words for tool, (_make, services) in guess_tools.TOOLS.items()
-            for port, service in guess_tools.SERVICE_OF.items() if service in services
-            if (not tools or tool in tools) and (not ports or port in ports)
-            if kind != SINGLE or service in BARRED and (tool, port) not in NEVER]
+    whole = [(tool, port, kind) for kind in (SINGLE, WRONG, RIGHT)
+             for tool, (_make, services) in guess_tools.TOOLS.items()
+             for port, service in guess_tools.SERVICE_OF.items() if service in services
+             if not (kind == SINGLE and service not in BARRED)
+             and not (kind != WRONG and (tool, port) in NEVER)
+             and not (kind == SINGLE and port == logins.LOGIN_TELNET)]
+    groups = [("hydra", port, kind) for kind in ([SPRAY, ROTATE] if family == 6 else [SPRAY])
+              for port in (logins.SSH, logins.TELNET, logins.FTP)]
+    return [one for one in [*groups, ("hydra", logins.SSH, NAT), *whole]
+            if (not tools or one[0] in tools) and (not ports or one[1] in ports)
+            and (not words or one[2] in words)]
 
 
-def run(lab, family, planned):
-    """All of it, some at a time; the guesses, when all that is to be said of them has been said."""
-    guesses = [Guess(lab, tool, port, family, words) for tool, port, words in planned]
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+def run(guesses):
+    """All of it at the same time, until all that is to be said of it has been said."""
+    with concurrent.futures.ThreadPoolExecutor(len(guesses)) as pool:
         jobs = []
         for guess in guesses:
             jobs.append(pool.submit(guess.run))
@@ -179,16 +210,8 @@ def run(lab, family, planned):
         for job in jobs:
             job.result()
     time.sleep(SETTLE_S)
-    return guesses
 
 
 def capture_path(lab):
     """What the device has captured so far; tcpdump writes each packet at once."""
     return lab.tcpdump.capture.path
-
-
-def keep(lab, name):
-    """Keeps the capture where MIMAMORI_LAB_KEEP says."""
-    kept = os.environ.get("MIMAMORI_LAB_KEEP")
-    if kept:
-        subprocess.run(["cp", capture_path(lab), os.path.join(kept, name + ".pcap")], check=True)

@@ -67,7 +67,7 @@ class Person:
 class LoginNetwork(matrix_net.MatrixNetwork):
     key = None  # of one that the device's servers let in
     def person(self, near=False):
-        return Person(self, *self._addressed(near), near)
+        return Person(self, *self.addressed(near), near)
 
     def stranger_address(self):
         self._attacks += 1
