@@ -4,7 +4,7 @@ Everyone who logs in as they should, at the same time, before sensors that have 
 the system's log and without. Afterwards the device's capture is replayed, with and without --home.
 """
 
-import concurrent.futures
+import functools
 import os
 import subprocess
 import time
@@ -52,11 +52,10 @@ class Quiet:
     def live(self, seconds):
         """Everyone does it for so long; {name: how often, or the exception}."""
         until = time.monotonic() + seconds
-        with concurrent.futures.ThreadPoolExecutor(len(self.people)) as pool:
-            jobs = {name: pool.submit(login_habits.HABITS[name].function, person, family, until)
-                    for name, person, family in self.people
-                    if not tools.missing(*login_habits.HABITS[name].needs)}
-        return {name: job.exception() or job.result() for name, job in jobs.items()}
+        return guess_net.side_by_side(
+            {name: functools.partial(login_habits.HABITS[name].function, person, family, until)
+             for name, person, family in self.people
+             if not tools.missing(*login_habits.HABITS[name].needs)})
 
     def accused(self):
         said = [(f"sensor {name}", e) for name in self.lab.sensors for e in self.lab.events(name)]

@@ -82,16 +82,22 @@ def _take(one, packet, frame, wire, outward):
 
 
 def logged(path, peers):
-    """When the system's log told of these peers' failures, from rsyslog's exact file."""
-    times = []
+    """How many failures of these peers the system's log tells of."""
     with open(path, encoding="utf-8", errors="replace") as file:
-        for line in file:
-            micros, _, text = line.partition(" ")
-            told = re.search(r"(?:Failed password|Bad password attempt|rhost=).*", text)
-            if told and any(re.search(rf"(?<![\w.:]){re.escape(p)}(?![\w.]|:[\da-f]*:)", text)
-                            for p in peers):
-                times.append(int(micros))
-    return times
+        return sum(bool(re.search(r"Failed password|Bad password attempt|authentication failure", line))
+                   and any(re.search(rf"{re.escape(p)}(?![\w.]|:[\da-f]*:)", line) for p in peers)
+                   for line in file)
+
+
+def tries(tool, service, tried, steps):
+    """Those of the connections in which a password may have been tried; steps: when runs began."""
+    if (tool, service) != ("hydra", "ssh"):
+        return tried
+    # Hydra begins each run with a connection that asks whether passwords are taken, and leaves.
+    first = {}
+    for one in tried:
+        first.setdefault(bisect.bisect_right(steps, one.t), one)
+    return [one for one in tried if one not in first.values()]
 
 
 def about(event, addresses):

@@ -2,7 +2,6 @@
 """Guessing live: every tool at every server, all at the same time, each from an address of its own."""
 
 import collections
-import concurrent.futures
 import dataclasses
 import subprocess
 import time
@@ -10,6 +9,7 @@ import time
 import capture
 import device
 import guess_judge
+import guess_net
 import guess_tools
 import logins
 import net
@@ -44,6 +44,7 @@ class Cell:
     connections: int = 0  # in all
     ended: int = None  # of them, when it was found
     signs: int = None  # ended connections and failures read, when it was found
+    tries: int = None  # that the event itself counts
     seconds: float = None  # from the first packet
     outcome: str = None
     found: bool = False
@@ -66,8 +67,9 @@ class Cell:
     def good(self):
         return not self.why
 
-    def measure(self, events, tried, addresses):
+    def measure(self, events, tried, addresses, steps=()):
         """Whether and when it was found; the event, if it was. Where it was not, `why` says what was."""
+        tried = guess_judge.tries(self.tool, self.service, tried, steps)
         scopes = GROUPS[self.words].scopes if self.words in GROUPS else ("host",)
         event, self.why = guess_judge.first(events, addresses, self.service, scopes)
         self.connections = len(tried)
@@ -77,11 +79,13 @@ class Cell:
         if event:
             self.ended = sum(one.has_ended(event.t) for one in tried)
             self.signs = sum(one.signs(event.t) for one in tried)
-            self.seconds = (event.t - tried[0].t) / 1e6
+            self.tries = event.finding.get("attempts")
+            self.seconds = max(0, event.t - tried[0].t) / 1e6
         return event
 
     def __str__(self):
-        told = (f"found after {self.ended} ended, {self.signs} signs, {self.seconds:.1f} s, "
+        told = (f"found after {self.ended} ended, {self.signs} signs, {self.tries} tries, "
+                f"{self.seconds:.1f} s, "
                 f"{self.outcome}" if self.found else "not found")
         return (f"{self.tool} at {SERVER[self.port]} v{self.family}, {self.words}, {self.speed}, "
                 f"{self.sensor}: {told} of {self.connections} connections"
@@ -156,7 +160,7 @@ class Guess:
         """Its cell, from the device's capture and a sensor's events."""
         cell = Cell(self.tool, self.port, self.family, self.words, sensor=sensor)
         tried = guess_judge.connections(path, self.addresses, {self.port})
-        event = cell.measure(self.lab.events(sensor), tried, self.addresses)
+        event = cell.measure(self.lab.events(sensor), tried, self.addresses, self.steps)
         if not tried:
             cell.why = f"no connection: {self.output.strip()[-200:]}"
         else:
@@ -172,14 +176,16 @@ class Guess:
         if not event:
             return cell.why
         bar = GROUPS[self.words].bar if self.words in GROUPS else guess_judge.FAST_BAR
-        if cell.sensor == "log":
-            times = guess_judge.logged(self.lab.logins.auth_log + ".exact", self.addresses)
-            if times:
-                bar -= guess_judge.LOG_BONUS
-                seen = max(cell.ended, sum(t <= event.t for t in times))
-                return f"{seen} ended or logged, more than {bar}" if seen > bar else ""
+        if cell.sensor == "log" and guess_judge.logged(self.lab.logins.auth_log, self.addresses):
+            # A line of the log has whole seconds, and so has the event: its own count is what there is.
+            bar -= guess_judge.LOG_BONUS
+            tries = event.finding["attempts"]
+            return f"{tries} tries, more than {bar}" if tries > bar else self._end_why(cell)
         if cell.ended > bar:
             return f"{cell.ended} connections had ended, more than {bar}"
+        return self._end_why(cell)
+
+    def _end_why(self, cell):
         if self.words == RIGHT and cell.outcome != "succeeded" and logins.PASSWORD in self.output:
             return f"succeeded, but is told as {cell.outcome}"
         return ""
@@ -202,16 +208,8 @@ def plan(family, tools=None, ports=None, words=None):
 
 def run(guesses):
     """All of it at the same time, until all that is to be said of it has been said."""
-    with concurrent.futures.ThreadPoolExecutor(len(guesses)) as pool:
-        jobs = []
-        for guess in guesses:
-            jobs.append(pool.submit(guess.run))
-            time.sleep(STAGGER_S)
-        for job in jobs:
-            job.result()
+    said = guess_net.side_by_side(dict(enumerate(guess.run for guess in guesses)), STAGGER_S)
     time.sleep(SETTLE_S)
-
-
-def capture_path(lab):
-    """What the device has captured so far; tcpdump writes each packet at once."""
-    return lab.tcpdump.capture.path
+    for error in said.values():
+        if error:
+            raise error

@@ -116,7 +116,8 @@ def _slow_cell(name, tool, port, family, speed, directory):
     matrix_slow.write(path, _slowed(os.path.join(directory, name + ".pcap"), told["steps"],
                                     SPEEDS_S[speed]))
     cell = guess_live.Cell(tool, port, family, guess_live.SINGLE, speed)
-    cell.measure(_replay(path), guess_judge.connections(path, told["addresses"]), told["addresses"])
+    steps = [matrix_slow.BEGIN_US + n * SPEEDS_S[speed] * 1000000 for n in range(len(told["steps"]))]
+    cell.measure(_replay(path), guess_judge.connections(path, told["addresses"]), told["addresses"], steps)
     if not cell.found:
         cell.why = cell.why or "not found"
     elif cell.ended > guess_judge.SLOW_BAR:

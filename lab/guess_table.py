@@ -18,7 +18,9 @@ def _one(cell):
     if not cell.found:
         return ("**no**" if cell.why else "no") + f" ({cell.connections})"
     told = f"{cell.ended}" + (f" ({cell.signs})" if cell.lit else "")
-    if cell.speed == "fast":
+    if cell.sensor == "log":
+        told = f"log {cell.tries}"
+    elif cell.speed == "fast":
         told += f", {cell.seconds:.0f} s"
     if cell.outcome == "succeeded":
         told += ", in"

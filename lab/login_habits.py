@@ -8,7 +8,6 @@ returns how often it did what it does. One that could not do it once fails.
 
 import collections
 import os
-import random
 import subprocess
 import sys
 import time

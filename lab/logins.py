@@ -61,16 +61,7 @@ RSYSLOG = """module(load="imuxsock" SysSock.Use="off")
 input(type="imuxsock" Socket="{socket}" CreatePath="off")
 module(load="builtin:omfile" Template="RSYSLOG_TraditionalFileFormat")
 global(workDirectory="{directory}")
-template(name="exact" type="list") {{
-    property(name="timegenerated" dateFormat="unixtimestamp")
-    property(name="timegenerated" dateFormat="subseconds")
-    constant(value=" ")
-    property(name="programname")
-    property(name="msg")
-    constant(value="\n")
-}}
 auth,authpriv.* {auth_log}
-auth,authpriv.* action(type="omfile" file="{auth_log}.exact" template="exact")
 *.*;auth,authpriv.none {directory}/other.log
 """
 NGINX = """daemon off;
