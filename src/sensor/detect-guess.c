@@ -371,10 +371,18 @@ static bool told_in_words(const struct guess_try *t)
 	       t->service == GUESS_ADB;
 }
 
-/* What fits no failure, but asked as much as one: it was answered otherwise. */
-static bool answered_otherwise(struct streak *s, const struct guess_try *t)
+/*
+ * What fits no failure: did it ask as much as one, and was answered otherwise? It may be the first of several that
+ * ran side by side, so that it is remembered.
+ */
+static bool answered_otherwise(struct guesses *gs, const struct guess_try *t, uint32_t now_ms)
 {
-	return s && t->keyed && t->asked > 0 && streak_shape(s, t->asked, t->served);
+	struct streak *s;
+
+	if (!t->keyed || !guess_shape_comparable(t))
+		return false;
+	s = streaks_get(&gs->streaks, STREAK_HOST, t->peer, t->port, t->service, now_ms);
+	return s && streak_shape(s, t->asked, t->served) && streak_length(s);
 }
 
 void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_ns)
@@ -386,7 +394,7 @@ void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_n
 
 	if (shape == SHAPE_SESSION || dialog_outgrown(t, s) ||
 	    (shape == SHAPE_ADMITTED && tries <= A_PERSONS_TRIES) ||
-	    (shape == SHAPE_NOTHING && answered_otherwise(s, t))) {
+	    (shape == SHAPE_NOTHING && answered_otherwise(gs, t, now_ms))) {
 		succeeded(gs, t, false, now_ns);
 		return;
 	}

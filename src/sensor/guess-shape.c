@@ -70,6 +70,11 @@ static enum guess_shape ssh_shape(const struct guess_try *t, unsigned int excess
 		       SHAPE_NOTHING;
 }
 
+bool guess_shape_comparable(const struct guess_try *t)
+{
+	return t->asked >= SSH_LEAST_ASKED && t->asked <= SSH_TEN_ASKED;
+}
+
 unsigned int guess_shape_tries(const struct guess_try *t)
 {
 	uint32_t left = t->asked > SSH_BEGIN_ASKED ? t->asked - SSH_BEGIN_ASKED : 0;

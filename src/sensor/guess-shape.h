@@ -52,6 +52,9 @@ enum guess_shape {
 /* excess: by how much more was served than asked at most, of the peer's failures so far: an ssh banner. */
 enum guess_shape guess_shape(const struct guess_try *t, unsigned int excess);
 
+/* Has an ssh connection the size of one with passwords, whatever they came to? */
+bool guess_shape_comparable(const struct guess_try *t);
+
 /* How many passwords were tried in an ssh connection that failed, at least 1. */
 unsigned int guess_shape_tries(const struct guess_try *t);
 

@@ -441,6 +441,17 @@ static void test_success_first(void **state)
 	assert_int_equal(x.guess[x.n_guesses - 1].g.outcome, GUESS_SUCCEEDED);
 }
 
+/* And at OpenSSH, where it has to be told from those that asked as much. */
+static void test_success_first_openssh(void **state)
+{
+	(void)state;
+	ssh("203.0.113.7", (struct shape){ openssh_three.asked, openssh_three.served - 48, false });
+	for (unsigned int i = 0; i < 7; i++)
+		ssh("203.0.113.7", openssh_three);
+	assert_int_equal(x.n_guesses, 1);
+	assert_int_equal(x.guess[0].g.outcome, GUESS_SUCCEEDED);
+}
+
 static void test_telnet(void **state)
 {
 	(void)state;
@@ -788,6 +799,7 @@ int main(void)
 		TEST(test_success),
 		TEST(test_success_without_session),
 		TEST(test_success_first),
+		TEST(test_success_first_openssh),
 		TEST(test_telnet),
 		TEST(test_telnet_person),
 		TEST(test_ftp),
