@@ -14,6 +14,7 @@ import net
 from case import Skip, check
 
 RATES = (300, 2000, 20000)  # in turn, so that each kind comes at one of them
+CLEARLY = 2.5  # times the rate below which a kind is no flood: less, and the next rate is taken
 SHORT_S = 4  # that a flood lasts which is not found
 GROUP_S = 40  # to close them all
 TOOLS = ("hping3", "atk6-thcsyn6")
@@ -44,6 +45,7 @@ def flood_case(kind, rate, family):
         lab.judge(cell)
         say(f"{program} to {cell.target}: {cell}")
         check(not cell.wrong, "; ".join(cell.wrong))
+        check(cell.event, f"the sender kept only {cell.sent / (cell.end - cell.onset):.0f}/s: a bad lab")
         return f"{cell.event}"
     return run
 
@@ -71,8 +73,9 @@ def declare():
         group = f"flood-{family}"
         case.group(group)(shared_floods(family))
         for number, kind in enumerate(flood_kinds.mixed(family)):
-            case.add(f"flood-{kind.short}-{family}", group,
-                     flood_case(kind, RATES[number % len(RATES)], family))
+            rate = max(RATES[number % len(RATES)],
+                       next((r for r in RATES if r > CLEARLY * kind.least), RATES[-1]))
+            case.add(f"flood-{kind.short}-{family}", group, flood_case(kind, rate, family))
         case.add(f"flood-closed-{family}", group, closed_case, GROUP_S)
 
 

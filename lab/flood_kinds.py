@@ -44,6 +44,7 @@ class Kind:
         self.wall = False  # a firewall of the device's drops what belongs to no connection
         self.where = "far" if sources == "bots" else "near"
         self.tool = None  # "flood": bench/flood alone
+        self.least = 100  # a second, below which it is none (mimamori.conf(5), [flood])
         self.__dict__.update(more)
 
     @property
@@ -105,29 +106,30 @@ class Kind:
 def _kinds():
     yield Kind("SYN, open port", "syn", "syn", "one", device.HTTP, HERE)
     yield Kind("SYN, open port, random sources", "syn", "syn", "random", device.HTTP, FORGED)
-    yield Kind("SYN, closed port", "syn", "syn", "one", CLOSED_TCP, HERE)
+    yield Kind("SYN, closed port", "syn", "syn", "one", CLOSED_TCP)
     yield Kind("SYN, closed port, random sources", "syn", "syn", "random", CLOSED_TCP, FORGED)
     yield Kind("SYN, all ports, random sources", "syn", "syn", "random", 0, FORGED, tool="flood")
     yield Kind("SYN, open port, 16,000 bots", "syn", "syn", "bots", device.HTTP, HERE)
     yield Kind("SYN, open port, forged within a prefix", "syn", "syn", "prefix", device.HTTP)
     yield Kind("SYN/ACK, random sources", "syn-ack", "syn-ack", "random", CLOSED_TCP)
-    yield Kind("ACK, open port", "ack", "ack", "one", device.HTTP)
+    yield Kind("ACK, open port", "ack", "ack", "one", device.HTTP, least=500)
     yield Kind("ACK, open port, random sources", "ack", "ack", "random", device.HTTP, FORGED)
-    yield Kind("ACK, open port, firewall", "ack", "ack", "one", device.HTTP, wall=True)
+    yield Kind("ACK, open port, firewall", "ack", "ack", "one", device.HTTP, wall=True, least=500)
     yield Kind("ACK, open port, firewall, random sources", "ack", "ack", "random", device.HTTP,
                FORGED, wall=True)
     yield Kind("RST, open port, random sources", "rst", "rst", "random", device.HTTP, FORGED)
     yield Kind("FIN, open port, random sources", "fin", "rst", "random", device.HTTP, FORGED)
-    yield Kind("UDP, open port", "udp", "udp", "one", device.DNS, bytes=100)
-    yield Kind("UDP, open port, random sources", "udp", "udp", "random", device.DNS, FORGED, bytes=100)
-    yield Kind("UDP, closed port", "udp", "udp", "one", CLOSED_UDP, bytes=512)
+    yield Kind("UDP, open port", "udp", "udp", "one", device.DNS, bytes=100, least=9600)
+    yield Kind("UDP, open port, random sources", "udp", "udp", "random", device.DNS, FORGED, bytes=100,
+               least=150)
+    yield Kind("UDP, closed port", "udp", "udp", "one", CLOSED_UDP, bytes=512, least=150)
     yield Kind("UDP, closed port, random sources", "udp", "udp", "random", CLOSED_UDP, FORGED,
-               bytes=512)
+               bytes=512, least=150)
     yield Kind("UDP, all ports, random sources", "udp", "udp", "random", 0, FORGED, bytes=512,
-               tool="flood")
-    yield Kind("ICMP", "icmp", "icmp", "one", 0, bytes=56)
+               tool="flood", least=150)
+    yield Kind("ICMP", "icmp", "icmp", "one", 0, bytes=56, least=500)
     yield Kind("ICMP, random sources", "icmp", "icmp", "random", 0, FORGED, bytes=56)
-    yield Kind("fragments", "fragment", "fragment", "one", 0, bytes=512)
+    yield Kind("fragments", "fragment", "fragment", "one", 0, bytes=512, least=1000)
     yield Kind("fragments, random sources", "fragment", "fragment", "random", 0, FORGED, bytes=512)
     yield Kind("GRE, random sources", "gre", "protocol", "random", 0, FORGED, bytes=64)
     for service in flood_answers.ANSWERS:

@@ -21,6 +21,7 @@ import flood_normal
 import net
 
 FOUND_S, CLOSED_S = 2, 10
+CLEAR = 1.5  # times the rate below which nothing is a flood
 LATE_S = 1  # that a busy machine may take to write what was found in time
 JUDGE_S = 4  # after a flood's onset, in which an event is still counted as one about it
 BOTS6 = "2001:db8:c:b::/64"
@@ -54,6 +55,7 @@ class Cell:
     found_s: float = None
     closed_s: float = None
     counted: int = None  # packets by the closing event
+    below: bool = False  # not found, and not meant to be: it is too little for a flood
     wrong: list = dataclasses.field(default_factory=list)
     forged: str = "?"
 
@@ -62,7 +64,7 @@ class Cell:
         return f"{self.kind.name} v{self.family}, {self.rate}/s, {self.normal}"
 
     def __str__(self):
-        found = "not found" if self.found_s is None else f"found after {self.found_s:.1f} s"
+        found = "below" if self.below else "not found" if self.found_s is None else f"found after {self.found_s:.1f} s"
         closed = "" if self.closed_s is None else f", closed after {self.closed_s:.1f} s"
         return (f"{self.name}: {found}{closed}, forged: {self.forged}, {self.sent} packets sent"
                 + (f", {self.counted} told" if self.counted is not None else "")
@@ -194,8 +196,11 @@ class FloodLab:
         """Fills in what is known of the cell's opening by now."""
         opened = self.opened(cell)
         self._others(cell)
+        kept = cell.sent / max(0.1, cell.end - cell.onset)
         if not opened:
-            cell.wrong.append("not found")
+            cell.below = kept < CLEAR * cell.kind.least
+            if not cell.below:
+                cell.wrong.append(f"not found, at {kept:.0f}/s")
             return
         told, cell.event = opened
         cell.found_s = told - cell.onset

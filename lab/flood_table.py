@@ -16,7 +16,7 @@ def _field(cell):
     if cell is None:
         return "–"
     if cell.found_s is None:
-        return "**no**"
+        return "below" if cell.below and not cell.wrong else "**no**"
     text = f"{max(cell.found_s, 0):.1f}"
     text += f" / {cell.closed_s:.0f}" if cell.closed_s is not None else " / –"
     if cell.forged == "unknown":
