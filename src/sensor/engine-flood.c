@@ -118,7 +118,8 @@ void engine_flood_fin_sent(struct engine *e, const struct packet *p)
 
 void engine_flood_data(struct engine *e, const struct packet *p)
 {
-	if (floods_suspects(e->floods, FLOOD_LANE_SYN, p->dst))
+	/* The last packet of a handshake carries nothing. */
+	if (p->payload == 0 && floods_suspects(e->floods, FLOOD_LANE_SYN, p->dst))
 		engine_flow_used(e, p);
 	if (!e->pairs) {
 		/* Where this host refuses such segments, that shows each of them. */

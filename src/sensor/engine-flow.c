@@ -78,7 +78,7 @@ void engine_flow_used(struct engine *e, const struct packet *p)
 		return;
 	if (e->pairs)
 		finished(e, f, p->dst);
-	else if (p->payload == 0 && p->tcp_seq == f->peer_isn + 1)
+	else if (p->tcp_seq == f->peer_isn + 1)
 		floods_proven(e->floods, p->dst, p->stands_for);
 }
 
