@@ -14,6 +14,7 @@ import net
 from case import Skip, check
 from days import plain_ethernet, spread
 
+FLOODS = {"thc_rsmurf6": "icmp"}
 DATA = os.path.join(os.path.dirname(device.ROOT), "shared", "data", "pcaps")
 GAP_S, TIMES = 1800, 96
 ADDRESS = re.compile(r"(?:\d+\.){3}\d+")
@@ -77,6 +78,16 @@ def readable_case(path):
     return run
 
 
+def flood_case(path, technique):
+    """A flood is told as one, by its technique, and as nothing else."""
+    def run(_shared, _say):
+        found, _said = read_whole(path)
+        told = [(e.finding["kind"], e.finding["technique"], e.finding["phase"]) for e in found]
+        check(told == [("flood", technique, phase) for phase in ("start", "end")], f"{told}")
+        return str(found[0])
+    return run
+
+
 def declare_data():
     index = os.path.join(DATA, "INDEX.tsv")
     if not os.path.exists(index):
@@ -92,6 +103,8 @@ def declare_data():
         stem = name.rsplit(".", 1)[0]
         if kind in ("scan", "malware"):
             run = attack_case(path, row["attacker"])
+        elif stem in FLOODS:
+            run = flood_case(path, FLOODS[stem])
         elif kind == "benign" or stem.startswith("v6_"):
             run = benign_case(path)
         else:
