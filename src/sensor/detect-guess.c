@@ -33,6 +33,8 @@ struct guesses {
 	struct streaks streaks;
 };
 
+_Static_assert(sizeof(struct guesses) <= 24 * 1024, "memory is counted in kilobytes");
+
 struct guesses *guesses_new(uint64_t quiet_ns, uint64_t seed, guess_emit_fn *emit, void *arg)
 {
 	struct guesses *gs = malloc(sizeof(*gs));
