@@ -47,6 +47,17 @@ def attack_case(path, attacker):
     return run
 
 
+def guess_case(path, attacker):
+    """Password guessing, and no scan beside it."""
+    def run(shared, say):
+        attack_case(path, attacker)(shared, say)
+        found, _said = read_whole(path)
+        kinds = {e.data["mimamori"]["kind"] for e in found}
+        check(kinds == {"guess"}, f"told as {sorted(kinds)}: {[*map(str, found[:4])]}")
+        return str(found[-1])
+    return run
+
+
 def benign_case(path):
     def run(_shared, _say):
         found, said = read_whole(path)
@@ -105,6 +116,8 @@ def declare_data():
             run = attack_case(path, row["attacker"])
         elif stem in FLOODS:
             run = flood_case(path, FLOODS[stem])
+        elif kind == "brute":
+            run = guess_case(path, row["attacker"])
         elif kind == "benign" or stem.startswith("v6_"):
             run = benign_case(path)
         else:

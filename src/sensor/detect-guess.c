@@ -2,6 +2,7 @@
 #include "sensor/detect-guess.h"
 
 #include "core/approx.h"
+#include "core/sketch.h"
 #include "sensor/guess-streak.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ struct slot {
 	uint8_t level; /* enum streak_level */
 	struct prefix block; /* whose failures it takes: a peer, a /24 or /64, all */
 	uint64_t report_at;
+	uint64_t peers[4]; /* of a group: sketch of its peers, see sketch_linear() */
 	struct guess g;
 };
 
@@ -118,16 +120,21 @@ static struct slot *slot_of(struct guesses *gs, const struct streak *s)
 }
 
 /* Of a group. Random interface ids share the first few bits by chance. */
-static void add_peer(struct guess *g, struct addr peer)
+static void add_peer(struct slot *f, struct addr peer)
 {
+	struct guess *g = &f->g;
 	unsigned int len = addr_common_len(g->peer.addr, peer);
+	uint32_t hash = addr_hash(peer, 0);
+	unsigned int estimate;
 
 	for (unsigned int i = 0; i < g->peers_sampled; i++)
 		if (addr_eq(g->peer_sample[i], peer))
 			return;
 	if (g->peers_sampled < FINDING_PEER_SAMPLE)
 		g->peer_sample[g->peers_sampled++] = peer;
-	g->peers++;
+	f->peers[hash >> 6 & 3] |= 1ULL << (hash & 63);
+	estimate = sketch_linear(f->peers, 4);
+	g->peers = estimate > g->peers_sampled ? estimate : g->peers_sampled;
 	if (len > g->peer.len)
 		len = g->peer.len;
 	if (!addr_is_v4(peer) && len > INTERFACE_ID)
@@ -168,7 +175,7 @@ static void add_members(struct guesses *gs, struct slot *f, const struct streak 
 	for (unsigned int i = 0; i < STREAKS_HOST; i++)
 		if (peer[i].used && !peer[i].finding && peer[i].port == s->port &&
 		    prefix_contains(&f->block, peer[i].who))
-			add_peer(&f->g, peer[i].who);
+			add_peer(f, peer[i].who);
 }
 
 /* Alike is not failed: of telnet without words, and of ports that are only said to be for logins. */
@@ -261,7 +268,7 @@ static void go_on(struct guesses *gs, struct slot *f, const struct streak *s,
 		  const struct guess_try *t, uint64_t now_ns)
 {
 	if (f->level != STREAK_HOST)
-		add_peer(&f->g, t->peer);
+		add_peer(f, t->peer);
 	count(f, s);
 	latest(f, t, now_ns);
 	if (f->g.attempts < f->report_at)
