@@ -80,6 +80,8 @@ static const struct conf_key keys[] = {
 	FLOOD_RATE("fragment_rate", FLOOD_LANE_FRAGMENT, "100"),
 	FLOOD_RATE("protocol_rate", FLOOD_LANE_PROTOCOL, "100"),
 	FLOOD_RATE("tunnel_rate", FLOOD_LANE_TUNNEL, "100"),
+	{ "flood", "half_open", CONF_UINT, AT(flood_connections[0]), "32", 0, 65535, NULL },
+	{ "flood", "held", CONF_UINT, AT(flood_connections[1]), "64", 0, 65535, NULL },
 	{ "flood", "quiet", CONF_DURATION, AT(flood_quiet_ns), "5s", 1, MINUTE, NULL },
 	{ "flood", "sample_first", CONF_UINT, AT(sample_first), "16", 0, 4096, NULL },
 	{ "flood", "sample_max", CONF_UINT, AT(sample_max), "4096", 1, 65536, NULL },

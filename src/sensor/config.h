@@ -9,6 +9,7 @@
 #include "core/conf.h"
 #include "sensor/auth-files.h"
 #include "sensor/detect-flood.h"
+#include "sensor/slow-flood.h"
 #include "sensor/guess.h"
 
 #include <stdbool.h>
@@ -50,6 +51,8 @@ struct sensor_config {
 	bool flood_enable;
 	uint32_t flood_rate
 		[FLOOD_LANES]; /* packets a second that are none, whatever was learnt; 0: not looked for */
+	uint32_t flood_connections
+		[SLOW_KINDS]; /* half-open, held: a flood at the least; 0: not looked for */
 	uint64_t flood_quiet_ns; /* the silence that ends a flood */
 	uint32_t sample_first, sample_max; /* one bulk packet in so many; 0: none */
 

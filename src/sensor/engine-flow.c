@@ -55,6 +55,8 @@ void engine_flow_answered(struct engine *e, const struct packet *p, const struct
 	f->kind = c->probe.kind;
 	f->tools = c->probe.tools;
 	f->self_isn = p->tcp_seq;
+	if (!(f->state & FLOW_ANSWERED))
+		slow_floods_opened(&e->slow);
 	f->state |= FLOW_ANSWERED | (credited ? FLOW_CREDITED : 0);
 }
 
@@ -140,6 +142,7 @@ bool engine_flow_aborted(struct engine *e, const struct packet *p)
 	if (f->state & FLOW_ENDED) /* each repeat of the SYN/ACK is refused again */
 		return true;
 	f->state |= FLOW_ENDED;
+	slow_floods_ended(&e->slow);
 	take_credit_back(e, f, p->src);
 	in_vain(e, p, f, f->kind, 0);
 	return true;
@@ -157,6 +160,7 @@ bool engine_flow_ended(struct engine *e, const struct packet *p)
 	if (f->state & FLOW_ENDED)
 		return true;
 	f->state |= FLOW_ENDED;
+	slow_floods_ended(&e->slow);
 	if (!flow_proven(f, p->tcp_ack)) /* perhaps a guess; there is no second */
 		return false;
 	finished(e, f, p->dst);

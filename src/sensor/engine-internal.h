@@ -66,6 +66,7 @@ struct engine {
 	struct guesses *guesses;
 	struct findings *findings;
 	struct floods *floods;
+	struct slow_floods slow;
 	struct pairs *pairs; /* NULL: this host's own packets alone are watched */
 	struct pairs *pings;
 	uint64_t refused_ns; /* when this host refused a segment of no connection, the last time */
@@ -125,6 +126,9 @@ bool engine_proves_handshake(struct contact *c, const struct packet *p);
 /* RSTs (engine-reset.c), and plain data, which explains some in captures. */
 void engine_rst(struct engine *e, const struct packet *p);
 void engine_data(struct engine *e, const struct packet *p);
+
+/* Live, connections are watched that stay open (engine-slow.c). After all else is in place. */
+void engine_slow_init(struct engine *e, const struct engine_params *params);
 
 /* What may be a flood's (engine-flood.c): openings to what is watched; datagrams; SYN/ACKs and FINs of no
  * connection; plain data; RSTs, both ways; and packets that passed only to be counted. */

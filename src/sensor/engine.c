@@ -68,6 +68,7 @@ struct engine *engine_new(const struct engine_params *params)
 	e->floods = floods_new(config, params->home.mode != HOME_HOST, params->seed,
 			       params->emit_flood, params->arg);
 	e->decoys = decoys_new(params->seed);
+	engine_slow_init(e, params);
 	if (!e->flows || !e->trie || !e->newcomers || !e->contacts || !e->groups || !e->decoys ||
 	    !e->findings || !e->floods || !e->pings || !e->guesses ||
 	    (!e->pairs && params->home.mode != HOME_HOST)) {
@@ -186,6 +187,9 @@ uint64_t engine_tick(struct engine *e)
 	flood_ns = floods_tick(e->floods, now_ns);
 	if (flood_ns && (due_ns == 0 || flood_ns < due_ns))
 		due_ns = flood_ns;
+	flood_ns = slow_floods_tick(&e->slow, now_ns);
+	if (flood_ns && (due_ns == 0 || flood_ns < due_ns))
+		due_ns = flood_ns;
 	/* A host that does not forward knows nearly every outcome at once: nothing to wait for. */
 	c = contacts_oldest(e->contacts);
 	if (c && c->t_ns + wait_ns < look_ns)
@@ -204,6 +208,7 @@ void engine_finish(struct engine *e)
 	engine_decoys_finish(e);
 	findings_close_all(e->findings);
 	floods_finish(e->floods, e->clock->now_ns);
+	slow_floods_finish(&e->slow, e->clock->now_ns);
 	guesses_close_all(e->guesses);
 }
 
@@ -213,6 +218,7 @@ void engine_stats(const struct engine *e, struct engine_stats *out)
 	trie_stats(e->trie, &out->trie);
 	findings_stats(e->findings, &out->findings);
 	floods_stats(e->floods, &out->floods);
+	out->slow = e->slow.stats;
 	guesses_stats(e->guesses, &out->guesses);
 	out->decoys_crowded = decoys_crowded(e->decoys);
 }

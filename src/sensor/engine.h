@@ -26,6 +26,7 @@
 #include "sensor/flood.h"
 #include "sensor/guess.h"
 #include "sensor/home.h"
+#include "sensor/slow-flood.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -68,6 +69,7 @@ struct engine_stats {
 	struct trie_stats trie;
 	struct finding_stats findings;
 	struct flood_stats floods;
+	struct slow_stats slow;
 	struct guess_stats guesses;
 };
 

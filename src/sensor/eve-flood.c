@@ -126,6 +126,20 @@ static void write_sources(struct event *ev, const struct flood *f)
 	event_close(ev);
 }
 
+static void write_amount(struct event *ev, const struct flood *f)
+{
+	if (slow(f->kind)) {
+		event_u64(ev, "connections", f->packets);
+		event_u64(ev, "normal_connections", f->normal);
+		return;
+	}
+	event_u64(ev, "packets", f->packets);
+	event_u64(ev, "bytes", f->bytes);
+	event_u64(ev, "packets_per_second", f->rate);
+	event_u64(ev, "bytes_per_second", f->byte_rate);
+	event_u64(ev, "normal_per_second", f->normal);
+}
+
 static void write_mimamori(struct event *ev, const struct eve_context *ctx, const struct flood *f,
 			   enum finding_phase phase)
 {
@@ -142,11 +156,7 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx, cons
 	write_sources(ev, f);
 	if (f->kind == FLOOD_AMPLIFIED)
 		event_u64(ev, "peer_port", f->peer_port);
-	event_u64(ev, "packets", f->packets);
-	event_u64(ev, "bytes", f->bytes);
-	event_u64(ev, "packets_per_second", f->rate);
-	event_u64(ev, "bytes_per_second", f->byte_rate);
-	event_u64(ev, "normal_per_second", f->normal);
+	write_amount(ev, f);
 	if (f->kind == FLOOD_SYN || f->kind == FLOOD_HALF_OPEN)
 		event_u64(ev, "completed", f->completed);
 	if (f->sampled > 1)
@@ -200,8 +210,14 @@ static void add_sources(char buf[EVE_TEXT_LEN], size_t *len, const struct flood 
 static void add_rate(char buf[EVE_TEXT_LEN], size_t *len, const struct flood *f,
 		     enum finding_phase phase)
 {
-	if (slow(f->kind))
+	if (slow(f->kind)) {
+		if (phase == FINDING_START) {
+			eve_add(buf, len, ", ");
+			add_number(buf, len, f->packets);
+			eve_add(buf, len, " of them");
+		}
 		return;
+	}
 	eve_add(buf, len, ", %s", phase == FINDING_END ? "at most " : "");
 	add_number(buf, len, f->rate);
 	eve_add(buf, len, " packets/s, %.1f Mbit/s", (double)f->byte_rate * 8 / 1e6);

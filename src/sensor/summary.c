@@ -27,7 +27,7 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 		engine->failed);
 	fprintf(to, "  %12" PRIu64 " scans found, %" PRIu64 " notices\n", engine->findings.opened,
 		engine->findings.notices);
-	line_if(to, engine->floods.opened, "floods found");
+	line_if(to, engine->floods.opened + engine->slow.opened, "floods found");
 	line_if(to, engine->guesses.failures, "logins that failed, or looked so");
 	line_if(to, engine->guesses.opened, "password guessers found");
 	line_if(to, engine->guesses.succeeded, "of them got in");
@@ -47,6 +47,8 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	line_if(to, engine->findings.evicted, "findings closed early for want of room");
 	line_if(to, engine->findings.refused, "findings about a flood's peers left out");
 	line_if(to, engine->floods.crowded, "suspicions of floods left out for want of room");
+	line_if(to, engine->slow.failures, "times this host's connections could not be listed");
+	line_if(to, engine->slow.left_out, "connections left out when slow floods were looked for");
 	line_if(to, engine->guesses.evicted, "findings of guessing closed early for want of room");
 	line_if(to, engine->decoys_crowded, "groups of decoys forgotten for want of room");
 	line_if(to, lost, "events lost");
@@ -74,6 +76,7 @@ const char *status_line(char buf[STATUS_LEN], const struct source_stats *source,
 		 " in vain, %u scans now, %" PRIu64 " in all, %u floods now, %" PRIu64
 		 " in all, %" PRIu64 " lost",
 		 engine->packets, engine->contacts, engine->failed, open_findings,
-		 engine->findings.opened, engine->floods.open, engine->floods.opened, source->lost);
+		 engine->findings.opened, engine->floods.open + engine->slow.open,
+		 engine->floods.opened + engine->slow.opened, source->lost);
 	return buf;
 }
