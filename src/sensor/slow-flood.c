@@ -4,7 +4,6 @@
 #include "core/sketch.h"
 #include "sensor/detect-flood.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { HALF_OPEN, HELD };
@@ -96,6 +95,21 @@ static void count(const struct tcp_connection *c, void *arg)
 		service->n[i] += is_of(c, i);
 }
 
+static bool before(struct addr a, struct addr b)
+{
+	return a.hi != b.hi ? a.hi < b.hi : a.lo < b.lo;
+}
+
+/* Keeps the sample sorted. Not by qsort(), which may allocate and asks the system how much memory there is. */
+static void insert(struct sources *to, struct addr peer)
+{
+	unsigned int i = to->used++;
+
+	for (; i > 0 && before(peer, to->peer[i - 1]); i--)
+		to->peer[i] = to->peer[i - 1];
+	to->peer[i] = peer;
+}
+
 static void gather(const struct tcp_connection *c, void *arg)
 {
 	struct sources *to = arg;
@@ -105,18 +119,9 @@ static void gather(const struct tcp_connection *c, void *arg)
 		return;
 	sketch_add(&to->sketch, addr_hash(c->peer, to->seed));
 	if (to->used < SLOW_PEERS)
-		to->peer[to->used++] = c->peer;
+		insert(to, c->peer);
 	to->last = c->peer;
 	to->last_port = c->peer_port;
-}
-
-static int by_address(const void *a, const void *b)
-{
-	const struct addr *x = a, *y = b;
-
-	if (x->hi != y->hi)
-		return x->hi < y->hi ? -1 : 1;
-	return x->lo < y->lo ? -1 : x->lo > y->lo;
 }
 
 /* Keeps the FLOOD_TOP prefixes with the largest shares, the largest first. */
@@ -142,7 +147,6 @@ static void describe_sources(struct flood *f, struct sources *src)
 	f->top_used = 0;
 	if (!src->used)
 		return;
-	qsort(src->peer, src->used, sizeof(src->peer[0]), by_address);
 	f->peer.len = (uint8_t)addr_common_len(src->peer[0], src->peer[src->used - 1]);
 	f->peer.addr = addr_mask(src->peer[0], f->peer.len);
 	f->peers = sketch_count(&src->sketch);
