@@ -57,8 +57,10 @@ class Quiet:
              for name, person, family in self.people
              if not tools.missing(*login_habits.HABITS[name].needs)})
 
-    def accused(self):
-        said = [(f"sensor {name}", e) for name in self.lab.sensors for e in self.lab.events(name)]
+    def accused(self, guilty=()):
+        """All that was said, but for what is about these addresses alone."""
+        said = [(f"sensor {name}", e) for name in self.lab.sensors for e in self.lab.events(name)
+                if not any(e.is_peer(address) for address in guilty)]
         return [f"{how}: {self.who(e)}: {e}" for how, e in said]
 
     def who(self, event):

@@ -38,7 +38,7 @@ class Beside:
     """Those at work beside the guessers."""
 
     def __init__(self, lab, guesses):
-        self.until = [time.monotonic() + guess_live.TOOL_S]
+        self.until = [time.monotonic() + guess_live.GROUP_S]
         self.people, self.errors, self.threads = {}, [], []
         for guess in guesses:
             name = BESIDE[guess_tools.SERVICE_OF[guess.port]]

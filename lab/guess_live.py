@@ -14,7 +14,7 @@ import guess_tools
 import logins
 import net
 
-STAGGER_S, TOOL_S, NEVER_S, SETTLE_S = 0.3, 110, 15, 3
+STAGGER_S, TOOL_S, GROUP_S, NEVER_S, SETTLE_S = 0.3, 110, 180, 15, 3
 SINGLES = 11  # tries of one run each, which are slowed down later
 TRIES_AT_ONCE = 4
 RIGHT_AT = 20  # the right password's place among the wrong ones
@@ -101,7 +101,7 @@ class Guess:
         self.addresses = [self.person.address[family]]
         if words in GROUPS:
             self.addresses = self.person.take(family, GROUPS[words].peers)
-        self.output = ""
+        self.output, self.pause_s = "", 0
         self.steps = []  # of SINGLE: when each run began, Unix microseconds
 
     def _words(self):
@@ -135,7 +135,8 @@ class Guess:
             relay.wait()
 
     def _guess(self):
-        deadline = time.monotonic() + (NEVER_S if (self.tool, self.port) in NEVER else TOOL_S)
+        limit_s = (GROUP_S if self.words in GROUPS else TOOL_S) + self.pause_s * SINGLES
+        deadline = time.monotonic() + (NEVER_S if (self.tool, self.port) in NEVER else limit_s)
         if self.words in (WRONG, RIGHT, NAT):
             self.output = self.person.run(self.command(self._words(), TRIES_AT_ONCE),
                                           deadline - time.monotonic())[1]
@@ -149,7 +150,8 @@ class Guess:
             self.steps.append(time.time_ns() // 1000)
             tries = group.tries if group else 1
             words = [guess_tools.WRONG[(number * tries + n) % 30] for n in range(tries)]
-            self.output = self.person.run(self.command(words, 1), 30)[1]
+            self.output = self.person.run(self.command(words, tries), 30)[1]
+            time.sleep(max(0, self.pause_s - (time.time_ns() // 1000 - self.steps[-1]) / 1e6))
 
     def _found(self):
         return all(guess_judge.first(self.lab.events(name), self.addresses,
@@ -175,7 +177,8 @@ class Guess:
             return ""
         if not event:
             return cell.why
-        bar = GROUPS[self.words].bar if self.words in GROUPS else guess_judge.FAST_BAR
+        bar = guess_judge.SLOW_BAR if self.pause_s else guess_judge.FAST_BAR
+        bar = GROUPS[self.words].bar if self.words in GROUPS else bar
         if cell.sensor == "log" and guess_judge.logged(self.lab.logins.auth_log, self.addresses):
             # A line of the log has whole seconds, and so has the event: its own count is what there is.
             bar -= guess_judge.LOG_BONUS

@@ -20,7 +20,7 @@ import matrix_slow
 import net
 
 LANES_AT_ONCE = 6
-LANE_S = 240
+LANE_S = 300
 SPEEDS_S = {"20 s": 20, "60 s": 60}
 LANE = os.path.join(device.HERE, "guess_lane.py")
 Frame = collections.namedtuple("Frame", "t frame wire")

@@ -6,9 +6,10 @@ For hours: ordinary life and random attacks, with links pulled, event files move
 Every attack has to be found, nobody innocent may be accused, and memory and descriptors have to
 stay as they were. docs/soak.md holds the results.
 
-With --benign only ordinary life runs, and whatever the sensor says is wrong.
+With --benign only ordinary life runs, and whatever the sensor says is wrong. With --logins people log in
+as they should, while slow guessers are at work, who have to be found.
 
-usage: lab/soak.py [--benign] [--hours H] [--seed N]
+usage: lab/soak.py [--benign | --logins] [--hours H] [--seed N]
 """
 
 import argparse
@@ -26,6 +27,7 @@ import case  # pylint: disable=wrong-import-position
 import device  # pylint: disable=wrong-import-position
 import net  # pylint: disable=wrong-import-position
 import soak_benign  # pylint: disable=wrong-import-position
+import soak_logins  # pylint: disable=wrong-import-position
 import tools  # pylint: disable=wrong-import-position
 
 ATTACKERS = 120  # addresses in turn; the first has long ended when it comes again
@@ -127,6 +129,7 @@ class Soak:
 def main():
     parser = argparse.ArgumentParser(description="Ordinary life and random attacks, for hours.")
     parser.add_argument("--benign", action="store_true", help="only ordinary life")
+    parser.add_argument("--logins", action="store_true", help="those who log in, and slow guessers")
     parser.add_argument("--hours", type=float, default=4)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     arguments = parser.parse_args()
@@ -136,6 +139,8 @@ def main():
     net.install_cleanup()
     if arguments.benign:
         return soak_benign.run(arguments.hours, arguments.seed)
+    if arguments.logins:
+        return soak_logins.run(arguments.hours)
     with net.Network() as network:
         soak, began, said = Soak(network, arguments.seed), time.monotonic(), 0
         print(f"seed {arguments.seed}, PSS {soak.before[0]} kB, {soak.before[1]} descriptors")
