@@ -29,7 +29,7 @@
 /*
  * What the burst beyond the allowed rate may be. Of few peers and ports: how many times the configured rate, how
  * large a burst, and lasting how long is ordinary. A download that is given up makes this host refuse all that is on its
- * way; media and tunnels come fast. A capture of a thousand pings within 10 ms is a flood.
+ * way; media, tunnels, files over UDP and somebody's pings come fast; an answer may come after its asker has gone.
  */
 static const struct {
 	uint16_t burst; /* packets */
@@ -37,11 +37,11 @@ static const struct {
 	uint8_t windows; /* likewise: at the least */
 	uint16_t few_burst;
 } limits[FLOOD_LANES] = {
-	[FLOOD_LANE_SYN] = { 250, 1, 0, 250 },	      [FLOOD_LANE_SYN_ACK] = { 200, 1, 0, 200 },
-	[FLOOD_LANE_ACK] = { 200, 5, 4, 1000 },	      [FLOOD_LANE_RST] = { 200, 3, 4, 1000 },
-	[FLOOD_LANE_UDP] = { 150, 1, 0, 150 },	      [FLOOD_LANE_SERVED] = { 200, 64, 4, 5000 },
-	[FLOOD_LANE_AMPLIFIED] = { 200, 1, 0, 200 },  [FLOOD_LANE_ICMP] = { 250, 5, 0, 700 },
-	[FLOOD_LANE_FRAGMENT] = { 250, 10, 2, 1500 }, [FLOOD_LANE_PROTOCOL] = { 250, 1, 0, 250 },
+	[FLOOD_LANE_SYN] = { 150, 10, 4, 1500 },		[FLOOD_LANE_SYN_ACK] = { 200, 1, 0, 200 },
+	[FLOOD_LANE_ACK] = { 200, 5, 4, 1000 },		[FLOOD_LANE_RST] = { 200, 3, 4, 1000 },
+	[FLOOD_LANE_UDP] = { 150, 5, 4, 1000 },		[FLOOD_LANE_SERVED] = { 200, 64, 4, 5000 },
+	[FLOOD_LANE_AMPLIFIED] = { 200, 1, 0, 200 },	[FLOOD_LANE_ICMP] = { 250, 50, 4, 2500 },
+	[FLOOD_LANE_FRAGMENT] = { 250, 100, 4, 10000 }, [FLOOD_LANE_PROTOCOL] = { 250, 1, 0, 250 },
 	[FLOOD_LANE_TUNNEL] = { 250, 64, 4, 5000 },
 };
 

@@ -11,6 +11,7 @@
 #define TOP_SHARE 10 /* a prefix is named from one packet in so many on */
 #define SCAN_PAYLOAD 256 /* bytes; questions are shorter, floods of datagrams rarely are */
 #define SLICE_MOST (6 * 65536 / FLOOD_SLICE)
+#define ORDINARY (PACKET_OPT_MSS | PACKET_OPT_SACK | PACKET_OPT_WSCALE)
 #define MANY_PEERS 20 /* of fewer, seldom coming again tells nothing */
 #define NODES_MAX (2 * (FLOOD_LEAVES + 2 + FLOOD_AGGREGATES) + 2)
 #define WIDE_V4 (ADDR_V4_OFFSET + 8) /* a wider prefix is nobody's own */
@@ -181,6 +182,7 @@ void flood_case_sample(struct flood_case *c, struct flood_prefixes *fp, const st
 	vote(&c->now, addr_hash(self, 0));
 	c->now_samples++;
 	c->answers += p->answer;
+	c->ordinary += (p->tcp_options & ORDINARY) == ORDINARY;
 	if (!turned)
 		flood_case_way(c, p);
 	c->bogons += bogon(peer);
@@ -237,11 +239,16 @@ bool flood_case_many(const struct flood_case *c)
 {
 	unsigned int flows = sketch_linear(c->flow_bits, 8);
 
+	if (c->lane->kind == FLOOD_LANE_SYN)
+		return c->ordinary * 4 < c->samples * 3;
 	/* A service has many questions of few; what it answers is welcome, unless nobody comes twice. */
 	if (c->lane->kind == FLOOD_LANE_SERVED && c->answered * 2 >= c->f.packets) {
 		flows = sketch_count(&c->peers);
 		return flows >= MANY_PEERS && flows * 2 >= c->sketched;
 	}
+	/* Nobody ordinary forges even one. */
+	if (c->bogons * 2 >= c->samples && c->samples)
+		return true;
 	return flows >= MANY_FLOWS && flows * 2 >= c->first_ports;
 }
 
@@ -358,7 +365,7 @@ static enum flood_forged forged(const struct flood_case *c, unsigned int seen)
 		return FLOOD_FORGED_NO;
 	if (c->lane->kind == FLOOD_LANE_AMPLIFIED && c->answers * 2ULL >= c->samples)
 		return FLOOD_FORGED_NO;
-	if (seen < MANY_PEERS || seen * 2ULL < c->sketched || c->handshakes * 100 > c->f.packets ||
+	if (seen < MANY_PEERS || seen * 2ULL < c->sketched || c->handshakes * 10 > c->f.packets ||
 	    !c->ways)
 		return FLOOD_FORGED_UNKNOWN;
 	/* Hosts all over the world are 5 to 30 hops away, in three kinds of TTL. Random TTLs are no host's. */

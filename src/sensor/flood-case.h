@@ -52,6 +52,7 @@ struct flood_case {
 	uint32_t samples, first_ports; /* packets looked at; those in port_bits */
 	uint32_t sketched; /* of them in the sketch of sources */
 	uint32_t slice_packets; /* of the ports in the slice, since it is suspected */
+	uint32_t ordinary; /* SYNs with all the options that a client's kernel gives them */
 	uint32_t bogons; /* sources that nobody can have */
 	uint32_t answers; /* datagrams that answer what nobody here asked */
 	uint32_t ways; /* packets, whose way was seen, not that of this host's answers to them */
@@ -90,7 +91,8 @@ void flood_case_slice(struct flood_case *c, const struct packet *p, bool turned)
 /* Is what it has seen rather a scan: few peers, whose packets go to many ports, few to each? */
 bool flood_case_scans(const struct flood_case *c);
 
-/* Are its peers and ports many, as those of forged addresses are, or few? */
+/* Are its peers and ports many, as those of forged addresses are, or few? SYNs count as of few that are
+ * ordinary clients': of a service that is away for a moment all of them ask at once. */
 bool flood_case_many(const struct flood_case *c);
 
 /* Fills in what the sample tells. */

@@ -450,6 +450,25 @@ static void test_clients_after_a_reboot(void **state)
 	assert_int_equal(x.n_floods, 0);
 }
 
+/* Clients of a service that is away for a moment: refused, they ask again. */
+static struct packet client_syn(unsigned int i)
+{
+	struct packet p = syn(addr_from_v4(0x0a000000 + i % 1000 * 257), 443);
+
+	p.tcp_options = OPTIONS_USUAL;
+	return p;
+}
+
+static void test_clients_in_vain(void **state)
+{
+	(void)state;
+	flood(client_syn, 700, 4000);
+	sleep_s(&x, 10);
+	assert_int_equal(x.n_floods, 0);
+	flood(client_syn, 5000, 2000);
+	assert_int_equal(floods_told(FINDING_START, FLOOD_SYN), 1);
+}
+
 /* As the source samples them: the last packet of one handshake in sixteen. */
 static void test_sampled_handshakes(void **state)
 {
@@ -744,6 +763,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fast_scans_are_none, begin, done),
 		cmocka_unit_test_setup_teardown(test_flood_beside_scan, begin, done),
 		cmocka_unit_test_setup_teardown(test_clients_after_a_reboot, begin, done),
+		cmocka_unit_test_setup_teardown(test_clients_in_vain, begin, done),
 		cmocka_unit_test_setup_teardown(test_sampled_handshakes, begin, done),
 		cmocka_unit_test_setup_teardown(test_benign, begin, done),
 		cmocka_unit_test_setup_teardown(test_ping_replies, begin, done),

@@ -533,11 +533,11 @@ static int run_judge(const char *schema, unsigned int count)
 
 static void test_schema(void **state)
 {
-	static void (*const writers[])(void **) = { test_fields,	test_notice,
-						    test_signatures,	test_v6,
-						    test_fingerprints,	test_extremes,
-						    test_hostile_names, test_text_of_groups,
-						    test_decoys,	test_guess };
+	static void (*const writers[])(void **) = {
+		test_fields,	   test_notice,	  test_signatures,    test_v6,
+		test_fingerprints, test_extremes, test_hostile_names, test_text_of_groups,
+		test_decoys,	   test_guess,	  test_flood
+	};
 	const char *root = getenv("MIMAMORI_SOURCE_ROOT");
 	unsigned int count = 0;
 	char schema[512];
