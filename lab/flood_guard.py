@@ -32,7 +32,7 @@ class Guard:
         self.found, self.numbers, self.wrong = {}, {}, []
         with matrix_net.MatrixNetwork() as network:
             self.network, self.device = network, network.device
-            directory = net.directory()
+            directory = self.directory = net.directory()  # where hydra leaves its state
             self.logins = logins.Logins(self.device, directory)
             words = guess_tools.word_list(directory, "words", guess_tools.WRONG * 3)
             self.sensor = device.Sensor(self.device, directory)
@@ -92,7 +92,7 @@ class Guard:
             while (passed := time.monotonic() - began) < LIMIT_S:
                 if passed > LEAD_S and not running:
                     running = [where.popen(argv, stdout=subprocess.DEVNULL,
-                                           stderr=subprocess.DEVNULL)
+                                           stderr=subprocess.DEVNULL, cwd=self.directory)
                                for where, argv in self._commands]
                 self._look(began)
                 if passed > self.seconds and len(self.found) == len(PARTS):

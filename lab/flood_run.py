@@ -23,7 +23,7 @@ import net
 FOUND_S, CLOSED_S = 2, 10
 CLEAR = 1.5  # times the rate below which nothing is a flood
 LATE_S = 1  # that a busy machine may take to write what was found in time
-JUDGE_S = 4  # after a flood's onset, in which an event is still counted as one about it
+JUDGE_S = 4  # after a flood's end, in which an event is still counted as one about it
 BOTS6 = "2001:db8:c:b::/64"
 FAR = "198.51.100.2", "2001:db8:9::2"
 WALL = """
@@ -148,7 +148,7 @@ class FloodLab:
     def opened(self, cell):
         """The event that opened it, if it is told by now."""
         return next(((told, e) for told, e in list(self.teller.told)
-                     if told >= cell.onset and is_flood(e, "start")
+                     if cell.onset <= told <= (cell.end or told) + JUDGE_S and is_flood(e, "start")
                      and e.finding["technique"] == cell.kind.technique
                      and e.data.get("dest_ip") == cell.target), None)
 
