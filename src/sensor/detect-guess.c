@@ -12,6 +12,7 @@
 #define PRIOR_BITS 4
 #define BITS_EACH 1.5F /* log2 likelihood ratio of a failed login */
 #define INTERFACE_ID 64
+#define DIALOG_MORE 48U /* telnet: more than "Login timed out" and "too many tries" take */
 #define A_PERSONS_TRIES 3 /* in one connection: OpenSSH's client asks so often */
 
 struct slot {
@@ -328,6 +329,9 @@ static void succeeded(struct guesses *gs, const struct guess_try *t, bool logged
 	struct slot *f = explained(gs, t, to_ms(now_ns), s, false);
 
 	if (!f || (f->level != STREAK_HOST && !s[STREAK_HOST])) {
+		/* More than a person's failures before it: if they go on, it was a guesser who got in. */
+		if (s[STREAK_HOST] && streak_length(s[STREAK_HOST]) > A_PERSONS_TRIES)
+			s[STREAK_HOST]->odd = true;
 		for (int level = STREAK_HOST; level <= STREAK_ALL; level++)
 			if (s[level] && !s[level]->finding)
 				streak_pardon(s[level]);
@@ -370,7 +374,7 @@ static unsigned int worth(const struct guess_try *t, const struct streak *s, uns
 static bool dialog_outgrown(const struct guess_try *t, const struct streak *s)
 {
 	return t->service == GUESS_TELNET && s && s->dialog[t->refusals > 0] && !t->refused_last &&
-	       t->served_after > s->dialog[t->refusals > 0];
+	       t->served_after > s->dialog[t->refusals > 0] + DIALOG_MORE;
 }
 
 /* Those whose refusals are counted once their connection shows that they were its last word. */

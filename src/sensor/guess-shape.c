@@ -15,15 +15,27 @@
 #define SSH_MOST_ASKED 2200 /* ten passwords, each sent in two ways */
 #define SSH_KEYS_SERVED 300 /* of what OpenSSH's server tells in a session, host keys foremost */
 #define SSH_BEGIN_ASKED 112 /* service request and method "none" */
-#define SSH_BEGIN_SERVED 96 /* their answers, dropbear's */
-#define SSH_PASSWORD 84 /* the least that one takes */
-#define SSH_PASSWORD_MOST 108
-#define SSH_DROPBEAR_FAILURE 52
-#define SSH_DROPBEAR_SUCCESS 36
+#define SSH_PASSWORD 84 /* one of usual length, with the user's name */
+#define SSH_FIVE_SERVED 356 /* chacha20-poly1305: five failures, and "none" */
+#define SSH_GOODBYE_MORE 24 /* OpenSSH's last word is longer than a failure by so much */
+#define SSH_DROPBEAR_SUCCESS_LESS 16 /* and dropbear's success is shorter */
 
 #define PLAIN_MOST_ASKED 400
 #define PLAIN_LEAST_ASKED 10
 #define PLAIN_MOST_SERVED 2000
+
+/* Sizes of a login after NEWKEYS, in bytes, where a server offers "publickey,password". */
+struct ssh_sizes {
+	uint32_t begin_asked,
+		begin_served; /* service request and method "none", and their answers */
+	uint32_t password, password_most; /* with the user's name */
+	uint32_t failure;
+	uint32_t closing; /* the client's good-bye */
+};
+
+static const struct ssh_sizes chacha = { SSH_BEGIN_ASKED, 96, 72, 108, 52, 0 };
+/* Counter mode with HMAC-SHA2-256, as libssh2 likes it. */
+static const struct ssh_sizes counter = { 144, 144, 76, 112, 80, 80 };
 
 /* s at least num/32 of a */
 static bool at_least(uint32_t s, uint32_t a, uint32_t num)
@@ -31,18 +43,27 @@ static bool at_least(uint32_t s, uint32_t a, uint32_t num)
 	return (uint64_t)s * 32 >= (uint64_t)a * num;
 }
 
-/* dropbear's failures are short: whether what was served, and `less`, is a number of them, and what was asked fits it. */
-static bool dropbear_failures(const struct guess_try *t, uint32_t less)
+/*
+ * Is what was served just so many failures, and fits what was asked so many passwords? Where a server offers few
+ * methods its failures are short, and small sessions are not far from them: so it has to be exact.
+ */
+static bool failures(uint32_t asked, uint32_t served, const struct ssh_sizes *z)
 {
-	uint32_t served = SSH_BEGIN_SERVED, asked = SSH_BEGIN_ASKED, tries = 0;
+	uint32_t most = z->begin_asked, least = z->begin_asked, sum = z->begin_served;
+	unsigned int tries = 0;
 
-	while (served < t->served + less) {
-		served += SSH_DROPBEAR_FAILURE;
-		asked += SSH_PASSWORD;
-		tries++;
+	for (; sum < served; sum += z->failure, tries++) {
+		least += z->password;
+		most += z->password_most;
 	}
-	return served == t->served + less && tries && t->asked >= asked &&
-	       t->asked <= asked + tries * (SSH_PASSWORD_MOST - SSH_PASSWORD);
+	return sum == served && tries && asked >= least && asked <= most + z->closing;
+}
+
+/* The last of five passwords or more is answered by a good-bye (OpenSSH). */
+static bool ended_by_limit(const struct guess_try *t)
+{
+	return t->served >= SSH_FIVE_SERVED + SSH_GOODBYE_MORE &&
+	       failures(t->asked, t->served - SSH_GOODBYE_MORE, &chacha);
 }
 
 static enum guess_shape ssh_shape(const struct guess_try *t, unsigned int excess)
@@ -61,9 +82,11 @@ static enum guess_shape ssh_shape(const struct guess_try *t, unsigned int excess
 	/* Too many for the server: a session's end is the client's. */
 	if (t->by_self && a <= SSH_MOST_ASKED && at_least(s, a, 10) && s <= a + a / 8 + SSH_SLACK)
 		return SHAPE_FAILED;
-	if (a <= SSH_TEN_ASKED && dropbear_failures(t, 0))
+	if (a <= SSH_TEN_ASKED && (failures(a, s, &chacha) || ended_by_limit(t)))
 		return SHAPE_FAILED;
-	if (a <= SSH_TEN_ASKED && dropbear_failures(t, SSH_DROPBEAR_FAILURE - SSH_DROPBEAR_SUCCESS))
+	if (failures(a, s, &counter))
+		return SHAPE_FAILED;
+	if (a <= SSH_TEN_ASKED && failures(a, s + SSH_DROPBEAR_SUCCESS_LESS, &chacha))
 		return SHAPE_ADMITTED;
 	return s > a + SSH_KEYS_SERVED + excess || (a > SSH_MOST_ASKED && !t->by_self) ?
 		       SHAPE_SESSION :

@@ -314,6 +314,31 @@ static void test_job(void **state)
 	repeat((struct shape){ 1272, 1596, false }, 60, 60); /* sftp to dropbear */
 }
 
+/* Sizes of failures, each from another pair of programs. */
+static void test_failures(void **state)
+{
+	static const struct shape shapes[] = {
+		{ 264, 200, false },   { 272, 200, false },  { 304, 224, false },
+		{ 348, 252, false },   { 356, 252, false },  { 608, 432, false },
+		{ 616, 432, false },   { 684, 460, false },  { 768, 512, false },
+		{ 1360, 1184, false }, { 1824, 1584, true }, { 932, 500, true },
+		{ 736, 736, false },   { 192, 96, false },   { 456, 424, false },
+	};
+	char peer[32];
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		snprintf(peer, sizeof(peer), "203.0.%u.7", 100 + i);
+		for (unsigned int k = 0; k < 6; k++) {
+			ssh(peer, shapes[i]);
+			pass_ms(&x, 2000);
+		}
+		if (told_guess(FINDING_START) != i + 1)
+			fail_msg("%u / %u is no failure", shapes[i].asked, shapes[i].served);
+		sleep_s(&x, 3600);
+	}
+}
+
 /* A key that is not let in any more: ed25519, RSA, at OpenSSH and at dropbear. */
 static void test_old_key(void **state)
 {
@@ -791,6 +816,7 @@ int main(void)
 		TEST(test_odd_port),
 		TEST(test_person),
 		TEST(test_job),
+		TEST(test_failures),
 		TEST(test_old_key),
 		TEST(test_burst_of_logins),
 		TEST(test_monitors),
