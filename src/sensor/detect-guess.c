@@ -325,6 +325,7 @@ static void failed(struct guesses *gs, const struct guess_try *t, enum streak_wa
 
 static void succeeded(struct guesses *gs, const struct guess_try *t, bool logged, uint64_t now_ns)
 {
+	unsigned int excused; /* of his own failures: others' are no better for it */
 	struct streak *s[3];
 	struct slot *f = explained(gs, t, to_ms(now_ns), s, false);
 
@@ -332,9 +333,12 @@ static void succeeded(struct guesses *gs, const struct guess_try *t, bool logged
 		/* More than a person's failures before it: if they go on, it was a guesser who got in. */
 		if (s[STREAK_HOST] && streak_length(s[STREAK_HOST]) > A_PERSONS_TRIES)
 			s[STREAK_HOST]->odd = true;
-		for (int level = STREAK_HOST; level <= STREAK_ALL; level++)
+		excused = s[STREAK_HOST] ? streak_length(s[STREAK_HOST]) : 0;
+		if (excused > STREAK_PARDON)
+			excused = STREAK_PARDON;
+		for (int level = STREAK_HOST; excused && level <= STREAK_ALL; level++)
 			if (s[level] && !s[level]->finding)
-				streak_pardon(s[level]);
+				streak_pardon(s[level], excused);
 		return;
 	}
 	if (f->g.outcome == GUESS_SUCCEEDED && (f->g.success_logged || !logged))

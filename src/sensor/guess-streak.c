@@ -151,10 +151,10 @@ static void take(uint16_t *from, unsigned int n)
 	*from = *from > n ? (uint16_t)(*from - n) : 0;
 }
 
-void streak_pardon(struct streak *s)
+void streak_pardon(struct streak *s, unsigned int n)
 {
 	for (unsigned int i = 0; i < STREAK_WAYS; i++)
-		take(&s->count[i], STREAK_PARDON);
+		take(&s->count[i], n);
 	if (streak_length(s) == 0)
 		s->used = false;
 }

@@ -78,8 +78,8 @@ void streak_add(struct streak *s, enum streak_way way, unsigned int n, struct ad
  */
 bool streak_shape(struct streak *s, uint32_t asked, uint32_t served);
 
-/* Somebody got in. */
-void streak_pardon(struct streak *s);
+/* Somebody got in, who had failed so often before: no more than STREAK_PARDON. */
+void streak_pardon(struct streak *s, unsigned int n);
 
 /* Takes what another, narrower one holds out of it: that has a finding of its own. */
 void streak_without(struct streak *s, const struct streak *narrower);

@@ -410,6 +410,24 @@ static void test_strangers(void **state)
 	assert_int_equal(x.guess[2].g.attempts, 60);
 }
 
+/* Others at work beside it excuse nothing; everybody's own typing errors are excused. */
+static void test_strangers_beside_users(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 40; i++) {
+		ssh_at(addr_from_v4(0x50000007 + i * 0x10100), 22, openssh_one);
+		ssh_at(addr_from_v4(0x50000007 + i * 0x10100), 22, openssh_job);
+		pass_ms(&x, 2000);
+	}
+	assert_int_equal(x.n_guesses, 0);
+	for (unsigned int i = 0; i < 6; i++) {
+		ssh("198.51.100.5", openssh_job);
+		ssh_at(addr_from_v4(0xcb000007 + i % 3 * 0x10100), 22, openssh_one);
+		pass_ms(&x, 2000);
+		assert_found_at(6, i + 1);
+	}
+}
+
 /* A session after the streak, by the same peer; by somebody else it is none of his. */
 static void test_success(void **state)
 {
@@ -822,6 +840,7 @@ int main(void)
 		TEST(test_monitors),
 		TEST(test_neighbours),
 		TEST(test_strangers),
+		TEST(test_strangers_beside_users),
 		TEST(test_success),
 		TEST(test_success_without_session),
 		TEST(test_success_first),
