@@ -8,27 +8,54 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static int drop_object(struct dl_phdr_info *info, size_t size, void *arg)
+#define RANGES_MAX 32 /* three to an object; any more stay, which costs memory, nothing else */
+
+/* Below the frame in use no more than this was ever touched: far less than the gap that the kernel keeps
+ * free of mappings below a stack (1 MB), so that nothing else can lie there. */
+#define STACK_BYTES (256 * 1024)
+
+struct ranges {
+	uintptr_t page;
+	unsigned int used;
+	struct range {
+		uintptr_t start, end;
+	} range[RANGES_MAX];
+};
+
+static int note_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	uintptr_t page = *(const uintptr_t *)arg;
+	struct ranges *r = arg;
 
 	(void)size;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-		uintptr_t start = (info->dlpi_addr + p->p_vaddr) / page * page;
-		uintptr_t end = (info->dlpi_addr + p->p_vaddr + p->p_filesz) / page * page;
+		uintptr_t start = (info->dlpi_addr + p->p_vaddr) / r->page * r->page;
+		uintptr_t end = (info->dlpi_addr + p->p_vaddr + p->p_filesz + r->page - 1) /
+				r->page * r->page;
 
+		if (p->p_type != PT_LOAD)
+			continue;
+		/* They ascend. Where two lie in one page, it is the later one's. */
+		if (r->used && r->range[r->used - 1].start <= start &&
+		    r->range[r->used - 1].end > start)
+			r->range[r->used - 1].end = start;
 		/* Never writable, so the same as in the file. (What the loader relocates lies in a
-		 * writable segment.) A failure costs memory, nothing else. */
-		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W) && end > start)
-			madvise((void *)start, end - start, MADV_DONTNEED);
+		 * writable segment.) */
+		if (!(p->p_flags & PF_W) && end > start && r->used < RANGES_MAX)
+			r->range[r->used++] = (struct range){ start, end };
 	}
 	return 0;
 }
 
-void footprint_drop_code(void)
+void footprint_drop(void)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	struct ranges r = { .page = (uintptr_t)sysconf(_SC_PAGESIZE) };
+	uintptr_t stack = (uintptr_t)__builtin_frame_address(0) / r.page * r.page - r.page;
 
-	dl_iterate_phdr(drop_object, &page);
+	/* Noted first: the list of segments lies in one of them, and looking at it brings its neighbours
+	 * back. */
+	dl_iterate_phdr(note_object, &r);
+	madvise((void *)(stack - STACK_BYTES), STACK_BYTES, MADV_DONTNEED);
+	for (unsigned int i = 0; i < r.used; i++)
+		madvise((void *)r.range[i].start, r.range[i].end - r.range[i].start, MADV_DONTNEED);
 }

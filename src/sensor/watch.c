@@ -522,7 +522,7 @@ int watch_main(const struct watch_params *params)
 		return EXIT_FAILURE;
 	say_left_out(w);
 	show_status(w, true);
-	footprint_drop_code();
+	footprint_drop();
 	status = loop_run(&w->loop);
 	if (status < 0) {
 		log_error("the event loop failed: %s", strerror(-status));
