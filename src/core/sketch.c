@@ -2,6 +2,7 @@
 #include "core/sketch.h"
 
 #include "core/approx.h"
+#include "core/bits.h"
 
 #define LEVELS 3
 #define SHARE_BITS 2 /* a level passes one thing in four on to the next */
@@ -44,7 +45,7 @@ static double linear(const uint64_t *words, size_t n)
 	unsigned int bits = (unsigned int)n * 64, zero = bits;
 
 	for (size_t i = 0; i < n; i++)
-		zero -= (unsigned int)__builtin_popcountll(words[i]);
+		zero -= bits_count(words[i]);
 	return bits * approx_ln(bits / (zero ? zero : 0.5));
 }
 

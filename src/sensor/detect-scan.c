@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sensor/detect-scan.h"
 
+#include "core/bits.h"
+
 #include <string.h>
 
 #define FULL (2 * EVIDENCE_BIT) /* log2(.8 / .2): theta of Jung et al. */
@@ -138,8 +140,7 @@ static unsigned int distinct_ports(const struct evidence *ev)
 
 static bool horizontal(const struct evidence *ev)
 {
-	return __builtin_popcountll(ev->hosts) >= HORIZONTAL_HOSTS &&
-	       distinct_ports(ev) <= HORIZONTAL_PORTS;
+	return bits_count(ev->hosts) >= HORIZONTAL_HOSTS && distinct_ports(ev) <= HORIZONTAL_PORTS;
 }
 
 static float threshold_bits(const struct scan_policy *policy, const struct evidence *ev)
@@ -163,8 +164,7 @@ static float suspect_bits(const struct scan_policy *policy, const struct evidenc
 /* Connections that were finished and not used, in sixteenths of a bit. */
 static unsigned int leaves_weight(const struct evidence *ev)
 {
-	return (unsigned int)__builtin_popcount(ev->leaves) * LEAVE /
-	       (ev->kind[PROBE_VERSION] ? 1 : ALONE);
+	return bits_count(ev->leaves) * LEAVE / (ev->kind[PROBE_VERSION] ? 1 : ALONE);
 }
 
 static bool login_port(const struct scan_policy *policy, uint16_t port)

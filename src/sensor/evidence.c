@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sensor/evidence.h"
 
+#include "core/bits.h"
 #include "core/clock.h"
 #include "core/sketch.h"
 #include "sensor/newcomers.h"
@@ -83,7 +84,7 @@ bool evidence_knows_exactly(const struct evidence *ev, const struct probe *p)
 {
 	uint8_t where = evidence_where(p);
 
-	if (probe_is_leave(p) && __builtin_popcount(ev->leaves) >= EVIDENCE_LEAVES)
+	if (probe_is_leave(p) && bits_count(ev->leaves) >= EVIDENCE_LEAVES)
 		return true;
 	for (unsigned int i = 0; i < ev->exact; i++)
 		if (ev->port[i] == p->port && ev->where[i] == where)
@@ -118,7 +119,7 @@ void evidence_add(struct evidence *ev, const struct probe *p, uint8_t weight, bo
 	} else {
 		/* Too full a sketch would know everything. Starting it anew may count a contact
 		 * twice, of a peer that has dozens in vain already. */
-		if (__builtin_popcountll(ev->sketch) >= SKETCH_FULL)
+		if (bits_count(ev->sketch) >= SKETCH_FULL)
 			ev->sketch = 0;
 		ev->sketch |= contact_bit(p);
 	}
@@ -254,7 +255,7 @@ void evidence_discredit(struct evidence *ev)
 
 unsigned int evidence_contacts(const struct evidence *ev)
 {
-	return (unsigned int)ev->plain + ev->ambient + (unsigned int)__builtin_popcount(ev->leaves);
+	return (unsigned int)ev->plain + ev->ambient + bits_count(ev->leaves);
 }
 
 unsigned int evidence_hosts(const struct evidence *ev)
@@ -270,7 +271,7 @@ enum probe_kind evidence_kind(const struct evidence *ev)
 		unsigned int n = ev->kind[i];
 
 		if (i == PROBE_VERSION && n)
-			n += (unsigned int)__builtin_popcount(ev->leaves);
+			n += bits_count(ev->leaves);
 		else if (i == PROBE_OS)
 			n *= OS_SPECIFIC;
 		if (n > most) {

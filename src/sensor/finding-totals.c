@@ -3,8 +3,8 @@
  * What one finding counts, and what its counts say.
  */
 #include "sensor/finding.h"
-
 #include "core/approx.h"
+#include "core/bits.h"
 
 #define PRIOR_BITS 4 /* one first contact in vain in 16 is taken to be a scan's */
 #define INTERFACE_ID 64 /* where it begins in an IPv6 address (RFC 4291 2.5.1) */
@@ -163,7 +163,7 @@ unsigned int finding_ports(const struct finding *f)
 
 unsigned int finding_hosts(const struct finding *f)
 {
-	unsigned int unclear = (unsigned int)__builtin_popcountll(f->hosts_before);
+	unsigned int unclear = bits_count(f->hosts_before);
 	unsigned int after = sketch_count(&f->hosts);
 
 	/* Of later addresses, the share that looked like one of the first was left out. */

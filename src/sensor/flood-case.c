@@ -2,6 +2,7 @@
 #include "sensor/flood-case.h"
 
 #include "core/approx.h"
+#include "core/bits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -358,7 +359,7 @@ static enum flood_forged forged(const struct flood_case *c, unsigned int seen)
 	unsigned int ways = 0;
 
 	for (unsigned int i = 0; i < 4; i++)
-		ways += (unsigned int)__builtin_popcountll(c->ttls[i]);
+		ways += bits_count(c->ttls[i]);
 	if (c->bogons * 64ULL > c->samples)
 		return FLOOD_FORGED_YES;
 	if (c->handshakes * 5 >= c->f.packets || c->resets * 2 >= c->f.packets)

@@ -2,6 +2,7 @@
 #include "sensor/group.h"
 
 #include "core/approx.h"
+#include "core/bits.h"
 #include "core/clock.h"
 #include "sensor/campaign.h"
 
@@ -161,7 +162,7 @@ struct group *groups_find(struct groups *gs, struct addr peer, uint32_t link)
 
 static unsigned int contributors(const struct group *g)
 {
-	unsigned int n = (unsigned int)__builtin_popcountll(g->more);
+	unsigned int n = bits_count(g->more);
 
 	for (unsigned int i = 0; i < g->members; i++)
 		n += g->by[i] != 0;
@@ -394,7 +395,7 @@ static bool for_clients(const struct evidence *ev)
  */
 static bool may_be_clients(const struct group *g, uint32_t failures, uint64_t now_ns)
 {
-	unsigned int old = 0, again = (unsigned int)__builtin_popcount(g->again);
+	unsigned int old = 0, again = bits_count(g->again);
 
 	for (unsigned int i = 0; i < g->ev.exact; i++)
 		old += !(g->again >> i & 1) && age(g, i, now_ns) > CLIENTS_WAIT;
