@@ -37,7 +37,7 @@ static const struct {
 	uint8_t windows; /* likewise: at the least */
 	uint16_t few_burst;
 } limits[FLOOD_LANES] = {
-	[FLOOD_LANE_SYN] = { 150, 10, 4, 1500 },		[FLOOD_LANE_SYN_ACK] = { 200, 1, 0, 200 },
+	[FLOOD_LANE_SYN] = { 150, 10, 4, 1500 },	[FLOOD_LANE_SYN_ACK] = { 200, 1, 0, 200 },
 	[FLOOD_LANE_ACK] = { 200, 5, 4, 1000 },		[FLOOD_LANE_RST] = { 200, 3, 4, 1000 },
 	[FLOOD_LANE_UDP] = { 150, 5, 4, 1000 },		[FLOOD_LANE_SERVED] = { 200, 64, 4, 5000 },
 	[FLOOD_LANE_AMPLIFIED] = { 200, 1, 0, 200 },	[FLOOD_LANE_ICMP] = { 250, 50, 4, 2500 },

@@ -39,7 +39,8 @@
 
 #define FLOOD_WINDOW_NS 250000000ULL
 #define FLOOD_WINDOWS 4 /* of the latest second */
-#define FLOOD_VICTIMS 8 /* sets of addresses, where more than one host is watched: 3 bits of a hash */
+#define FLOOD_VICTIMS \
+	8 /* sets of addresses, where more than one host is watched: 3 bits of a hash */
 #define FLOOD_CASES 4 /* suspected or open at a time */
 #define FLOOD_GROWTH 10 /* told again when its packets have grown by this factor */
 #define FLOOD_SLICE 64 /* one in so many ports is watched without gaps, to tell scans */
@@ -110,8 +111,7 @@ size_t floods_bytes(bool several);
 static inline struct lane *floods_lane(struct floods *fs, enum flood_lane lane, struct addr self)
 {
 	struct floods_front *front = (struct floods_front *)fs;
-	uint64_t set = front->victims == 1 ? 0 :
-					     (self.hi ^ self.lo) * 0x9e3779b97f4a7c15ULL >> 61;
+	uint64_t set = front->victims == 1 ? 0 : (self.hi ^ self.lo) * 0x9e3779b97f4a7c15ULL >> 61;
 
 	return &front->lane[set * FLOOD_LANES + lane];
 }

@@ -49,7 +49,7 @@ static bool at_least(uint32_t s, uint32_t a, uint32_t num)
  */
 static bool failures(uint32_t asked, uint32_t served, const struct ssh_sizes *z)
 {
-	uint32_t most = z->begin_asked, least = z->begin_asked, sum = z->begin_served;
+	uint32_t least = z->begin_asked, most = least, sum = z->begin_served;
 	unsigned int tries = 0;
 
 	for (; sum < served; sum += z->failure, tries++) {

@@ -4,27 +4,27 @@
 /* MQTT 3.1.1 §3.2: return codes 4 and 5; MQTT 5 §3.2.2.2: reason codes 0x86, 0x87. Both after a length
  * and flags: of version 5 properties follow. */
 static const struct login_word words[] = {
-	{ 0x4c6f6769, 4, 0x6e20696e, LOGIN_REFUSED_TELNET }, /* "Logi", "n in" */
-	{ 0x4c6f6769, 4, 0x6e206661, LOGIN_REFUSED_TELNET }, /* "n fa" */
-	{ 0x6c6f6769, 4, 0x6e20696e, LOGIN_REFUSED_TELNET }, /* "logi", "n in" */
-	{ 0x6c6f6769, 4, 0x6e206661, LOGIN_REFUSED_TELNET },
-	{ 0x0d0a4c6f, 8, 0x696e636f, LOGIN_REFUSED_TELNET }, /* CR LF "Lo", "inco" */
-	{ 0x0d0a4c6f, 8, 0x6661696c, LOGIN_REFUSED_TELNET }, /* "fail" */
-	{ 0x35333020, 4, 0x4c6f6769, LOGIN_REFUSED_FTP }, /* "530 ", "Logi" */
-	{ 0x35333020, 4, 0x55736572, LOGIN_REFUSED_FTP }, /* "User" */
-	{ 0x35333020, 4, 0x41757468, LOGIN_REFUSED_FTP }, /* "Auth" */
-	{ 0x35333020, 4, 0x496e636f, LOGIN_REFUSED_FTP }, /* "Inco" */
-	{ 0x35333020, 4, 0x50617373, LOGIN_REFUSED_FTP }, /* "Pass" */
-	{ 0x35333020, 4, 0x53657373, LOGIN_REFUSED_FTP }, /* "Sess" */
+	{ 0x4c6f6769, 0x6e20696e, 4, LOGIN_REFUSED_TELNET }, /* "Logi", "n in" */
+	{ 0x4c6f6769, 0x6e206661, 4, LOGIN_REFUSED_TELNET }, /* "n fa" */
+	{ 0x6c6f6769, 0x6e20696e, 4, LOGIN_REFUSED_TELNET }, /* "logi", "n in" */
+	{ 0x6c6f6769, 0x6e206661, 4, LOGIN_REFUSED_TELNET },
+	{ 0x0d0a4c6f, 0x696e636f, 8, LOGIN_REFUSED_TELNET }, /* CR LF "Lo", "inco" */
+	{ 0x0d0a4c6f, 0x6661696c, 8, LOGIN_REFUSED_TELNET }, /* "fail" */
+	{ 0x35333020, 0x4c6f6769, 4, LOGIN_REFUSED_FTP }, /* "530 ", "Logi" */
+	{ 0x35333020, 0x55736572, 4, LOGIN_REFUSED_FTP }, /* "User" */
+	{ 0x35333020, 0x41757468, 4, LOGIN_REFUSED_FTP }, /* "Auth" */
+	{ 0x35333020, 0x496e636f, 4, LOGIN_REFUSED_FTP }, /* "Inco" */
+	{ 0x35333020, 0x50617373, 4, LOGIN_REFUSED_FTP }, /* "Pass" */
+	{ 0x35333020, 0x53657373, 4, LOGIN_REFUSED_FTP }, /* "Sess" */
 	{ 0x32333020, 0, 0, LOGIN_ADMITTED_FTP }, /* "230 " */
 	{ 0x3233302d, 0, 0, LOGIN_ADMITTED_FTP }, /* "230-" */
-	{ 0x48545450, 8, 0x20343031, LOGIN_REFUSED_HTTP }, /* "HTTP", " 401" */
-	{ 0x52545350, 8, 0x20343031, LOGIN_REFUSED_RTSP }, /* "RTSP", " 401" */
+	{ 0x48545450, 0x20343031, 8, LOGIN_REFUSED_HTTP }, /* "HTTP", " 401" */
+	{ 0x52545350, 0x20343031, 8, LOGIN_REFUSED_RTSP }, /* "RTSP", " 401" */
 	{ 0x20020004, 0, 0, LOGIN_REFUSED_MQTT },
 	{ 0x20020005, 0, 0, LOGIN_REFUSED_MQTT },
 	{ 0x20030086, 0, 0, LOGIN_REFUSED_MQTT },
 	{ 0x20030087, 0, 0, LOGIN_REFUSED_MQTT },
-	{ 0x41555448, 4, 0x01000000, LOGIN_REFUSED_ADB }, /* "AUTH", a token */
+	{ 0x41555448, 0x01000000, 4, LOGIN_REFUSED_ADB }, /* "AUTH", a token */
 	{ 0x434e584e, 0, 0, LOGIN_ADMITTED_ADB }, /* "CNXN" */
 };
 

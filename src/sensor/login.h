@@ -35,11 +35,10 @@ enum login_mark {
 #define LOGIN_NEWKEYS_WORD 0x0000000cu /* packet length 12 */
 #define LOGIN_NEWKEYS_HALF 0x0a15u /* padding length 10, message 21 */
 
-/* A beginning: the first word, and another at `at` unless 0. */
+/* A beginning: the first word, and `then` at `at`, unless that is 0. */
 struct login_word {
-	uint32_t first;
+	uint32_t first, then;
 	uint8_t at;
-	uint32_t then;
 	uint8_t mark; /* enum login_mark */
 };
 
