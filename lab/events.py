@@ -49,9 +49,11 @@ class Event:
     def __str__(self):
         f = self.finding
         if f.get("kind") == "flood":
+            amount = (f"{f['connections']} connections" if "connections" in f else
+                      f"{f.get('packets')} packets, {f.get('packets_per_second')}/s")
             return (f"flood/{f['technique']} {f['phase']} of {self.data.get('dest_ip')} port "
-                    f"{self.data.get('dest_port', 'any')} by {self.peer}, {f.get('packets')} packets, "
-                    f"{f.get('packets_per_second')}/s, forged: {f.get('forged')}")
+                    f"{self.data.get('dest_port', 'any')} by {self.peer}, {amount}, "
+                    f"forged: {f.get('forged')}")
         if f.get("kind") == "guess":
             return (f"guess/{f['service']} {f['phase']} of {self.data.get('dest_ip')} by {self.peer}, "
                     f"{f.get('attempts')} attempts, {f.get('outcome')}")
