@@ -330,7 +330,7 @@ def stdout_case(lab, _say):
     os.close(writer)
     first = lab.scan_found()
     check(select.select([reader], [], [], 5)[0], "nothing on standard output")
-    line = os.read(reader, 65536).decode().splitlines()[0]
+    line = os.read(reader, 65536).decode().splitlines()[1]  # after the source's own
     check(json.loads(line)["mimamori"]["peer_prefix"] == first.peer, f"stdout had {line}")
     os.close(reader)
     second = lab.scan_found()

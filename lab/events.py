@@ -54,6 +54,8 @@ class Event:
             return (f"flood/{f['technique']} {f['phase']} of {self.data.get('dest_ip')} port "
                     f"{self.data.get('dest_port', 'any')} by {self.peer}, {amount}, "
                     f"forged: {f.get('forged')}")
+        if f.get("kind") == "source":
+            return f"source {f['source']} {f['phase']}: {f.get('reason', 'well')}"
         if f.get("kind") == "guess":
             return (f"guess/{f['service']} {f['phase']} of {self.data.get('dest_ip')} by {self.peer}, "
                     f"{f.get('attempts')} attempts, {f.get('outcome')}")
@@ -68,11 +70,12 @@ def parse_lines(text):
 
 
 class EventFile:
-    """The sensor's event file, followed while it grows."""
+    """The sensor's event file, followed while it grows: findings, and what it says of itself."""
 
     def __init__(self, path):
         self.path = path
         self.events = []
+        self.own = []
         self._offset = 0
 
     def update(self):
@@ -83,7 +86,8 @@ class EventFile:
         except FileNotFoundError:
             return self.events
         whole = data.rfind(b"\n") + 1
-        self.events += parse_lines(data[:whole].decode())
+        for event in parse_lines(data[:whole].decode()):
+            (self.own if event.finding.get("kind") == "source" else self.events).append(event)
         self._offset += whole
         return self.events
 

@@ -92,7 +92,8 @@ static void add_rule(struct program *p, const struct syscall_rule *r, uint32_t f
 						    t->op == SYSCALL_EQ ? 0 : fails,
 						    t->op == SYSCALL_EQ ? fails : 0));
 	}
-	add(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, fate));
+	add(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+					    r->refuse ? action(SYSCALL_REFUSE) : fate));
 	if (n)
 		add(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						    offsetof(struct seccomp_data, nr)));

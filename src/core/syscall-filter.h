@@ -20,6 +20,7 @@
 #ifndef MIMAMORI_CORE_SYSCALL_FILTER_H
 #define MIMAMORI_CORE_SYSCALL_FILTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,7 @@ struct syscall_test {
 struct syscall_rule {
 	int nr;
 	struct syscall_test test[SYSCALL_MAX_TESTS];
+	bool refuse; /* a call that matches is refused (-EPERM), whatever the others' fate */
 };
 
 /* What happens to a call. */

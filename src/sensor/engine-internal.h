@@ -78,6 +78,7 @@ struct engine {
 	struct decoys *decoys;
 	struct engine_stats stats;
 	struct routers routers;
+	uint64_t unwatched_ns; /* nothing was watched shortly before, 0: never */
 	uint64_t awaited_ns; /* until then a contact waits for its answer on a host that knows the others' */
 	/* Captures alone: hashes of the connections that plain data was seen of lately. */
 	uint32_t data_seen[ENGINE_DATA_SEEN];

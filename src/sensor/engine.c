@@ -124,6 +124,8 @@ static void settle_oldest(struct engine *e)
 		contacts_renew_oldest(e->contacts, e->clock->now_ns)->probe.outcome = PROBE_OPEN;
 		return;
 	}
+	if (c->t_ns < e->unwatched_ns)
+		mute = true;
 	if (c->probe.outcome == PROBE_UNKNOWN && c->probe.kind < PROBE_KINDS && !mute) {
 		if (contacts_full(e->contacts))
 			e->stats.hurried++;
@@ -199,6 +201,11 @@ uint64_t engine_tick(struct engine *e)
 		due_ns = c->t_ns + wait_ns;
 	e->due_ns = due_ns && due_ns < look_ns ? due_ns : look_ns;
 	return due_ns;
+}
+
+void engine_unwatched(struct engine *e)
+{
+	e->unwatched_ns = e->clock->read_ns;
 }
 
 void engine_finish(struct engine *e)

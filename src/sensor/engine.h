@@ -90,6 +90,12 @@ uint64_t engine_tick(struct engine *e);
 /* The system's record has a login to this host. Whatever is learnt of it by packets as well counts once. */
 void engine_auth(struct engine *e, const struct auth_record *r);
 
+/*
+ * The source sees again, after a while in which it did not: of contacts that waited for their answer then,
+ * nothing is concluded.
+ */
+void engine_unwatched(struct engine *e);
+
 /* The end: settles every open contact, closes every finding. */
 void engine_finish(struct engine *e);
 

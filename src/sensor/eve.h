@@ -21,6 +21,7 @@
 #define EVE_TEXT_LEN 320
 
 struct clock;
+struct ladder_change;
 
 struct eve_context {
 	const struct clock *clock;
@@ -46,6 +47,11 @@ int eve_write_guess(struct event *ev, const struct eve_context *ctx, const struc
 const char *eve_text_guess(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
 			   const struct guess *g, enum finding_phase phase);
 unsigned int eve_severity_guess(const struct guess *g, enum finding_phase phase);
+
+/* Which source watches, or that none does (eve-source.c): for machines only, people have the log. */
+int eve_write_source(struct event *ev, const struct eve_context *ctx,
+		     const struct ladder_change *change);
+unsigned int eve_severity_source(const struct ladder_change *change);
 
 /* 1 worst .. 4, as in EVE. */
 unsigned int eve_severity(enum finding_phase phase);

@@ -72,6 +72,8 @@ struct helper {
 	bool engine_gone;
 	int exit_code;
 	unsigned int refused;
+	unsigned int reopens; /* how many sources may be opened again at once */
+	uint64_t reopened_ns; /* since then no more have been granted */
 	uint64_t end_by_ns; /* the engine, then what on_finding left, is killed at this time; 0: never */
 	struct helper_exec exec;
 	struct helper_logs logs;

@@ -33,6 +33,7 @@
 #define END_GRACE_NS (10 * NS_PER_S) /* for the engine to end once told, or once it hung up */
 #define CHILD_GRACE_NS (5 * NS_PER_S) /* for on_finding's last ones, after the engine */
 #define NS_PER_USEC 1000
+#define STATUS_LEN 256
 #define CAP_BIT(cap) (1ULL << (cap))
 
 _Static_assert(EVENT_MAX_BYTES + sizeof(struct helper_message) <= HELPER_MAX_MESSAGE,
@@ -69,28 +70,67 @@ static bool has_source(const struct helper *h, uint32_t index)
 	return false;
 }
 
+/* A source may have died, and be asked for again; not in a circle. */
+static bool may_reopen(struct helper *h)
+{
+	uint64_t now = helper_now_ns(), more;
+
+	if (!h->reopened_ns) {
+		h->reopens = HELPER_REOPENS;
+		h->reopened_ns = now;
+	}
+	more = (now - h->reopened_ns) / (HELPER_REOPEN_S * NS_PER_S);
+	h->reopened_ns += more * HELPER_REOPEN_S * NS_PER_S;
+	if (more > HELPER_REOPENS - h->reopens)
+		more = HELPER_REOPENS - h->reopens;
+	h->reopens += (unsigned int)more;
+	if (!h->reopens)
+		return false;
+	h->reopens--;
+	return true;
+}
+
 static int open_source(struct helper *h, uint32_t index, struct reply *r)
 {
 	const char *wanted = h->config->source;
 
-	/* Before it has read anything, an engine is in nobody's hands. */
-	if (h->ready)
-		return refuse(r, "the source is open already");
 	if (!has_source(h, index) || !h->sources[index]->open_privileged)
 		return refuse(r, "no such source");
 	if (strcmp(wanted, "auto") != 0 && strcmp(wanted, h->sources[index]->name) != 0)
 		return refuse(r, "not the source that is configured");
+	/* Before it has read anything, an engine is in nobody's hands. */
+	if (h->ready && !may_reopen(h)) {
+		snprintf(r->error, sizeof(r->error), "opened too often lately");
+		return -EAGAIN;
+	}
 	return give(r, h->sources[index]->open_privileged(h->config, r->error, sizeof(r->error)));
 }
 
-static int engine_ready(struct helper *h, uint32_t index, struct reply *r)
+static int engine_lost(struct helper *h, uint32_t index, struct reply *r)
 {
 	char status[128];
 
 	if (!has_source(h, index))
 		return refuse(r, "no such source");
-	snprintf(status, sizeof(status), "READY=1\nSTATUS=watching, source %s",
+	snprintf(status, sizeof(status), "STATUS=nothing is watched: source %s was lost",
 		 h->sources[index]->name);
+	notify_send(status);
+	return 0;
+}
+
+static int engine_ready(struct helper *h, uint32_t index, struct reply *r)
+{
+	bool automatic = strcmp(h->config->source, "auto") == 0;
+	char status[STATUS_LEN];
+	int len;
+
+	if (!has_source(h, index))
+		return refuse(r, "no such source");
+	len = snprintf(status, sizeof(status), "READY=1\nSTATUS=watching, source %s",
+		       h->sources[index]->name);
+	for (uint32_t i = 0; automatic && i < index && len < STATUS_LEN; i++)
+		len += snprintf(status + len, sizeof(status) - (size_t)len, "%s%s",
+				i ? ", " : "; better, but not here: ", h->sources[i]->name);
 	notify_send(status);
 	if (!h->ready && h->ready_fn)
 		h->ready_fn(h->ready_arg);
@@ -120,7 +160,7 @@ static bool is_event(const char *text, uint32_t len)
 static int serve_request(struct helper *h, const struct helper_message *m, const char *payload,
 			 struct reply *r)
 {
-	if (m->type < HELPER_OPEN_SOURCE || m->type > HELPER_ALIVE)
+	if (m->type < HELPER_OPEN_SOURCE || m->type > HELPER_LOST)
 		return refuse(r, "unknown request");
 	if (m->type != HELPER_ON_FINDING && m->length != 0)
 		return refuse(r, "the request has a payload");
@@ -130,6 +170,8 @@ static int serve_request(struct helper *h, const struct helper_message *m, const
 		return serve_log(h, m, r);
 	case HELPER_READY:
 		return engine_ready(h, m->arg, r);
+	case HELPER_LOST:
+		return engine_lost(h, m->arg, r);
 	case HELPER_ALIVE:
 		if (m->arg != 0)
 			return refuse(r, "the request has an argument");

@@ -26,9 +26,13 @@ struct sensor_config;
 #define HELPER_MAX_MESSAGE 4352 /* an event and the message header */
 #define HELPER_MAX_REFUSED 16
 #define HELPER_ERROR_LEN 256
+#define HELPER_REOPENS 24 /* of sources that died: a whole ladder, some times over */
+#define HELPER_REOPEN_S 10
 
 enum helper_request {
-	HELPER_OPEN_SOURCE = 1, /* arg: index in source_table; reply carries the descriptor */
+	/* arg: index in source_table; reply carries the descriptor. Once HELPER_READY has been said, at
+	 * most HELPER_REOPENS at once and one more every HELPER_REOPEN_S: beyond, -EAGAIN. */
+	HELPER_OPEN_SOURCE = 1,
 	HELPER_OPEN_EVENTS, /* the event file, opened for appending; reply carries it */
 	/* Rename FILE to FILE.1 .. FILE.keep and open anew; reply carries it. A file that is not near
 	 * its limit is only opened: an engine in wrong hands cannot rotate the records away. */
@@ -37,8 +41,9 @@ enum helper_request {
 	/* arg: index of a log (auth-files.h); reply carries an inotify descriptor, then the log's own. */
 	HELPER_WATCH_LOG,
 	HELPER_OPEN_LOG,
-	HELPER_READY, /* arg: index of the source. All is open, at the start or after HUP */
+	HELPER_READY, /* arg: index of the source. All is open: at the start, after HUP, once more */
 	HELPER_ALIVE, /* the engine's loop runs: for the service manager's watchdog */
+	HELPER_LOST, /* arg: index of the source that died. Nothing is watched until HELPER_READY */
 };
 
 /* Client side: the engine's end. Embedded. */

@@ -106,16 +106,18 @@ static void stream_write(struct output *o, const struct output_record *r)
 {
 	char line[EVENT_MAX_BYTES + LINE_ROOM];
 	const char *body = o->stream.json ? r->json : r->text;
-	size_t body_len = o->stream.json ? r->json_len - 1 :
-					   strnlen(body, EVENT_MAX_BYTES - LINE_ROOM);
 	bool colour = o->stream.colour && !o->stream.json;
 	const char *before = "";
+	size_t body_len;
 	int len, err;
 
+	if (!body)
+		return;
 	if (o->stream.status_shown)
 		before = CLEAR_LINE;
 	else if (o->stream.torn)
 		before = "\n";
+	body_len = o->stream.json ? r->json_len - 1 : strnlen(body, EVENT_MAX_BYTES - LINE_ROOM);
 	len = snprintf(line, sizeof(line), "%s%s%.*s%s\n", before, colour ? colour_of(r) : "",
 		       (int)body_len, body, colour ? COLOUR_RESET : "");
 	if (len < 0 || (size_t)len >= sizeof(line)) {

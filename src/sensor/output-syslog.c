@@ -33,7 +33,7 @@ static unsigned int syslog_severity(const struct output_record *r)
 {
 	enum { CRITICAL = 2, WARNING = 4, NOTICE = 5, INFORMATIONAL = 6 };
 
-	if (!r->alert)
+	if (!r->alert && !r->own)
 		return INFORMATIONAL;
 	switch (r->severity) {
 	case 1:
@@ -158,7 +158,9 @@ static void syslog_write(struct output *o, const struct output_record *r)
 	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
 	len = snprintf(header, sizeof(header), "<%u>1 %s.%06ldZ %s %s %d %s - ", pri, seconds,
 		       now.tv_nsec / 1000, o->syslog.host, o->syslog.app, (int)getpid(),
-		       r->alert ? "finding" : "notice");
+		       r->alert ? "finding" :
+		       r->own	? "source" :
+				  "notice");
 	iov[0] = (struct iovec){ header, (size_t)len };
 	iov[1] = (struct iovec){ (void *)r->json, r->json_len - 1 };
 	err = send_message(o, iov, 2);

@@ -20,10 +20,12 @@
 struct output_record {
 	const char *json; /* one line with its newline */
 	size_t json_len;
-	const char *text; /* one readable line without newline, no colour, safe to show */
+	/* One readable line without newline, no colour, safe to show; NULL: it is in the log already. */
+	const char *text;
 	uint8_t severity; /* 1 worst .. 4, as in EVE */
-	bool alert; /* else a notice */
-	bool end; /* closes a finding */
+	bool alert; /* else a notice, or of the sensor itself */
+	bool own; /* of the sensor itself */
+	bool end; /* closes a finding, or must not be left out by a budget either */
 	uint64_t now_ns; /* clock time */
 };
 

@@ -176,6 +176,8 @@ int run_main(const struct cli *cli)
 {
 	struct run r = { .cli = cli, .launcher_fd = -1, .null_fd = -1 };
 
+	/* What the caller left open is none of ours; and low numbers are needed (sandbox_take_voices()). */
+	isolate_close_from(STDERR_FILENO + 1, NULL, 0);
 	log_init("mimamori-sensor", cli->foreground ? LOG_TO_STDERR : LOG_TO_BOTH, LOG_LEVEL_INFO);
 	if (geteuid() != 0 && !isolate_has_cap(CAP_NET_RAW)) {
 		log_error("run: needs root, or CAP_NET_RAW, to open its packet socket; all "

@@ -12,9 +12,16 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Of the engine: no file can be opened, nothing be sent through packet_fd. After isolate_drop(), with
+/*
+ * Of the engine, before it opens a source, the event file, or whatever else it may close later: all
+ * that it will speak through is open. What comes afterwards has no voice (SYSCALLS_VOICES). 0 or -errno
+ * (logged).
+ */
+int sandbox_take_voices(void);
+
+/* Of the engine: no file can be opened, nothing be sent but through its voices. After isolate_drop(), with
  * all that it needs open. 0 or -errno (logged): then the process has to end. */
-int sandbox_engine(int packet_fd);
+int sandbox_engine(void);
 
 /* Of the helper; starts_programs: on_finding is configured. The same result. */
 int sandbox_helper(pid_t engine, bool starts_programs);

@@ -27,6 +27,9 @@ void sink_emit_flood(const struct flood *f, enum finding_phase phase, void *arg)
 /* For engine_params.emit_guess. */
 void sink_emit_guess(const struct guess *g, enum finding_phase phase, void *arg);
 
+/* For ladder_params.tell. */
+void sink_emit_source(struct sink *s, const struct ladder_change *change);
+
 void sink_reopen(struct sink *s);
 void sink_close(struct sink *s);
 

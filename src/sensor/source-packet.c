@@ -5,8 +5,8 @@
  * Theory of operation
  * -------------------
  * The helper opens the socket with protocol 0, which receives nothing, puts "drop everything" on
- * it, and makes the ring. The engine attaches the real filter, maps the ring and only then binds,
- * none of which needs privilege: no unfiltered packet ever enters.
+ * it, makes the ring and only then binds. The engine maps the ring and attaches the real filter, which
+ * needs no privilege: no unfiltered packet ever enters.
  *
  * SOCK_DGRAM cuts the link header off, so that Ethernet, PPP, WWAN and TUN look the same.
  *
@@ -23,7 +23,6 @@
 
 #include "core/clock.h"
 #include "core/cursor.h"
-#include "core/log.h"
 #include "sensor/config.h"
 #include "sensor/engine.h"
 #include "sensor/filter.h"
@@ -50,6 +49,13 @@ static struct packet_ring_params ring_params(const struct sensor_config *config)
 		.block_bytes = config->block_bytes,
 		.retire_ns = config->block_retire_ns,
 	};
+}
+
+static int bind_all(int fd)
+{
+	struct sockaddr_ll any = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+
+	return bind(fd, (struct sockaddr *)&any, sizeof(any)) ? -errno : 0;
 }
 
 static int packet_open(const struct sensor_config *config, char *error, size_t error_len)
@@ -81,6 +87,11 @@ static int packet_open(const struct sensor_config *config, char *error, size_t e
 			 (unsigned long long)params.block_bytes, strerror(-err));
 		goto err_close;
 	}
+	err = bind_all(fd);
+	if (err) {
+		snprintf(error, error_len, "cannot bind the packet socket: %s", strerror(-err));
+		goto err_close;
+	}
 	return fd;
 
 err_close:
@@ -94,6 +105,13 @@ static int attach_filter(struct packet_source *ps)
 			    filter_attach(ps->env.privileged_fd, &ps->filter);
 }
 
+static void look_whether_blind(struct source *s)
+{
+	const struct packet_source *ps = s->state;
+
+	s->blind = ps->closed ? "none of the interfaces named exists: waiting for them" : NULL;
+}
+
 static int packet_reconfigure(struct source *s)
 {
 	struct packet_source *ps = s->state;
@@ -102,6 +120,7 @@ static int packet_reconfigure(struct source *s)
 	int err;
 
 	packet_source_filter(ps, &f);
+	look_whether_blind(s);
 	if (ps->closed == was_closed && !memcmp(&f, &ps->filter, sizeof(f)))
 		return 0;
 	ps->filter = f;
@@ -109,13 +128,6 @@ static int packet_reconfigure(struct source *s)
 	if (err)
 		memset(&ps->filter, 0xff, sizeof(ps->filter)); /* equals nothing: try again */
 	return err;
-}
-
-static int bind_all(int fd)
-{
-	struct sockaddr_ll any = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
-
-	return bind(fd, (struct sockaddr *)&any, sizeof(any)) ? -errno : 0;
 }
 
 static int packet_start(struct source *s, const struct source_env *env, char *error,
@@ -138,22 +150,17 @@ static int packet_start(struct source *s, const struct source_env *env, char *er
 	solicited_init(&ps->solicited, env->host, env->listeners, env->counters,
 		       env->clock->now_ns);
 
-	step = "attach the filter to";
-	packet_source_filter(ps, &ps->filter);
-	err = attach_filter(ps);
-	if (err)
-		goto err_free;
 	step = "map the ring of";
 	err = packet_ring_map(&ps->ring, env->privileged_fd, &params);
 	if (err)
 		goto err_free;
-	step = "bind";
-	err = bind_all(env->privileged_fd);
+	step = "attach the filter to";
+	packet_source_filter(ps, &ps->filter);
+	err = attach_filter(ps);
 	if (err)
 		goto err_unmap;
-	if (ps->closed)
-		log_warning("none of the interfaces named exists: waiting for them");
 	s->state = ps;
+	look_whether_blind(s);
 	s->lag_ns = env->config->block_retire_ns + LAG_MARGIN_NS;
 	return 0;
 

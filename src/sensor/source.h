@@ -3,7 +3,7 @@
  * A source of probes: a backend that sees traffic and hands struct packet to the engine.
  *
  * Sources are a table of functions behind one struct; adding one is a file and a row in
- * source_table (source.c).
+ * source_table (source.c). Which of them watches is decided by ladder.h.
  */
 #ifndef MIMAMORI_SENSOR_SOURCE_H
 #define MIMAMORI_SENSOR_SOURCE_H
@@ -47,16 +47,20 @@ struct source {
 	void *state;
 	uint64_t lag_ns; /* a packet may be this old when it is handed over; set by start() */
 	uint64_t due_ns; /* clock time to call read() at even if nothing waits, 0: never; set by read() */
+	const char *
+		blind; /* it lives and sees nothing: why; NULL: it sees. Set by start(), reconfigure() */
 };
 
 struct source_ops {
 	const char *name; /* as in --source */
 	const char *cannot_see; /* one sentence for the operator, said at start */
 	/* Runs in the privileged helper: opens what needs privilege, ring and all, and returns the
-	 * descriptor, or -errno with a sentence in error that says what, why and what to do. */
+	 * descriptor, or -errno with a sentence in error that says what, why and what to do: which
+	 * capability or kernel option is missing. May run again, under the list of system calls
+	 * (syscalls.h), when the source has died. */
 	int (*open_privileged)(const struct sensor_config *config, char *error, size_t error_len);
-	/* Runs in the engine's process, unprivileged. 0 or -errno with a sentence in error: then
-	 * privileged_fd stays the caller's. */
+	/* Runs in the engine's process, unprivileged, and at a later start under its list of system
+	 * calls. 0 or -errno with a sentence in error: then privileged_fd stays the caller's. */
 	int (*start)(struct source *s, const struct source_env *env, char *error, size_t error_len);
 	/* Hands everything that waits to engine_packet(), when the descriptor polled readable, or when due.
 	 * Returns how many packets it handed over, or -errno when the source is dead. */
@@ -68,7 +72,7 @@ struct source_ops {
 	void (*stop)(struct source *s);
 };
 
-/* NULL-terminated, best first: the ladder that `auto` climbs down. */
+/* NULL-terminated, best first: the ladder that `auto` climbs down (ladder.h). */
 extern const struct source_ops *const source_table[];
 
 const struct source_ops *source_named(const char *name);

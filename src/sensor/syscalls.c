@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/if_packet.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -12,8 +14,9 @@
 #define E SYSCALLS_ENGINE
 #define H SYSCALLS_HELPER
 #define R SYSCALLS_REPLAY
+#define REFUSED 0x80 /* with an error, and whoever asks lives on */
 
-enum known { PACKET_FD, SELF, THE_ENGINE };
+enum known { SELF, THE_ENGINE };
 
 #define EQ(n, v)                                           \
 	{                                                  \
@@ -28,14 +31,22 @@ enum known { PACKET_FD, SELF, THE_ENGINE };
 	{                               \
 		SYSCALL_EQ, (n), 0, (v) \
 	}
-#define NOT(n, v)                       \
-	{                               \
-		SYSCALL_NE, (n), 0, (v) \
+/* A descriptor that may speak, and one that may not (syscalls.h). */
+#define VOICE(n)                                                     \
+	{                                                            \
+		SYSCALL_EQ, (n), ~(uint32_t)(SYSCALLS_VOICES - 1), 0 \
+	}
+#define MUTE(n)                                                      \
+	{                                                            \
+		SYSCALL_NE, (n), ~(uint32_t)(SYSCALLS_VOICES - 1), 0 \
 	}
 
 static const struct call {
 	uint8_t who;
-	struct syscall_rule rule;
+	struct {
+		int nr;
+		struct syscall_test test[SYSCALL_MAX_TESTS];
+	} rule;
 } calls[] = {
 	/* Reading and writing what is open. */
 	{ E | H | R, { SYS_read, { { 0 } } } }, /* timer, signals, captures, tables of /proc */
@@ -52,7 +63,9 @@ static const struct call {
 #ifdef SYS_ftruncate64
 	{ E, { SYS_ftruncate64, { { 0 } } } },
 #endif
-	{ E | H | R, { SYS_close, { { 0 } } } }, /* the old event file; the end */
+	{ E, { SYS_close, { MUTE(0) } } }, /* the old event file, a source that died; the end */
+	{ E | REFUSED, { SYS_close, { VOICE(0) } } }, /* its number must not be had by another */
+	{ H | R, { SYS_close, { { 0 } } } },
 	{ E | R, { SYS_fcntl, { EQ(1, F_GETFL) } } }, /* a terminal, non-blocking for a write */
 	{ E | R, { SYS_fcntl, { EQ(1, F_SETFL) } } },
 #ifdef SYS_fcntl64
@@ -117,17 +130,17 @@ static const struct call {
 	  { SYS_restart_syscall, { { 0 } } } }, /* a wait goes on after SIGSTOP, SIGCONT */
 
 	/*
-	 * Sockets that are open. Never towards the network by the packet socket, and since nothing
-	 * can be duplicated or bound, no other descriptor leads to it: who has the engine can listen,
-	 * not send. Without an address the kernel refuses write() and send() there.
+	 * Sockets that are open. Never towards the network by a packet socket: sources have numbers
+	 * that cannot speak, nothing can be duplicated or bound, and numbers that can are never free. Who
+	 * has the engine can listen, not send. Without an address the kernel refuses write() there.
 	 */
-	{ E, { SYS_sendto, { NOT(0, PACKET_FD) } } }, /* the listing of sockets; standard output */
-	{ E, { SYS_sendmsg, { NOT(0, PACKET_FD) } } }, /* requests to the helper; syslog */
+	{ E, { SYS_sendto, { VOICE(0) } } }, /* the listing of sockets; standard output */
+	{ E, { SYS_sendmsg, { VOICE(0) } } }, /* requests to the helper; syslog */
 	{ H, { SYS_sendto, { { 0 } } } }, /* the log, the service manager */
 	{ H, { SYS_sendmsg, { { 0 } } } }, /* replies */
 	{ E | H, { SYS_recvmsg, { { 0 } } } }, /* listings; the helper's replies and descriptors */
 #ifdef SYS_send
-	{ E, { SYS_send, { NOT(0, PACKET_FD) } } }, /* libc on arm, mips */
+	{ E, { SYS_send, { VOICE(0) } } }, /* libc on arm, mips */
 	{ H, { SYS_send, { { 0 } } } },
 	{ E, { SYS_recv, { { 0 } } } },
 #endif
@@ -144,6 +157,7 @@ static const struct call {
 	/* The helper opens the packet ring and the event file. */
 	{ H, { SYS_socket, { EQ(0, AF_PACKET) } } },
 	{ H, { SYS_setsockopt, { EQ(1, SOL_PACKET) } } }, /* version, ring */
+	{ H, { SYS_bind, { EQ(2, sizeof(struct sockaddr_ll)) } } }, /* its filter is closed */
 #ifdef SYS_open
 	{ H, { SYS_open, { { 0 } } } }, /* musl; glibc never */
 	{ R, { SYS_open, { BITS(1, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY) } } },
@@ -294,7 +308,6 @@ _Static_assert(sizeof(refused) / sizeof(refused[0]) <= SYSCALLS_MAX, "room for a
 static void resolve(struct syscall_test *t, const struct syscalls_known *known)
 {
 	const int values[] = {
-		[PACKET_FD] = known->packet_fd,
 		[SELF] = known->self,
 		[THE_ENGINE] = known->engine,
 	};
@@ -313,7 +326,9 @@ size_t syscalls_list(struct syscall_rule out[SYSCALLS_MAX], enum syscalls_proces
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (!(calls[i].who & process))
 			continue;
-		out[n] = calls[i].rule;
+		out[n] = (struct syscall_rule){ .nr = calls[i].rule.nr,
+						.refuse = calls[i].who & REFUSED };
+		memcpy(out[n].test, calls[i].rule.test, sizeof(out[n].test));
 		for (unsigned int j = 0; j < SYSCALL_MAX_TESTS; j++)
 			resolve(&out[n].test[j], known);
 		n++;

@@ -22,12 +22,18 @@ enum syscalls_process {
 
 /* What only the running program knows, for the tests of arguments. -1: nothing matches it. */
 struct syscalls_known {
-	int packet_fd; /* reads every packet: nothing is sent through it */
 	int self; /* process ids */
 	int engine;
 };
 
-#define SYSCALLS_MAX 112
+#define SYSCALLS_MAX 116
+
+/*
+ * Descriptors below this number are those that the engine speaks through: they can be sent through, and
+ * not be closed, and none of the numbers is free (sandbox_engine()). All others, which can be closed and made
+ * anew while it runs, cannot be sent through: so no source that is opened later gives a voice.
+ */
+#define SYSCALLS_VOICES 32
 
 /* The process's rules into `out`, and how many they are. */
 size_t syscalls_list(struct syscall_rule out[SYSCALLS_MAX], enum syscalls_process process,

@@ -258,6 +258,28 @@ static void test_scan_of_a_host_with_published_ports(void **state)
 	assert_int_equal(told_of(&x, client, FINDING_START), 0);
 }
 
+/* Whose answers nobody saw, since the source was dead, has not asked in vain. */
+static void test_unwatched(void **state)
+{
+	(void)state;
+	for (unsigned int seen = 0; seen < 2; seen++) {
+		fixture_done(&x);
+		fixture_replay(&x, "192.0.2.0/24");
+		for (uint16_t port = 8001; port <= 8020; port++)
+			connect_dropped(&x, ip(SCANNER), ip(DEVICE), port);
+		x.clock.read_ns = x.clock.now_ns + NS_PER_S;
+		if (!seen)
+			engine_unwatched(x.engine);
+		sleep_s(&x, 10);
+		assert_int_equal(told_of(&x, ip(SCANNER), FINDING_START), seen);
+		/* From then on it is as ever. */
+		for (uint16_t port = 9001; port <= 9020; port++)
+			connect_dropped(&x, ip(SCANNER), ip(DEVICE), port);
+		sleep_s(&x, 10);
+		assert_int_equal(told_of(&x, ip(SCANNER), FINDING_START), 1);
+	}
+}
+
 /* traceroute(8): up to 16 probes at once reach the target; people run it again and again. */
 static void test_traceroute(void **state)
 {
@@ -350,6 +372,7 @@ int main(void)
 		TEST(test_raw_syn_is_not_ambient),
 		TEST(test_published_ports),
 		TEST(test_scan_of_a_host_with_published_ports),
+		TEST(test_unwatched),
 		TEST(test_traceroute),
 		TEST(test_own_contacts),
 		TEST(test_unspecified_source),

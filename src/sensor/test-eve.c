@@ -6,6 +6,8 @@
 
 #include "core/clock.h"
 #include "core/conf.h"
+#include "sensor/ladder.h"
+#include "sensor/source.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +28,8 @@ static struct clock now;
 static struct eve_context ctx;
 static struct event ev;
 static struct finding f;
+/* LADDER_REASON_LEN of them, less its NUL. */
+static char long_reason[LADDER_REASON_LEN];
 static char path[] = "/tmp/test-eve-XXXXXX";
 static FILE *lines;
 
@@ -64,6 +68,7 @@ static int start(void **state)
 	struct addr peer = addr_from_v4(0xcb007107);
 
 	(void)state;
+	memset(long_reason, 'x', sizeof(long_reason) - 1);
 	clock_init_replay(&now);
 	clock_advance(&now, NOW_NS);
 	ctx = (struct eve_context){ &now, "packet", "monitor-17" };
@@ -103,6 +108,13 @@ static const char *write_line(enum finding_phase phase)
 	if (lines)
 		fputs(ev.line, lines);
 	return ev.line;
+}
+
+static void write_source(const struct ladder_change *change)
+{
+	assert_true(eve_write_source(&ev, &ctx, change) > 0);
+	if (lines)
+		fputs(ev.line, lines);
 }
 
 static void assert_has(const char *line, const char *part)
@@ -513,6 +525,48 @@ static void test_flood(void **state)
 		   "about 12,000 addresses  amplified UDP flood (NTP): 192.0.2.10");
 }
 
+/* Which source watches: as it starts, dies, comes back. Reasons are the kernel's and libraries' words. */
+static void test_source(void **state)
+{
+	static const struct source_ops packet = { .name = "packet", .cannot_see = "much" };
+	static const struct source_ops bpf = { .name = "bpf", .cannot_see = "little" };
+	struct ladder_change change = {
+		.phase = LADDER_STARTED,
+		.source = &packet,
+		.n_refused = 1,
+		.refused = { { "bpf", "needs \"CAP_BPF\"\n" } },
+	};
+
+	(void)state;
+	now.read_ns = NOW_NS;
+	write_source(&change);
+	assert_has(ev.line, "{\"timestamp\":\"2025-11-22T10:11:12.123456+0000\"");
+	assert_has(ev.line, "\"phase\":\"started\",\"cannot_see\":\"much\",\"refused\":[{"
+			    "\"source\":\"bpf\",\"reason\":\"needs \\\"CAP_BPF\\\"\\n\"}]");
+	assert_int_equal(eve_severity_source(&change), 4);
+	change = (struct ladder_change){ .phase = LADDER_LOST, .source = &bpf, .reason = "died" };
+	write_source(&change);
+	assert_has(ev.line, "\"reason\":\"died\",\"source\":\"bpf\"");
+	assert_null(strstr(ev.line, "cannot_see"));
+	assert_int_equal(eve_severity_source(&change), 2);
+	change = (struct ladder_change){ .phase = LADDER_REPLACED,
+					 .source = &packet,
+					 .before = &bpf,
+					 .reason = "died",
+					 .unwatched_ns = 1999 * NS_PER_MS };
+	write_source(&change);
+	assert_has(ev.line, "\"before\":\"bpf\",\"unwatched_ms\":1999,\"source\":\"packet\"");
+	change.phase = LADDER_RESTORED;
+	change.before = NULL;
+	write_source(&change);
+	assert_int_equal(eve_severity_source(&change), 3);
+	/* The longest reasons of all rungs fit a line. */
+	change.n_refused = LADDER_RUNGS_MAX;
+	for (unsigned int i = 0; i < LADDER_RUNGS_MAX; i++)
+		change.refused[i] = (struct ladder_refusal){ "a-source-of-probes", long_reason };
+	write_source(&change);
+}
+
 static int run_judge(const char *schema, unsigned int count)
 {
 	char number[16];
@@ -536,7 +590,7 @@ static void test_schema(void **state)
 	static void (*const writers[])(void **) = {
 		test_fields,	   test_notice,	  test_signatures,    test_v6,
 		test_fingerprints, test_extremes, test_hostile_names, test_text_of_groups,
-		test_decoys,	   test_guess,	  test_flood
+		test_decoys,	   test_guess,	  test_flood,	      test_source
 	};
 	const char *root = getenv("MIMAMORI_SOURCE_ROOT");
 	unsigned int count = 0;
@@ -590,6 +644,7 @@ int main(void)
 		TEST(test_decoys),
 		TEST(test_guess),
 		TEST(test_flood),
+		TEST(test_source),
 		TEST(test_schema),
 	};
 

@@ -11,6 +11,7 @@
 #include "sensor/helper.h"
 #include "sensor/host.h"
 #include "sensor/kernel-counters.h"
+#include "sensor/ladder.h"
 #include "sensor/listeners.h"
 #include "sensor/sandbox.h"
 #include "sensor/sink.h"
@@ -39,7 +40,7 @@ struct watch {
 	struct host host;
 	struct listeners listeners;
 	struct kernel_counter_files counters;
-	struct source source;
+	struct ladder ladder;
 	struct engine *engine;
 	struct sink sink;
 	struct auth_logs logs;
@@ -47,7 +48,7 @@ struct watch {
 		struct watch *w;
 		unsigned int index;
 	} log[AUTH_FILES_MAX];
-	unsigned int source_index; /* in source_table */
+	bool ready; /* the helper was told so: from then on it is told of the source, too */
 	int heartbeat_fd; /* for the service manager's watchdog */
 	uint64_t started_ns;
 	uint32_t listeners_seen; /* generation the filter was built for */
@@ -68,42 +69,32 @@ static void show_status(struct watch *w, bool force)
 				  w->sink.terminal->stream.status_shown))
 		return;
 	w->status_ns = w->clock.read_ns;
-	w->source.ops->stats(&w->source, &source);
+	ladder_stats(&w->ladder, &source);
 	engine_stats(w->engine, &engine);
+	status_line(text, &source, &engine, engine_open_findings(w->engine));
 	output_stream_status(w->sink.terminal,
-			     status_line(text, &source, &engine, engine_open_findings(w->engine)));
+			     ladder_watches(&w->ladder) ? text : "NOTHING IS WATCHED: see the log");
 }
 
 /* The timer follows what the engine waits for, and gives waiting packets the time to arrive. */
 static void tick(struct watch *w)
 {
-	uint64_t due_ns = engine_tick(w->engine);
+	uint64_t due_ns = engine_tick(w->engine), source_ns = ladder_due(&w->ladder);
 
 	if (due_ns)
-		due_ns += w->source.lag_ns;
-	if (w->source.due_ns && (!due_ns || w->source.due_ns < due_ns))
-		due_ns = w->source.due_ns;
+		due_ns += ladder_lag(&w->ladder);
+	if (source_ns && (!due_ns || source_ns < due_ns))
+		due_ns = source_ns;
 	loop_arm(&w->loop, due_ns);
-}
-
-/* False when the source is dead, and the loop stopped. */
-static bool read_source(struct watch *w)
-{
-	int n = w->source.ops->read(&w->source, w->engine);
-
-	if (n >= 0)
-		return true;
-	log_error("source %s failed: %s; nothing is watched any more, so the sensor ends",
-		  w->source.ops->name, strerror(-n));
-	loop_stop(&w->loop, EXIT_FAILURE);
-	return false;
 }
 
 /* Packets that wait in the source are older than the present: the clock must not pass them. */
 static void near_present(struct watch *w)
 {
-	if (w->clock.read_ns > w->clock.now_ns + w->source.lag_ns)
-		clock_advance(&w->clock, w->clock.read_ns - w->source.lag_ns);
+	uint64_t lag_ns = ladder_lag(&w->ladder);
+
+	if (w->clock.read_ns > w->clock.now_ns + lag_ns)
+		clock_advance(&w->clock, w->clock.read_ns - lag_ns);
 }
 
 static void on_timer(uint32_t events, void *arg)
@@ -112,8 +103,7 @@ static void on_timer(uint32_t events, void *arg)
 
 	(void)events;
 	clock_sync_live(&w->clock);
-	if (w->source.due_ns && w->clock.read_ns >= w->source.due_ns && !read_source(w))
-		return;
+	ladder_timer(&w->ladder, w->engine);
 	near_present(w);
 	tick(w);
 	show_status(w, true);
@@ -136,22 +126,23 @@ static void say_left_out(struct watch *w)
 
 static void reconfigure(struct watch *w)
 {
-	int err = w->source.ops->reconfigure(&w->source);
+	int err;
 
+	clock_sync_live(&w->clock);
+	err = ladder_reconfigure(&w->ladder);
 	w->listeners_seen = w->listeners.generation;
 	say_left_out(w);
 	if (err < 0)
 		log_warning("source %s: cannot follow the change of interfaces or ports: %s",
-			    w->source.ops->name, strerror(-err));
+			    w->ladder.source.ops->name, strerror(-err));
 }
 
 static void on_packets(uint32_t events, void *arg)
 {
 	struct watch *w = arg;
 
-	(void)events;
-	if (!read_source(w))
-		return;
+	clock_sync_live(&w->clock);
+	ladder_read(&w->ladder, w->engine, events);
 	tick(w);
 	if (w->listeners.generation != w->listeners_seen)
 		reconfigure(w);
@@ -198,7 +189,7 @@ static void on_helper(uint32_t events, void *arg)
 static int say_ready(struct watch *w)
 {
 	char error[HELPER_ERROR_LEN];
-	int err = helper_call(&w->helper, HELPER_READY, w->source_index, NULL, 0, error);
+	int err = helper_call(&w->helper, HELPER_READY, w->ladder.index, NULL, 0, error);
 
 	if (err < 0)
 		log_error("%s", error);
@@ -274,12 +265,15 @@ static int add_syslog(struct watch *w)
 	return err;
 }
 
+/* Those that speak through sockets of their own come first, see sandbox_take_voices(). */
 static int add_outputs(struct watch *w)
 {
-	int err = add_event_file(w);
+	int err = add_syslog(w);
 
 	if (!err)
-		err = add_syslog(w);
+		err = sandbox_take_voices();
+	if (!err)
+		err = add_event_file(w);
 	if (err < 0)
 		return err;
 	add_stdout(w);
@@ -288,48 +282,68 @@ static int add_outputs(struct watch *w)
 	return 0;
 }
 
-/* One rung of the ladder. */
-static int try_source(struct watch *w, unsigned int index, char error[HELPER_ERROR_LEN])
+static int open_source(unsigned int index, char reason[LADDER_REASON_LEN], void *arg)
 {
-	const struct source_ops *ops = source_table[index];
-	struct source_env env = { .config = w->config,
-				  .host = &w->host,
-				  .listeners = &w->listeners,
-				  .clock = &w->clock,
-				  .counters = &w->counters };
-	int err;
+	struct watch *w = arg;
 
-	if (getrandom(&env.seed, sizeof(env.seed), 0) != sizeof(env.seed)) {
-		snprintf(error, HELPER_ERROR_LEN, "no random numbers: %s", strerror(errno));
-		return -EIO;
-	}
-	env.privileged_fd = helper_call(&w->helper, HELPER_OPEN_SOURCE, index, NULL, 0, error);
-	if (env.privileged_fd < 0)
-		return env.privileged_fd;
-	w->source.ops = ops;
-	err = ops->start(&w->source, &env, error, HELPER_ERROR_LEN);
-	if (err < 0)
-		close(env.privileged_fd);
-	return err;
+	return helper_call(&w->helper, HELPER_OPEN_SOURCE, index, NULL, 0, reason);
+}
+
+static int attach_source(int fd, void *arg)
+{
+	struct watch *w = arg;
+
+	return loop_add(&w->loop, fd, EPOLLIN, on_packets, w);
+}
+
+static void detach_source(int fd, void *arg)
+{
+	struct watch *w = arg;
+
+	loop_del(&w->loop, fd);
+}
+
+/* The service manager hears of it, and whoever reads events. */
+static void on_source(const struct ladder_change *change, void *arg)
+{
+	struct watch *w = arg;
+
+	w->sink.ctx.source = change->source->name;
+	sink_emit_source(&w->sink, change);
+	if (change->phase == LADDER_STARTED)
+		return;
+	if (change->phase != LADDER_LOST)
+		engine_unwatched(w->engine);
+	if (!w->ready)
+		return;
+	if (change->phase == LADDER_LOST)
+		helper_call(&w->helper, HELPER_LOST, w->ladder.watched, NULL, 0, NULL);
+	else
+		say_ready(w);
 }
 
 static int start_source(struct watch *w)
 {
-	bool automatic = strcmp(w->config->source, "auto") == 0;
-	char error[HELPER_ERROR_LEN];
+	struct ladder_params params = {
+		.table = source_table,
+		.wanted = w->config->source,
+		.env = { .config = w->config,
+			 .host = &w->host,
+			 .listeners = &w->listeners,
+			 .clock = &w->clock,
+			 .counters = &w->counters },
+		.open = open_source,
+		.attach = attach_source,
+		.detach = detach_source,
+		.tell = on_source,
+		.arg = w,
+	};
 
-	for (unsigned int i = 0; source_table[i]; i++) {
-		if (!automatic && strcmp(w->config->source, source_table[i]->name) != 0)
-			continue;
-		if (try_source(w, i, error) == 0) {
-			w->source_index = i;
-			log_info("source %s; it cannot see: %s", source_table[i]->name,
-				 source_table[i]->cannot_see);
-			return 0;
-		}
-		log_error("source %s: %s", source_table[i]->name, error);
+	if (getrandom(&params.env.seed, sizeof(params.env.seed), 0) != sizeof(params.env.seed)) {
+		log_error("no random numbers: %s", strerror(errno));
+		return -EIO;
 	}
-	return -ENODEV;
+	return ladder_start(&w->ladder, &params);
 }
 
 static int start_engine(struct watch *w)
@@ -375,8 +389,6 @@ static int start_loop(struct watch *w)
 		err = loop_add(&w->loop, w->helper.fd, EPOLLRDHUP, on_helper, w);
 	if (!err)
 		err = loop_add(&w->loop, w->host.fd, EPOLLIN, on_host, w);
-	if (!err)
-		err = loop_add(&w->loop, w->source.ops->fd(&w->source), EPOLLIN, on_packets, w);
 	if (err < 0)
 		log_error("cannot set up the event loop: %s", strerror(-err));
 	return err;
@@ -455,20 +467,20 @@ static int start(struct watch *w)
 		return err;
 	}
 	w->listeners_seen = w->listeners.generation;
+	w->sink.ctx = (struct eve_context){ &w->clock, "", w->device };
+	err = add_outputs(w);
+	if (err < 0)
+		return err;
 	err = kernel_counters_open(&w->counters);
 	if (err < 0) {
 		log_error("cannot open the kernel's counters, /proc/net/snmp: %s", strerror(-err));
 		return err;
 	}
-	err = add_outputs(w);
+	err = start_engine(w);
 	if (!err)
-		err = start_engine(w);
+		err = start_loop(w);
 	if (!err)
 		err = start_source(w);
-	if (err < 0)
-		return err;
-	w->sink.ctx = (struct eve_context){ &w->clock, w->source.ops->name, w->device };
-	err = start_loop(w);
 	if (!err)
 		follow_logs(w);
 	return err;
@@ -479,19 +491,20 @@ static void finish(struct watch *w)
 	struct source_stats source;
 	struct engine_stats engine;
 
-	w->source.ops->read(&w->source, w->engine);
+	if (w->ladder.source.ops)
+		w->ladder.source.ops->read(&w->ladder.source, w->engine);
 	clock_catch_up(&w->clock);
 	engine_finish(w->engine);
 	if (w->sink.terminal)
 		output_stream_status(w->sink.terminal, NULL);
-	w->source.ops->stats(&w->source, &source);
+	ladder_stats(&w->ladder, &source);
 	engine_stats(w->engine, &engine);
 	if (w->foreground)
 		summary_print(stderr, &source, &engine, &w->sink, w->clock.now_ns - w->started_ns);
 	if (w->foreground)
 		summary_logs(stderr, &w->logs.stats);
 	sink_close(&w->sink);
-	w->source.ops->stop(&w->source);
+	ladder_stop(&w->ladder);
 }
 
 /* Everything is open: the rest is given up, then the helper told. */
@@ -505,8 +518,11 @@ static int settle(struct watch *w, int null_fd)
 		close(null_fd);
 		log_init("mimamori-sensor", LOG_TO_SYSLOG, LOG_LEVEL_INFO);
 	}
-	err = sandbox_engine(w->source.ops->fd(&w->source));
-	return err ? err : say_ready(w);
+	err = sandbox_engine();
+	if (!err)
+		err = say_ready(w);
+	w->ready = !err;
+	return err;
 }
 
 int watch_main(const struct watch_params *params)
