@@ -41,7 +41,8 @@
 #define FLOOD_WINDOWS 4 /* of the latest second */
 #define FLOOD_VICTIMS \
 	8 /* sets of addresses, where more than one host is watched: 3 bits of a hash */
-#define FLOOD_CASES 4 /* suspected or open at a time */
+#define FLOOD_CASES \
+	8 /* suspected or open at a time: who floods mixes kinds, and a flood stays open a while */
 #define FLOOD_GROWTH 10 /* told again when its packets have grown by this factor */
 #define FLOOD_SLICE 64 /* one in so many ports is watched without gaps, to tell scans */
 
@@ -81,6 +82,7 @@ struct lane {
 	/* Learnt, in 1/65536 packets a window. */
 	uint64_t mean, deviation, ceiling;
 	struct flood_case *suspect; /* or NULL */
+	uint64_t over_ns; /* the end of its latest flood, 0: there was none */
 	struct {
 		uint64_t packets, bytes;
 	} recent[FLOOD_WINDOWS]; /* the latest first */
@@ -145,6 +147,12 @@ static inline void floods_credit(struct floods *fs, enum flood_lane lane, struct
 static inline bool floods_suspects(struct floods *fs, enum flood_lane lane, struct addr self)
 {
 	return floods_lane(fs, lane, self)->suspect != NULL;
+}
+
+/* When the latest flood of this lane towards self was over, 0: there was none. */
+static inline uint64_t floods_over_ns(struct floods *fs, enum flood_lane lane, struct addr self)
+{
+	return floods_lane(fs, lane, self)->over_ns;
 }
 
 /* So many handshakes with self were finished. */

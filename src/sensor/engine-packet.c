@@ -327,7 +327,8 @@ static void on_udp(struct engine *e, const struct packet *p)
 {
 	struct contact *c = contacts_find(e->contacts, p->dst, p->src, CONTACT_UDP, p->sport);
 
-	if (e->pairs)
+	/* What goes out answers, or asks; what comes in may answer this host's own question. */
+	if (e->pairs || p->dir == PACKET_DIR_OUT)
 		engine_flood_udp(e, p);
 	if (c) {
 		if (c->probe.kind < PROBE_KINDS && c->probe.outcome != PROBE_OPEN)

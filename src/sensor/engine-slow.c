@@ -8,6 +8,10 @@
 #include "sensor/config.h"
 #include "sensor/listeners.h"
 
+/* What a flood of SYNs leaves half-open goes when the last of five repetitions was in vain, after 63 seconds
+ * (ip-sysctl, tcp_synack_retries). */
+#define LEFT_OVER_NS (70 * NS_PER_S)
+
 static int list(void *owner, connection_fn *fn, void *arg)
 {
 	struct engine *e = owner;
@@ -30,7 +34,10 @@ static bool drowned(struct addr self, void *owner)
 {
 	struct engine *e = owner;
 
-	return floods_suspects(e->floods, FLOOD_LANE_SYN, self);
+	uint64_t over_ns = floods_over_ns(e->floods, FLOOD_LANE_SYN, self);
+
+	return floods_suspects(e->floods, FLOOD_LANE_SYN, self) ||
+	       (over_ns && e->clock->now_ns < over_ns + LEFT_OVER_NS);
 }
 
 void engine_slow_init(struct engine *e, const struct engine_params *params)

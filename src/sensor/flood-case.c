@@ -7,13 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_PORTS 128 /* ports of so many samples tell whether they are few */
+#define FIRST_PORTS 512 /* ports of so many samples tell whether they are few */
 #define MANY_FLOWS 8 /* peers and ports, and half of all */
 #define TOP_SHARE 10 /* a prefix is named from one packet in so many on */
 #define SCAN_PAYLOAD 256 /* bytes; questions are shorter, floods of datagrams rarely are */
 #define SLICE_MOST (6 * 65536 / FLOOD_SLICE)
 #define ORDINARY (PACKET_OPT_MSS | PACKET_OPT_SACK | PACKET_OPT_WSCALE)
 #define MANY_PEERS 20 /* of fewer, seldom coming again tells nothing */
+#define MANY_SKETCHED 128 /* likewise samples, where the service answers */
+#define CRUMB 600 /* bytes: two fragments of 1280 (RFC 8200 §5) and 28 are 654 on average */
+#define DEAF 64 /* QUIC acknowledges one in ten or twenty */
+#define SMALL 256 /* bytes */
+#define SYSTEM_PORTS 1024 /* RFC 6335 §6 */
+#define SCAN_PORTS 4
+#define SCAN_SHARERS 32 /* decoys ask for each port one after the other */
 #define NODES_MAX (2 * (FLOOD_LEAVES + 2 + FLOOD_AGGREGATES) + 2)
 #define WIDE_V4 (ADDR_V4_OFFSET + 8) /* a wider prefix is nobody's own */
 #define WIDE_V6 20
@@ -222,18 +229,39 @@ void flood_case_slice(struct flood_case *c, const struct packet *p, bool turned)
 bool flood_case_scans(const struct flood_case *c)
 {
 	bool datagrams = c->lane->kind == FLOOD_LANE_UDP || c->lane->kind == FLOOD_LANE_PROTOCOL;
-	unsigned int ports = sketch_linear(c->port_bits, 4);
+	unsigned int ports = sketch_linear(c->port_bits, 4), peers = sketch_count(&c->peers);
+	unsigned int sharers = peers < 1 ? 1 : peers > SCAN_SHARERS ? SCAN_SHARERS : peers;
 
 	if (c->lane->kind != FLOOD_LANE_SYN && c->lane->kind != FLOOD_LANE_RST &&
 	    c->lane->kind != FLOOD_LANE_ACK && !datagrams)
 		return false;
-	if (sketch_count(&c->peers) > FLOOD_SCANNERS || elected(&c->port, c->samples) ||
-	    ports * 4 < c->first_ports)
+	if (peers > FLOOD_SCANNERS || elected(&c->port, c->samples) || ports < SCAN_PORTS ||
+	    ports * sharers * 4 < c->first_ports)
 		return false;
 	if (datagrams && c->f.bytes > c->f.packets * SCAN_PAYLOAD)
 		return false;
 	return c->slice_packets < 16 ||
 	       c->slice_packets < FLOOD_SCAN_TRIES * sketch_count(&c->slice);
+}
+
+bool flood_case_crumbs(const struct flood_case *c)
+{
+	return c->f.bytes < c->f.packets * CRUMB;
+}
+
+bool flood_case_deaf(const struct flood_case *c)
+{
+	if (c->answered * DEAF >= c->f.packets)
+		return false;
+	return c->f.bytes < c->f.packets * SMALL ||
+	       (elected(&c->port, c->samples) && c->port.value < SYSTEM_PORTS);
+}
+
+/* Nearly all come once, and all the same way. */
+static bool one_way_each(const struct flood_case *c, unsigned int peers)
+{
+	return peers >= MANY_PEERS && peers * 10ULL >= c->sketched * 9ULL && c->ways &&
+	       elected(&c->ttl, c->ways);
 }
 
 bool flood_case_many(const struct flood_case *c)
@@ -242,11 +270,11 @@ bool flood_case_many(const struct flood_case *c)
 
 	if (c->lane->kind == FLOOD_LANE_SYN)
 		return c->ordinary * 4 < c->samples * 3;
-	/* A service has many questions of few; what it answers is welcome, unless nobody comes twice. */
-	if (c->lane->kind == FLOOD_LANE_SERVED && c->answered * 2 >= c->f.packets) {
-		flows = sketch_count(&c->peers);
-		return flows >= MANY_PEERS && flows * 2 >= c->sketched;
-	}
+	/* What a service answers is welcome, unless the addresses look forged: of a few dozen peers many
+	 * have come only once among the first packets. */
+	if (c->lane->kind == FLOOD_LANE_SERVED && c->answered * 2 >= c->f.packets)
+		return c->bogons * 64ULL > c->samples ||
+		       (c->sketched >= MANY_SKETCHED && one_way_each(c, sketch_count(&c->peers)));
 	/* Nobody ordinary forges even one. */
 	if (c->bogons * 2 >= c->samples && c->samples)
 		return true;
@@ -366,11 +394,11 @@ static enum flood_forged forged(const struct flood_case *c, unsigned int seen)
 		return FLOOD_FORGED_NO;
 	if (c->lane->kind == FLOOD_LANE_AMPLIFIED && c->answers * 2ULL >= c->samples)
 		return FLOOD_FORGED_NO;
-	if (seen < MANY_PEERS || seen * 2ULL < c->sketched || c->handshakes * 10 > c->f.packets ||
-	    !c->ways)
+	if (c->handshakes * 10 > c->f.packets)
 		return FLOOD_FORGED_UNKNOWN;
 	/* Hosts all over the world are 5 to 30 hops away, in three kinds of TTL. Random TTLs are no host's. */
-	return elected(&c->ttl, c->ways) || ways > 100 ? FLOOD_FORGED_YES : FLOOD_FORGED_UNKNOWN;
+	return one_way_each(c, seen) || (seen >= MANY_PEERS && ways > 100) ? FLOOD_FORGED_YES :
+									     FLOOD_FORGED_UNKNOWN;
 }
 
 void flood_case_describe(struct flood_case *c, struct flood_prefixes *fp)

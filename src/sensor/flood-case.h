@@ -95,6 +95,13 @@ bool flood_case_scans(const struct flood_case *c);
  * ordinary clients': of a service that is away for a moment all of them ask at once. */
 bool flood_case_many(const struct flood_case *c);
 
+/* Fragments so small that no datagram was too large for any ordinary link. */
+bool flood_case_crumbs(const struct flood_case *c);
+
+/* Datagrams to a service which answers (nearly) none of them, and neither as large as media have them nor to a port where
+ * media could be. */
+bool flood_case_deaf(const struct flood_case *c);
+
 /* Fills in what the sample tells. */
 void flood_case_describe(struct flood_case *c, struct flood_prefixes *fp);
 
