@@ -14,7 +14,7 @@
 #define SLICE_MOST (6 * 65536 / FLOOD_SLICE)
 #define ORDINARY (PACKET_OPT_MSS | PACKET_OPT_SACK | PACKET_OPT_WSCALE)
 #define MANY_PEERS 20 /* of fewer, seldom coming again tells nothing */
-#define MANY_SKETCHED 128 /* likewise samples, where the service answers */
+#define MANY_SKETCHED 64 /* likewise samples, where the service answers */
 #define CRUMB 600 /* bytes: two fragments of 1280 (RFC 8200 §5) and 28 are 654 on average */
 #define DEAF 64 /* QUIC acknowledges one in ten or twenty */
 #define SMALL 256 /* bytes */
@@ -260,7 +260,7 @@ bool flood_case_deaf(const struct flood_case *c)
 /* Nearly all come once, and all the same way. */
 static bool one_way_each(const struct flood_case *c, unsigned int peers)
 {
-	return peers >= MANY_PEERS && peers * 10ULL >= c->sketched * 9ULL && c->ways &&
+	return peers >= MANY_PEERS && peers * 20ULL >= c->sketched * 19ULL && c->ways &&
 	       elected(&c->ttl, c->ways);
 }
 

@@ -35,6 +35,7 @@ struct flood_vote {
 
 struct flood_case {
 	bool used, open;
+	bool scanned; /* an earlier sample looked like a scan's */
 	uint8_t index; /* of its counters in the trie */
 	struct lane *lane;
 	uint64_t opened_ns;

@@ -6,6 +6,7 @@
 #define TIMES_DEAF 10
 #define SAMPLES_LEAST 8 /* where each stands for many, one or two may be chance */
 #define FIRST_LOOK 32 /* samples that tell few from many */
+#define LOOK_AGAIN 256
 #define WAIT_WINDOWS 3
 #define HANDSHAKE_WINDOWS 2
 #define MOVE_NS NS_PER_S /* a flood whose victim changes is another one, but not more often */
@@ -228,6 +229,12 @@ void floods_judge(struct floods *fs, struct lane *l, uint64_t excess, uint64_t n
 	/* Handshakes take as long as the way there and back. */
 	if (l->kind == FLOOD_LANE_SYN && l->windows < HANDSHAKE_WINDOWS)
 		return;
+	/* An excess lasts longer than what made it. */
+	if (lately(l) < 3ULL * l->allowed)
+		return;
+	/* A few packets of a scan with decoys are all for one port. */
+	if (c->scanned && c->samples < LOOK_AGAIN)
+		return;
 	/* Better told a moment later than without knowing who and where. */
 	if (c->samples < SAMPLES_LEAST || (c->samples < FIRST_LOOK && l->windows < WAIT_WINDOWS))
 		return;
@@ -264,6 +271,11 @@ static bool roll_suspect(struct floods *fs, struct lane *l, uint64_t end_ns)
 		return false;
 	teaches = limits[l->kind].times > 1 && c->samples >= FIRST_LOOK && !flood_case_many(c) &&
 		  ordinary(fs, l, l->excess);
+	/* A scan's excess is no flood's; not even beside one that begins afterwards. */
+	if (flood_case_scans(c)) {
+		l->excess = 1;
+		c->scanned = true;
+	}
 	if (c->samples >= FLOOD_SAMPLES / 4)
 		flood_case_forget(c, fs->prefixes);
 	return teaches;
