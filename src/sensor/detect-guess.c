@@ -13,6 +13,8 @@
 #define BITS_EACH 1.5F /* log2 likelihood ratio of a failed login */
 #define INTERFACE_ID 64
 #define DIALOG_MORE 48U /* telnet: more than "Login timed out" and "too many tries" take */
+#define DIALOG_SESSION 1024U /* no refusals that were not seen serve so much */
+#define TYPED_MORE 8U /* by which a password is longer than those before */
 #define A_PERSONS_TRIES 3 /* in one connection: OpenSSH's client asks so often */
 
 struct slot {
@@ -354,12 +356,17 @@ static void succeeded(struct guesses *gs, const struct guess_try *t, bool logged
 void guesses_refused(struct guesses *gs, const struct guess_try *t, uint64_t now_ns)
 {
 	uint32_t dialog = t->served_after < UINT16_MAX ? t->served_after : UINT16_MAX;
+	uint32_t typed = t->asked_after < UINT16_MAX ? t->asked_after : UINT16_MAX;
 	struct streak *s;
 
 	failed(gs, t, STREAK_SEEN, 1, 0, now_ns);
 	s = streaks_find(&gs->streaks, STREAK_HOST, t->peer, t->port, to_ms(now_ns));
-	if (s && dialog > s->dialog[t->refusals > 0])
+	if (!s)
+		return;
+	if (dialog > s->dialog[t->refusals > 0])
 		s->dialog[t->refusals > 0] = (uint16_t)dialog;
+	if (typed > s->typed[t->refusals > 0])
+		s->typed[t->refusals > 0] = (uint16_t)typed;
 }
 
 /* Tools try in parallel, and often in one connection; no person does. But keys are long, and a person's agent
@@ -374,11 +381,17 @@ static unsigned int worth(const struct guess_try *t, const struct streak *s, uns
 	return passwords || (parallel && tries > 1) ? 2 : 1;
 }
 
-/* telnet: more was served since the last refusal than ever before one, and nothing was refused after it. */
+/*
+ * telnet: more was served since the last refusal than ever before one, and nothing was refused after it. Not by
+ * somebody who typed more than once: he may have been refused in other words, or they were not seen.
+ */
 static bool dialog_outgrown(const struct guess_try *t, const struct streak *s)
 {
-	return t->service == GUESS_TELNET && s && s->dialog[t->refusals > 0] && !t->refused_last &&
-	       t->served_after > s->dialog[t->refusals > 0] + DIALOG_MORE;
+	bool again = t->refusals > 0;
+
+	return t->service == GUESS_TELNET && s && s->dialog[again] && !t->refused_last &&
+	       t->served_after > s->dialog[again] + DIALOG_MORE &&
+	       (t->asked_after <= s->typed[again] + TYPED_MORE || t->served_after > DIALOG_SESSION);
 }
 
 /* Those whose refusals are counted once their connection shows that they were its last word. */

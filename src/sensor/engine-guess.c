@@ -16,6 +16,7 @@
 
 #define KEYS_WINDOW 8192 /* a key exchange is shorter, either way */
 #define END_WINDOW 65536 /* a peer's RST: what was served by then */
+#define TYPED_LEAST 4 /* a name and a password, and the ends of their lines */
 #define BODY_BYTES 2048 /* what may follow the head of a refusal */
 
 static struct flow_ends by_peer(const struct packet *p)
@@ -89,9 +90,27 @@ static bool refuses(const struct flow *f, uint8_t mark)
 	case LOGIN_NEWKEYS:
 	case LOGIN_ADMITTED_FTP:
 	case LOGIN_ADMITTED_ADB:
+	case LOGIN_PROMPT:
 		break;
 	}
 	return false;
+}
+
+/* asked: by the peer so far. A prompt is a shell's only after somebody has typed a name and a password. */
+static bool admits(const struct flow *f, uint8_t mark, uint32_t asked)
+{
+	uint32_t typed = f->refusals ? (uint16_t)(asked - f->refused_asked) : asked;
+
+	switch ((enum login_mark)mark) {
+	case LOGIN_ADMITTED_FTP:
+		return f->login == GUESS_FTP + 1;
+	case LOGIN_ADMITTED_ADB:
+		return f->login == GUESS_ADB + 1;
+	case LOGIN_PROMPT:
+		return f->login == GUESS_TELNET + 1 && typed >= TYPED_LEAST;
+	default:
+		return false;
+	}
 }
 
 /* This side said something in clear text. */
@@ -106,14 +125,15 @@ static void said(struct engine *e, const struct packet *p)
 		return;
 	asked = p->tcp_ack - (f->peer_isn + 1);
 	served = p->tcp_seq - (f->self_isn + 1);
-	if ((p->login == LOGIN_ADMITTED_FTP && f->login == GUESS_FTP + 1) ||
-	    (p->login == LOGIN_ADMITTED_ADB && f->login == GUESS_ADB + 1))
+	if (admits(f, p->login, asked))
 		f->admitted = 1;
 	if (!refuses(f, p->login))
 		return;
 	/* Sent again: it was not acknowledged in time. */
 	if (f->refusals && (int16_t)(uint16_t)(served - f->refused_served) < 0)
 		return;
+	if (f->login == GUESS_TELNET + 1)
+		f->admitted = 0; /* what looked like a shell's prompt was none */
 	t = try_of(f, &ends, asked, served, e->clock->now_ns);
 	f->refusals += f->refusals < UINT8_MAX;
 	f->refused_asked = (uint16_t)asked;

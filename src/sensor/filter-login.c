@@ -27,6 +27,23 @@ static void add_words(struct assembly *a)
 	}
 }
 
+/* X: where the payload is. A segment that ends like a prompt. */
+static void add_prompt(struct assembly *a)
+{
+	place(a, PROMPT);
+	load(a, BPF_W | BPF_LEN, 0);
+	add(a, BPF_ALU | BPF_SUB | BPF_X, 0, NEXT, NEXT);
+	jump(a, BPF_JGE, LOGIN_PROMPT_MOST + 1, DROP, NEXT);
+	jump(a, BPF_JGE, LOGIN_PROMPT_LEAST, NEXT, DROP);
+	load(a, BPF_W | BPF_LEN, 0);
+	add(a, BPF_ALU | BPF_SUB | BPF_K, 2, NEXT, NEXT);
+	add(a, BPF_MISC | BPF_TAX, 0, NEXT, NEXT);
+	load(a, BPF_H | BPF_IND, 0);
+	jump(a, BPF_JEQ, LOGIN_PROMPT_USER, INTERFACE, NEXT);
+	jump(a, BPF_JEQ, LOGIN_PROMPT_ROOT, INTERFACE, NEXT);
+	jump(a, BPF_JEQ, LOGIN_PROMPT_ASKS, INTERFACE, DROP);
+}
+
 void filter_add_login(struct assembly *a, const struct filter_params *params)
 {
 	place(a, LOGIN); /* X: where the TCP header starts */
@@ -37,7 +54,7 @@ void filter_add_login(struct assembly *a, const struct filter_params *params)
 		jump(a, BPF_JEQ, params->login_port[i], LOGIN_PAYLOAD, NEXT);
 	verdict(a, 0);
 	place(a, LOGIN_PAYLOAD);
-	filter_to_payload(a, DROP);
+	filter_to_payload(a, PROMPT);
 	add_words(a);
-	verdict(a, 0);
+	add_prompt(a);
 }

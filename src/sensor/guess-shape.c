@@ -122,6 +122,8 @@ enum guess_shape guess_shape(const struct guess_try *t, unsigned int excess)
 	case GUESS_SSH:
 		return ssh_shape(t, excess);
 	case GUESS_TELNET:
+		if (t->admitted)
+			return SHAPE_SESSION;
 		if (t->refusals)
 			return t->refused_last ? SHAPE_FAILED : SHAPE_NOTHING;
 		return plain_alike(t) ? SHAPE_ALIKE : SHAPE_NOTHING;

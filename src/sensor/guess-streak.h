@@ -46,8 +46,8 @@ struct streak {
 	bool odd; /* one was answered otherwise than others that asked just the same: it got in */
 	uint16_t count[STREAK_WAYS]; /* failures, by enum streak_way */
 	uint16_t connections, tries;
-	/* telnet: the most that was served before a connection's first refusal, and between two */
-	uint16_t dialog[2];
+	/* telnet: the most that was served, and asked, before a connection's first refusal, and between two */
+	uint16_t dialog[2], typed[2];
 	uint16_t least[2], most[2]; /* asked and served, of connections */
 	uint16_t excess; /* ssh: by how much more was served than asked at most, of failures: a banner */
 	struct {

@@ -10,6 +10,8 @@ static const struct login_word words[] = {
 	{ 0x6c6f6769, 0x6e206661, 4, LOGIN_REFUSED_TELNET },
 	{ 0x0d0a4c6f, 0x696e636f, 8, LOGIN_REFUSED_TELNET }, /* CR LF "Lo", "inco" */
 	{ 0x0d0a4c6f, 0x6661696c, 8, LOGIN_REFUSED_TELNET }, /* "fail" */
+	{ 0x0d0a0d0a, 0x6e20696e, 8, LOGIN_REFUSED_TELNET }, /* CR LF CR LF, "n in" */
+	{ 0x0d0a0d0a, 0x6e206661, 8, LOGIN_REFUSED_TELNET },
 	{ 0x35333020, 0x4c6f6769, 4, LOGIN_REFUSED_FTP }, /* "530 ", "Logi" */
 	{ 0x35333020, 0x55736572, 4, LOGIN_REFUSED_FTP }, /* "User" */
 	{ 0x35333020, 0x41757468, 4, LOGIN_REFUSED_FTP }, /* "Auth" */
@@ -39,7 +41,7 @@ static uint32_t word_at(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-enum login_mark login_mark(const uint8_t *payload, size_t captured)
+static enum login_mark begins(const uint8_t *payload, size_t captured)
 {
 	uint32_t first;
 
@@ -62,4 +64,23 @@ enum login_mark login_mark(const uint8_t *payload, size_t captured)
 			return w->mark;
 	}
 	return LOGIN_NONE;
+}
+
+static bool is_prompt(const uint8_t *payload, size_t len)
+{
+	unsigned int end;
+
+	if (len < LOGIN_PROMPT_LEAST || len > LOGIN_PROMPT_MOST)
+		return false;
+	end = (unsigned int)payload[len - 2] << 8 | payload[len - 1];
+	if (end == LOGIN_PROMPT_USER || end == LOGIN_PROMPT_ROOT)
+		return true;
+	return len >= 4 && word_at(payload + len - 4) == LOGIN_PROMPT_WHERE;
+}
+
+enum login_mark login_mark(const uint8_t *payload, size_t captured, size_t len)
+{
+	enum login_mark mark = begins(payload, captured);
+
+	return !mark && captured >= len && is_prompt(payload, len) ? LOGIN_PROMPT : mark;
 }

@@ -29,7 +29,16 @@ enum login_mark {
 	LOGIN_REFUSED_MQTT, /* CONNACK: bad user name or password, not authorized */
 	LOGIN_REFUSED_ADB, /* AUTH: the host's key is not known */
 	LOGIN_ADMITTED_ADB, /* CNXN */
+	LOGIN_PROMPT, /* it ends like a shell's prompt */
 };
+
+/* Of a prompt, bytes; and what its segment ends with: "$ ", "# ", and the end of LOGIN_PROMPT_WHERE. */
+#define LOGIN_PROMPT_LEAST 2
+#define LOGIN_PROMPT_MOST 48
+#define LOGIN_PROMPT_USER 0x2420u
+#define LOGIN_PROMPT_ROOT 0x2320u
+#define LOGIN_PROMPT_ASKS 0x366eu
+#define LOGIN_PROMPT_WHERE 0x1b5b366eu /* "where is the cursor?", which BusyBox's shell asks after its prompt */
 
 #define LOGIN_NEWKEYS_LEN 16
 #define LOGIN_NEWKEYS_WORD 0x0000000cu /* packet length 12 */
@@ -45,7 +54,11 @@ struct login_word {
 /* What this host sends when a login fails, or succeeds; those of one first word stand together. Static. */
 const struct login_word *login_words(unsigned int *n);
 
-/* The mark of a segment with this payload, of which `captured` bytes are there. */
-enum login_mark login_mark(const uint8_t *payload, size_t captured);
+/*
+ * The mark of a segment with a payload of len bytes, of which `captured` are there. A prompt is told by the whole: it
+ * ends like a shell that waits for a command. A telnet server's that is sent after a password says that it was the
+ * right one, even if nothing else does.
+ */
+enum login_mark login_mark(const uint8_t *payload, size_t captured, size_t len);
 
 #endif

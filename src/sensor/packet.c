@@ -128,7 +128,7 @@ static enum packet_result read_data(struct packet_view *v, const uint8_t *h, boo
 		return tcp_fill(v, h, cursor_over(options, size), true, out);
 	if (v->len <= SERVICE_PROBE_MAX)
 		question = service_probe(v->c.pos, cursor_left(&v->c), v->len);
-	login = login_mark(v->c.pos, cursor_left(&v->c));
+	login = login_mark(v->c.pos, cursor_left(&v->c), v->len);
 	if (!question && !login)
 		return PACKET_IGNORED;
 	r = tcp_fill(v, h, cursor_over(options, size), true, out);

@@ -15,6 +15,7 @@ static const struct {
 } said[] = {
 	{ 23, SAY("Login incorrect\r\n"), LOGIN_REFUSED_TELNET },
 	{ 23, SAY("\r\nLogin incorrect\r\n\r\nhost login: "), LOGIN_REFUSED_TELNET },
+	{ 23, SAY("\r\n\r\nLogin incorrect\r\nhost login: "), LOGIN_REFUSED_TELNET },
 	{ 23, SAY("Login failed\r\n"), LOGIN_REFUSED_TELNET },
 	{ 23, SAY("login incorrect\r\n"), LOGIN_REFUSED_TELNET },
 	{ 21, SAY("530 Login incorrect.\r\n"), LOGIN_REFUSED_FTP },
@@ -30,6 +31,16 @@ static const struct {
 	{ 5555, SAY("AUTH\x01\0\0\0\0\0\0\0\x14\0\0\0"), LOGIN_REFUSED_ADB },
 	{ 5555, SAY("CNXN\0\0\0\1\0\0\0\0"), LOGIN_ADMITTED_ADB },
 
+	{ 23, SAY("$ "), LOGIN_PROMPT },
+	{ 23, SAY("\r\n# "), LOGIN_PROMPT },
+	{ 23, SAY("root@router:~# "), LOGIN_PROMPT },
+	{ 23, SAY("/ # \x1b[6n"), LOGIN_PROMPT },
+	{ 23, SAY("\x1b[01;32mme@host\x1b[00m:\x1b[01;34m~\x1b[00m$ "), LOGIN_PROMPT },
+
+	{ 23, SAY(" "), LOGIN_NONE },
+	{ 23, SAY("$"), LOGIN_NONE },
+	{ 23, SAY("ls\r\n"), LOGIN_NONE },
+	{ 23, SAY("host:/home/me/a/directory/far/below/all/others$ # "), LOGIN_NONE },
 	{ 23, SAY("l"), LOGIN_NONE },
 	{ 23, SAY("\r\n"), LOGIN_NONE },
 	{ 23, SAY("Login: "), LOGIN_NONE },
@@ -86,17 +97,18 @@ static void test_marks(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
-		uint8_t mark = login_mark((const uint8_t *)said[i].text, said[i].len);
+		const uint8_t *text = (const uint8_t *)said[i].text;
+		uint8_t mark = login_mark(text, said[i].len, said[i].len);
 
 		if (mark != said[i].mark)
 			fail_msg("%s: %u", said[i].text, mark);
 		/* Cut short, it is none, and nothing beyond is read. */
-		for (size_t n = 0; n < 4; n++)
-			assert_int_equal(login_mark((const uint8_t *)said[i].text, n), LOGIN_NONE);
+		for (size_t n = 0; n < 4 && n < said[i].len; n++)
+			assert_int_equal(login_mark(text, n, said[i].len), LOGIN_NONE);
 	}
-	assert_int_equal(login_mark((const uint8_t *)newkeys, 16), LOGIN_NEWKEYS);
-	assert_int_equal(login_mark((const uint8_t *)newkeys, 5), LOGIN_NONE);
-	assert_int_equal(login_mark((const uint8_t *)"\0\0\0\x0c\x0a\x14\0\0", 8), LOGIN_NONE);
+	assert_int_equal(login_mark((const uint8_t *)newkeys, 16, 16), LOGIN_NEWKEYS);
+	assert_int_equal(login_mark((const uint8_t *)newkeys, 5, 16), LOGIN_NONE);
+	assert_int_equal(login_mark((const uint8_t *)"\0\0\0\x0c\x0a\x14\0\0", 8, 8), LOGIN_NONE);
 }
 
 /* The filter passes just what the parser knows, from the ports that were named, and what this host sends. */
@@ -111,8 +123,11 @@ static void test_filter(void **state)
 				fail_msg("%s: kept %u", said[i].text, kept);
 			assert_int_equal(filtered(v6, true, 8022, said[i].text, said[i].len), 0);
 			assert_int_equal(filtered(v6, true, 40000, said[i].text, said[i].len), 0);
-			assert_int_equal(
-				filtered(v6, false, said[i].port, said[i].text, said[i].len), 0);
+			/* Empty lines are asked, too. */
+			if (memcmp(said[i].text, "\r\n\r\n", 4) != 0)
+				assert_int_equal(filtered(v6, false, said[i].port, said[i].text,
+							  said[i].len),
+						 0);
 		}
 }
 

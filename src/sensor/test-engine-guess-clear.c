@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Guessing where the words can be read: how telnet tells a success, and statuses that repeat. */
+#include "sensor/engine-fixture.h"
+#include "sensor/login.h"
+
+#define PEER_ISN 0x1000u
+#define PEER "203.0.113.7"
+
+struct connection {
+	struct addr peer;
+	uint16_t from, port;
+	uint32_t asked, served; /* the next numbers of both sides */
+};
+
+static struct fixture x;
+
+static int start(void **state)
+{
+	(void)state;
+	fixture_host(&x);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	fixture_done(&x);
+	return 0;
+}
+
+static void asks(struct connection *c, uint8_t flags, uint16_t payload)
+{
+	packet(&x, (struct packet){ .src = c->peer,
+				    .dst = ip(DEVICE),
+				    .sport = c->from,
+				    .dport = c->port,
+				    .proto = PACKET_TCP,
+				    .tcp_flags = flags,
+				    .tcp_options = flags & TCP_SYN ? OPTIONS_USUAL : 0,
+				    .tcp_window = 64240,
+				    .tcp_seq = c->asked,
+				    .tcp_ack = flags & TCP_ACK ? c->served : 0,
+				    .payload = payload,
+				    .ttl = 57 });
+	c->asked += payload + !!(flags & (TCP_SYN | TCP_FIN));
+}
+
+static void serves(struct connection *c, uint8_t flags, uint8_t login, uint16_t payload)
+{
+	packet(&x, (struct packet){ .src = ip(DEVICE),
+				    .dst = c->peer,
+				    .sport = c->port,
+				    .dport = c->from,
+				    .proto = PACKET_TCP,
+				    .tcp_flags = flags,
+				    .tcp_window = 64240,
+				    .tcp_seq = c->served,
+				    .tcp_ack = c->asked,
+				    .login = login,
+				    .payload = payload,
+				    .ttl = 64 });
+	c->served += payload + !!(flags & (TCP_SYN | TCP_FIN));
+}
+
+static struct connection open_from(const char *peer, uint16_t port)
+{
+	struct connection c = { .peer = ip(peer),
+				.from = x.next_port++,
+				.port = port,
+				.asked = PEER_ISN,
+				.served = FIXTURE_ISN };
+
+	asks(&c, TCP_SYN, 0);
+	serves(&c, TCP_SYN | TCP_ACK, 0, 0);
+	return c;
+}
+
+static void closes(struct connection *c)
+{
+	asks(c, TCP_FIN | TCP_ACK, 0);
+	serves(c, TCP_FIN | TCP_ACK, 0, 0);
+}
+
+/* A telnet login up to the answer: negotiation, a name and its echo, a password. */
+static struct connection telnet(const char *peer)
+{
+	struct connection c = open_from(peer, 23);
+
+	c.served += 34;
+	c.asked += 15;
+	return c;
+}
+
+static void types(struct connection *c, uint16_t password)
+{
+	c->asked += 8 + password;
+	c->served += 8 + 10 + 2;
+	pass_ms(&x, 2500);
+}
+
+static void refuses(struct connection *c)
+{
+	serves(c, TCP_ACK, LOGIN_REFUSED_TELNET, 29);
+}
+
+static void guess_telnet(unsigned int times)
+{
+	while (times--) {
+		struct connection c = telnet(PEER);
+
+		types(&c, (uint16_t)(5 + times % 6));
+		refuses(&c);
+		closes(&c);
+	}
+}
+
+/* As it was told last. */
+static uint8_t outcome(void)
+{
+	assert_in_range(x.n_guesses, 1, FIXTURE_GUESSES);
+	return x.guess[x.n_guesses - 1].g.outcome;
+}
+
+/* The right password is answered by nothing but a shell's prompt. */
+static void test_prompt(void **state)
+{
+	struct connection c;
+
+	(void)state;
+	guess_telnet(10);
+	assert_int_equal(outcome(), GUESS_FAILING);
+	c = telnet(PEER);
+	types(&c, 16);
+	serves(&c, TCP_ACK, LOGIN_PROMPT, 2);
+	closes(&c);
+	assert_int_equal(outcome(), GUESS_SUCCEEDED);
+	assert_int_equal(x.n_guesses, 2);
+}
+
+/* What looks like one and is followed by a refusal was none; nor is one before anything was typed. */
+static void test_no_prompt(void **state)
+{
+	struct connection c;
+
+	(void)state;
+	guess_telnet(10);
+	c = telnet(PEER);
+	types(&c, 9);
+	serves(&c, TCP_ACK, LOGIN_PROMPT, 2);
+	refuses(&c);
+	serves(&c, TCP_ACK, LOGIN_PROMPT, 10);
+	closes(&c);
+	assert_int_equal(outcome(), GUESS_FAILING);
+	assert_int_equal(x.n_guesses, 1);
+}
+
+/* A refusal that was not seen makes a longer dialog, and no success. */
+static void test_refusal_unseen(void **state)
+{
+	(void)state;
+	guess_telnet(10);
+	for (unsigned int i = 0; i < 5; i++) {
+		struct connection c = telnet(PEER);
+
+		types(&c, 9);
+		refuses(&c);
+		types(&c, 8);
+		refuses(&c);
+		for (unsigned int unseen = 0; unseen <= i; unseen++) {
+			types(&c, 8);
+			c.served += 29;
+		}
+		types(&c, 8);
+		closes(&c);
+	}
+	assert_int_equal(outcome(), GUESS_FAILING);
+	assert_int_equal(x.n_guesses, 1);
+}
+
+/* A greeting after the right password tells it, too. */
+static void test_greeting(void **state)
+{
+	struct connection c;
+
+	(void)state;
+	guess_telnet(10);
+	c = telnet(PEER);
+	types(&c, 9);
+	c.served += 295;
+	closes(&c);
+	assert_int_equal(outcome(), GUESS_SUCCEEDED);
+}
+
+/* Who mistypes once a time, and then gets to a shell, is nobody's enemy. */
+static void test_person(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 10; i++) {
+		struct connection c = telnet(PEER);
+
+		types(&c, 9);
+		refuses(&c);
+		types(&c, 8);
+		serves(&c, TCP_ACK, LOGIN_PROMPT, 2);
+		closes(&c);
+		sleep_s(&x, 20);
+	}
+	sleep_s(&x, 600);
+	assert_int_equal(x.n_guesses, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_prompt, start, stop),
+		cmocka_unit_test_setup_teardown(test_no_prompt, start, stop),
+		cmocka_unit_test_setup_teardown(test_refusal_unseen, start, stop),
+		cmocka_unit_test_setup_teardown(test_greeting, start, stop),
+		cmocka_unit_test_setup_teardown(test_person, start, stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
