@@ -117,7 +117,8 @@ void floods_proven(struct floods *fs, struct addr self, uint32_t handshakes)
 	struct lane *l = floods_lane(fs, FLOOD_LANE_SYN, self);
 
 	l->credit += handshakes;
-	if (l->suspect)
+	/* While it is awaited whether the flood goes on, they are of ordinary clients. */
+	if (l->suspect && (!l->suspect->open || l->suspect->hot_ns >= fs->window_ns))
 		l->suspect->handshakes += handshakes;
 }
 

@@ -14,7 +14,9 @@
 #define SLICE_MOST (6 * 65536 / FLOOD_SLICE)
 #define ORDINARY (PACKET_OPT_MSS | PACKET_OPT_SACK | PACKET_OPT_WSCALE)
 #define MANY_PEERS 20 /* of fewer, seldom coming again tells nothing */
-#define MANY_SKETCHED 64 /* likewise samples, where the service answers */
+#define NEARLY_ALL 90 /* per cent: ordinary clients come beside a flood */
+#define MOST 80
+#define MANY_SKETCHED 80 /* likewise samples, where the service answers */
 #define CRUMB 600 /* bytes: two fragments of 1280 (RFC 8200 §5) and 28 are 654 on average */
 #define DEAF 64 /* QUIC acknowledges one in ten or twenty */
 #define SMALL 256 /* bytes */
@@ -257,10 +259,10 @@ bool flood_case_deaf(const struct flood_case *c)
 	       (elected(&c->port, c->samples) && c->port.value < SYSTEM_PORTS);
 }
 
-/* Nearly all come once, and all the same way. */
-static bool one_way_each(const struct flood_case *c, unsigned int peers)
+/* Of a hundred so many or more come once, and all the same way. */
+static bool one_way_each(const struct flood_case *c, unsigned int peers, unsigned int share)
 {
-	return peers >= MANY_PEERS && peers * 20ULL >= c->sketched * 19ULL && c->ways &&
+	return peers >= MANY_PEERS && peers * 100ULL >= (uint64_t)c->sketched * share && c->ways &&
 	       elected(&c->ttl, c->ways);
 }
 
@@ -274,7 +276,8 @@ bool flood_case_many(const struct flood_case *c)
 	 * have come only once among the first packets. */
 	if (c->lane->kind == FLOOD_LANE_SERVED && c->answered * 2 >= c->f.packets)
 		return c->bogons * 64ULL > c->samples ||
-		       (c->sketched >= MANY_SKETCHED && one_way_each(c, sketch_count(&c->peers)));
+		       (c->sketched >= MANY_SKETCHED &&
+			one_way_each(c, sketch_count(&c->peers), NEARLY_ALL));
 	/* Nobody ordinary forges even one. */
 	if (c->bogons * 2 >= c->samples && c->samples)
 		return true;
@@ -397,8 +400,9 @@ static enum flood_forged forged(const struct flood_case *c, unsigned int seen)
 	if (c->handshakes * 10 > c->f.packets)
 		return FLOOD_FORGED_UNKNOWN;
 	/* Hosts all over the world are 5 to 30 hops away, in three kinds of TTL. Random TTLs are no host's. */
-	return one_way_each(c, seen) || (seen >= MANY_PEERS && ways > 100) ? FLOOD_FORGED_YES :
-									     FLOOD_FORGED_UNKNOWN;
+	return one_way_each(c, seen, MOST) || (seen >= MANY_PEERS && ways > 100) ?
+		       FLOOD_FORGED_YES :
+		       FLOOD_FORGED_UNKNOWN;
 }
 
 void flood_case_describe(struct flood_case *c, struct flood_prefixes *fp)

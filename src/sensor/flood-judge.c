@@ -296,7 +296,8 @@ bool floods_roll_case(struct floods *fs, struct lane *l, uint64_t x, uint64_t en
 		return false;
 	}
 	c->now_samples = c->now.votes = 0;
-	if (x * 2 >= l->allowed && x * HOT_SHARE >= c->peak_window)
+	/* Not sooner: what samples explain of ordinary clients comes in lumps. */
+	if (x >= l->allowed && x * HOT_SHARE >= c->peak_window)
 		c->hot_ns = end_ns;
 	if (c->f.packets >= c->report_at)
 		update_case(fs, c, end_ns);
