@@ -16,6 +16,7 @@
 #define DIALOG_SESSION 1024U /* no refusals that were not seen serve so much */
 #define TYPED_MORE 8U /* by which a password is longer than those before */
 #define A_PERSONS_TRIES 3 /* in one connection: OpenSSH's client asks so often */
+#define MANY_TRIES 2 /* what a connection with more counts */
 
 struct slot {
 	bool used;
@@ -353,6 +354,27 @@ static void succeeded(struct guesses *gs, const struct guess_try *t, bool logged
 	tell(gs, f, FINDING_UPDATE);
 }
 
+/*
+ * A key is not guessed. Behind the address of a guesser may be others (NAT): nothing is told of it, nor once
+ * that connection has ended.
+ */
+static void entered_by_key(struct guesses *gs, const struct guess_try *t, uint64_t now_ns)
+{
+	uint32_t now_ms = to_ms(now_ns);
+	struct streak *s[3];
+	struct slot *f = explained(gs, t, now_ms, s, false);
+
+	if (s[STREAK_HOST])
+		s[STREAK_HOST]->key_port = t->peer_port;
+	if (!f)
+		succeeded(gs, t, true, now_ns);
+}
+
+static bool by_known_key(const struct guess_try *t, const struct streak *s)
+{
+	return s && s->key_port && s->key_port == t->peer_port;
+}
+
 void guesses_refused(struct guesses *gs, const struct guess_try *t, uint64_t now_ns)
 {
 	uint32_t dialog = t->served_after < UINT16_MAX ? t->served_after : UINT16_MAX;
@@ -369,16 +391,20 @@ void guesses_refused(struct guesses *gs, const struct guess_try *t, uint64_t now
 		s->typed[t->refusals > 0] = (uint16_t)typed;
 }
 
-/* Tools try in parallel, and often in one connection; no person does. But keys are long, and a person's agent
- * may have many. */
-static unsigned int worth(const struct guess_try *t, const struct streak *s, unsigned int tries,
-			  uint32_t now_ms)
+/* Did it begin before another of the peer's had ended? */
+static bool parallel(const struct guess_try *t, const struct streak *s, uint32_t now_ms)
 {
-	bool parallel = s && s->connections && now_ms - t->age_ms - s->ended_ms > UINT32_MAX / 2;
+	return s && (s->connections || s->maybe) &&
+	       now_ms - t->age_ms - s->ended_ms > UINT32_MAX / 2;
+}
 
-	bool passwords = tries > A_PERSONS_TRIES && t->asked < t->served + t->served / 4;
+/* Tools try in parallel, and often in one connection; no person does. But a person's agent may have many keys. */
+static unsigned int worth(const struct guess_try *t, const struct streak *s,
+			  const struct guess_reading *r, uint32_t now_ms)
+{
+	bool passwords = r->passwords && r->tries > A_PERSONS_TRIES;
 
-	return passwords || (parallel && tries > 1) ? 2 : 1;
+	return passwords || (parallel(t, s, now_ms) && r->tries > 1) ? MANY_TRIES : 1;
 }
 
 /*
@@ -415,28 +441,55 @@ static bool answered_otherwise(struct guesses *gs, const struct guess_try *t, ui
 	return s && streak_shape(s, t->asked, t->served) && streak_length(s);
 }
 
+/*
+ * One failure after the other, and then let in, but nothing was done there. Some session may be just of that
+ * size: so it takes others that failed, before it or beside it.
+ */
+static bool premature(struct guesses *gs, const struct guess_try *t, uint32_t now_ms)
+{
+	struct streak *s =
+		streaks_get(&gs->streaks, STREAK_HOST, t->peer, t->port, t->service, now_ms);
+
+	if (!s || s->finding || streak_length(s))
+		return false;
+	s->maybe = true;
+	s->ended_ms = now_ms;
+	return true;
+}
+
 void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_ns)
 {
 	uint32_t now_ms = to_ms(now_ns);
 	struct streak *s = streaks_find(&gs->streaks, STREAK_HOST, t->peer, t->port, now_ms);
-	enum guess_shape shape = guess_shape(t, s ? s->excess : 0);
-	unsigned int tries = guess_shape_tries(t);
+	struct guess_reading r = guess_shape(t, s ? s->excess : 0);
+	unsigned int n;
+	bool beside;
 
-	if (shape == SHAPE_SESSION || dialog_outgrown(t, s) ||
-	    (shape == SHAPE_ADMITTED && tries <= A_PERSONS_TRIES) ||
-	    (shape == SHAPE_NOTHING && answered_otherwise(gs, t, now_ms))) {
-		succeeded(gs, t, false, now_ns);
+	if (r.shape == SHAPE_SESSION || dialog_outgrown(t, s) ||
+	    (r.shape == SHAPE_ADMITTED && r.tries <= A_PERSONS_TRIES) ||
+	    (r.shape == SHAPE_NOTHING && answered_otherwise(gs, t, now_ms))) {
+		if (r.shape == SHAPE_ADMITTED && r.tries > 1)
+			answered_otherwise(gs, t, now_ms);
+		if (!by_known_key(t, s))
+			succeeded(gs, t, false, now_ns);
 		return;
 	}
-	if (shape == SHAPE_NOTHING)
+	if (r.shape == SHAPE_NOTHING || (r.shape == SHAPE_ADMITTED && premature(gs, t, now_ms)))
 		return;
-	failed(gs, t, told_in_words(t) ? STREAK_SEEN : STREAK_ENDED, worth(t, s, tries, now_ms),
-	       tries, now_ns);
+	n = worth(t, s, &r, now_ms);
+	beside = s && s->maybe && parallel(t, s, now_ms);
+	if (beside) {
+		s->odd = true;
+		n += MANY_TRIES;
+	}
+	if (s)
+		s->maybe = false;
+	failed(gs, t, told_in_words(t) ? STREAK_SEEN : STREAK_ENDED, n, r.tries, now_ns);
 	s = streaks_find(&gs->streaks, STREAK_HOST, t->peer, t->port, now_ms);
 	if (!s)
 		return;
 	s->ended_ms = now_ms;
-	s->odd |= shape == SHAPE_ADMITTED;
+	s->odd |= r.shape == SHAPE_ADMITTED;
 	if (s->odd && s->finding)
 		succeeded(gs, t, false, now_ns);
 }
@@ -450,7 +503,9 @@ void guesses_logged(struct guesses *gs, const struct auth_record *r, struct addr
 			       .port = port,
 			       .service = r->service };
 
-	if (r->result == AUTH_SUCCEEDED)
+	if (r->result == AUTH_SUCCEEDED && r->by_key)
+		entered_by_key(gs, &t, now_ns);
+	else if (r->result == AUTH_SUCCEEDED)
 		succeeded(gs, &t, true, now_ns);
 	else
 		failed(gs, &t, STREAK_LOGGED, r->times, 0, now_ns);

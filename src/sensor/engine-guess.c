@@ -60,6 +60,7 @@ static struct guess_try try_of(const struct flow *f, const struct flow_ends *end
 		.served = served,
 		.asked_after = asked,
 		.served_after = served,
+		.served_early = served,
 		.age_ms = flow_age_ms(f, now_ns),
 	};
 
@@ -163,6 +164,9 @@ static bool count(struct engine *e, struct flow *f, const struct flow_ends *ends
 	f->tried = 1;
 	t = try_of(f, ends, asked, served, e->clock->now_ns);
 	t.by_self = self_first;
+	if (t.keyed && f->peer_ended && f->refused_asked == (uint16_t)asked &&
+	    (uint16_t)(served - f->refused_served) < END_WINDOW / 2)
+		t.served_early = served - (uint16_t)(served - f->refused_served);
 	guesses_ended(e->guesses, &t, e->clock->now_ns);
 	return true;
 }

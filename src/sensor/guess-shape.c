@@ -3,111 +3,233 @@
 
 #include "sensor/guess.h"
 
-/* ssh: see the head of guess-shape.h. */
+/* ssh, where no dialect fits: see the head of guess-shape.h. */
 #define SSH_LEAST_ASKED 170 /* less: no password, only the question which methods there are */
 #define SSH_LEAST_SERVED 64
-#define SSH_ONE_ASKED 240 /* one password: the shortest key that is refused takes 260 */
+#define SSH_ONE_ASKED 240 /* one password: the shortest key that is refused takes 244 */
 #define SSH_TWO_ASKED 340 /* two: no session asks as little */
 #define SSH_ONE_SERVED 3000 /* with a banner before it */
-#define SSH_SLACK 130 /* what the server says besides */
-#define SSH_SIX_SERVED 800 /* six failures, of any cipher */
-#define SSH_TEN_ASKED 1100 /* ten passwords, as many as dropbear allows */
+#define SSH_MOST_COMPARED 1100 /* ten passwords, as many as dropbear allows */
 #define SSH_MOST_ASKED 2200 /* ten passwords, each sent in two ways */
 #define SSH_KEYS_SERVED 300 /* of what OpenSSH's server tells in a session, host keys foremost */
-#define SSH_BEGIN_ASKED 112 /* service request and method "none" */
 #define SSH_PASSWORD 84 /* one of usual length, with the user's name */
-#define SSH_FIVE_SERVED 356 /* chacha20-poly1305: five failures, and "none" */
-#define SSH_GOODBYE_MORE 24 /* OpenSSH's last word is longer than a failure by so much */
-#define SSH_DROPBEAR_SUCCESS_LESS 16 /* and dropbear's success is shorter */
+
+#define PADDED_STEP 64 /* OpenSSH's library hides the length of a password */
+/* In one connection: less may be a key that was refused, of a user with a long name. */
+#define PADDED_FEWEST 3
+#define UNANSWERED_FROM 4 /* passwords: fewer and one more would ask as much as so many keys */
+#define GOODBYE_FROM 3 /* tries: no server is known to allow fewer */
 
 #define PLAIN_MOST_ASKED 400
 #define PLAIN_LEAST_ASKED 10
 #define PLAIN_MOST_SERVED 2000
 
-/* Sizes of a login after NEWKEYS, in bytes, where a server offers "publickey,password". */
-struct ssh_sizes {
-	uint32_t begin_asked,
-		begin_served; /* service request and method "none", and their answers */
-	uint32_t password, password_most; /* with the user's name */
-	uint32_t failure;
-	uint32_t closing; /* the client's good-bye */
+enum manner {
+	ONCE, /* method "none" first, then passwords */
+	PADDED, /* passwords only, as OpenSSH's library sends them */
+	ALONE, /* passwords only */
+	EACH, /* method "none" before every password */
 };
 
-static const struct ssh_sizes chacha = { SSH_BEGIN_ASKED, 96, 72, 108, 52, 0 };
-/* Counter mode with HMAC-SHA2-256, as libssh2 likes it. */
-static const struct ssh_sizes counter = { 144, 144, 76, 112, 80, 80 };
+/*
+ * Sizes of messages on the wire, in bytes (RFC 4253 §6): 4 + payload padded to blocks + tag, by cipher.
+ * The failure's is that of the list of methods which may go on: "publickey,password", or keyboard-interactive too.
+ */
+struct dialect {
+	uint8_t manner;
+	uint8_t service; /* the request, and the answer */
+	uint8_t none, none_most; /* method "none", by the user's name */
+	uint8_t password, password_most; /* with the user's name */
+	uint8_t failure;
+	uint8_t goodbye; /* in place of the last failure, when those were too many (OpenSSH) */
+	uint8_t success, success_tries; /* and after how many tries at most */
+	uint8_t closing; /* the client's good-bye */
+	uint8_t most; /* tries that a server allows */
+};
 
-/* s at least num/32 of a */
-static bool at_least(uint32_t s, uint32_t a, uint32_t num)
+/* chacha20-poly1305, as of libssh (hydra), OpenSSH (ncrack); counter mode with hmac-sha2-256, as of libssh2 (medusa). */
+static const struct dialect dialects[] = {
+	{ ONCE, 44, 60, 76, 76, 100, 52, 76, 28, 6, 0, 10 },
+	{ ONCE, 44, 60, 76, 76, 100, 52, 76, 36, 10, 0, 10 }, /* dropbear's success */
+	{ ONCE, 44, 60, 76, 76, 100, 76, 76, 28, 6, 0, 6 },
+	{ PADDED, 44, 0, 0, 84, 148, 52, 76, 28, 6, 0, 6 },
+	{ PADDED, 44, 0, 0, 84, 148, 76, 76, 28, 6, 0, 6 },
+	{ EACH, 64, 80, 96, 96, 112, 80, 96, 48, 10, 64, 10 },
+	{ EACH, 64, 80, 96, 96, 112, 96, 96, 48, 6, 64, 6 },
+	{ ALONE, 64, 0, 0, 96, 112, 80, 96, 48, 6, 0, 10 },
+	{ ALONE, 64, 0, 0, 96, 112, 96, 96, 48, 6, 0, 6 },
+};
+
+/* Is what was asked so many passwords and "none"s? closing: with the client's good-bye or without. */
+static bool asks(const struct dialect *d, uint32_t asked, unsigned int nones,
+		 unsigned int passwords)
 {
-	return (uint64_t)s * 32 >= (uint64_t)a * num;
+	uint32_t least = d->service + nones * d->none + passwords * d->password;
+	uint32_t most = d->service + nones * d->none_most + passwords * d->password_most;
+
+	if (d->manner == PADDED)
+		return asked >= least && asked <= most && (asked - least) % PADDED_STEP == 0;
+	return asked >= least && asked <= most + d->closing;
+}
+
+/* The passwords among so many messages that were answered; of *nones the others. */
+static unsigned int passwords_of(const struct dialect *d, unsigned int answers, unsigned int *nones)
+{
+	switch ((enum manner)d->manner) {
+	case ONCE:
+		*nones = 1;
+		return answers - 1;
+	case EACH:
+		*nones = (answers + 1) / 2;
+		return answers / 2;
+	case PADDED:
+	case ALONE:
+		break;
+	}
+	*nones = 0;
+	return answers;
+}
+
+/* Keys that are refused look much alike, at times. */
+static bool padded_for_sure(const struct dialect *d, uint32_t asked, unsigned int tries,
+			    bool goodbye)
+{
+	if (tries == 1)
+		return asked == d->service + d->password;
+	return tries >= PADDED_FEWEST && (goodbye || tries < d->most);
+}
+
+/* One password more was asked than answered: by the tool's end, or the server's. */
+static bool may_lack_answer(const struct dialect *d, unsigned int answers, unsigned int tries)
+{
+	switch ((enum manner)d->manner) {
+	case EACH:
+		return answers % 2 == 1;
+	case PADDED:
+		return tries >= PADDED_FEWEST;
+	case ONCE:
+		return tries >= UNANSWERED_FROM;
+	case ALONE:
+		break;
+	}
+	return false;
+}
+
+/* Failures alone, the last of them perhaps a good-bye. */
+static struct guess_reading failures(const struct dialect *d, const struct guess_try *t,
+				     unsigned int answers, bool goodbye)
+{
+	const struct guess_reading nothing = { SHAPE_NOTHING, 0, false };
+	unsigned int nones, tries = passwords_of(d, answers, &nones);
+
+	if (tries > d->most || (goodbye && tries < GOODBYE_FROM))
+		return nothing;
+	if (tries && asks(d, t->asked, nones, tries) &&
+	    (d->manner != PADDED ||
+	     padded_for_sure(d, t->asked, tries, goodbye || d->goodbye == d->failure)))
+		return (struct guess_reading){ SHAPE_FAILED, tries, tries > 1 };
+	if (!goodbye && tries < d->most && may_lack_answer(d, answers, tries) &&
+	    asks(d, t->asked, nones, tries + 1))
+		return (struct guess_reading){ SHAPE_FAILED, tries + 1, d->manner != ONCE };
+	return nothing;
+}
+
+/* Failures, but for the last. */
+static struct guess_reading admitted(const struct dialect *d, const struct guess_try *t,
+				     unsigned int answers)
+{
+	unsigned int nones, tries = passwords_of(d, answers, &nones) + 1;
+
+	if ((d->manner == EACH && answers % 2 == 0) || (d->manner == ONCE && answers == 0) ||
+	    tries > d->success_tries || !asks(d, t->asked, nones, tries))
+		return (struct guess_reading){ SHAPE_NOTHING, 0, false };
+	return (struct guess_reading){ SHAPE_ADMITTED, tries, true };
+}
+
+/* Is what was served just so many messages of the dialect, and fits what was asked? */
+static struct guess_reading read_as(const struct dialect *d, const struct guess_try *t)
+{
+	struct guess_reading r = { SHAPE_NOTHING, 0, false };
+	unsigned int n = 0;
+
+	for (uint32_t sum = d->service; sum <= t->served && n <= 2U * d->most;
+	     sum += d->failure, n++) {
+		if (n && sum == t->served)
+			r = failures(d, t, n, false);
+		else if (sum + d->goodbye == t->served)
+			r = failures(d, t, n + 1, true);
+		else if (sum + d->success == t->served)
+			r = admitted(d, t, n);
+		if (r.shape != SHAPE_NOTHING)
+			return r;
+	}
+	return r;
+}
+
+static unsigned int tries_asked(uint32_t asked)
+{
+	unsigned int tries = asked / SSH_PASSWORD;
+
+	return tries > 2 ? tries - 1 : 1;
+}
+
+/* Where two dialects fit, failures are likelier. */
+static struct guess_reading read_in_any(const struct guess_try *t)
+{
+	struct guess_reading r = { SHAPE_NOTHING, 0, false };
+
+	for (unsigned int i = 0; i < sizeof(dialects) / sizeof(dialects[0]); i++) {
+		struct guess_reading one = read_as(&dialects[i], t);
+
+		if (one.shape == SHAPE_FAILED)
+			return one;
+		if (one.shape != SHAPE_NOTHING)
+			r = one;
+	}
+	return r;
 }
 
 /*
- * Is what was served just so many failures, and fits what was asked so many passwords? Where a server offers few
- * methods its failures are short, and small sessions are not far from them: so it has to be exact.
+ * A tool that was let in leaves while the server still tells its host keys; one that has found a password elsewhere
+ * does not wait for answers. So there are two readings, as of its good-bye and as of this side's.
  */
-static bool failures(uint32_t asked, uint32_t served, const struct ssh_sizes *z)
+static struct guess_reading in_dialect(const struct guess_try *t)
 {
-	uint32_t least = z->begin_asked, most = least, sum = z->begin_served;
-	unsigned int tries = 0;
+	struct guess_reading r = read_in_any(t), early;
+	struct guess_try then = *t;
 
-	for (; sum < served; sum += z->failure, tries++) {
-		least += z->password;
-		most += z->password_most;
-	}
-	return sum == served && tries && asked >= least && asked <= most + z->closing;
+	if (t->served_early == t->served)
+		return r;
+	then.served = t->served_early;
+	early = read_in_any(&then);
+	return early.shape == SHAPE_ADMITTED || r.shape == SHAPE_NOTHING ? early : r;
 }
 
-/* The last of five passwords or more is answered by a good-bye (OpenSSH). */
-static bool ended_by_limit(const struct guess_try *t)
+static struct guess_reading ssh_shape(const struct guess_try *t, unsigned int excess)
 {
-	return t->served >= SSH_FIVE_SERVED + SSH_GOODBYE_MORE &&
-	       failures(t->asked, t->served - SSH_GOODBYE_MORE, &chacha);
-}
-
-static enum guess_shape ssh_shape(const struct guess_try *t, unsigned int excess)
-{
+	struct guess_reading r = { SHAPE_NOTHING, 0, false };
 	uint32_t a = t->asked, s = t->served;
 
-	if (!t->keyed || a < SSH_LEAST_ASKED || s < SSH_LEAST_SERVED)
-		return SHAPE_NOTHING;
-	if (a <= SSH_ONE_ASKED && s <= SSH_ONE_SERVED)
-		return SHAPE_FAILED;
-	if (a <= SSH_TWO_ASKED && at_least(s, a, 26) && s <= SSH_ONE_SERVED)
-		return SHAPE_FAILED;
-	/* OpenSSH's failures are nearly as long as a password, and it allows six of them. */
-	if (at_least(s, a, 29) && s <= a + SSH_SLACK && s <= SSH_SIX_SERVED)
-		return SHAPE_FAILED;
-	/* Too many for the server: a session's end is the client's. */
-	if (t->by_self && a <= SSH_MOST_ASKED && at_least(s, a, 10) && s <= a + a / 8 + SSH_SLACK)
-		return SHAPE_FAILED;
-	if (a <= SSH_TEN_ASKED && (failures(a, s, &chacha) || ended_by_limit(t)))
-		return SHAPE_FAILED;
-	if (failures(a, s, &counter))
-		return SHAPE_FAILED;
-	if (a <= SSH_TEN_ASKED && failures(a, s + SSH_DROPBEAR_SUCCESS_LESS, &chacha))
-		return SHAPE_ADMITTED;
-	return s > a + SSH_KEYS_SERVED + excess || (a > SSH_MOST_ASKED && !t->by_self) ?
-		       SHAPE_SESSION :
-		       SHAPE_NOTHING;
+	if (!t->keyed || s < SSH_LEAST_SERVED)
+		return r;
+	r = in_dialect(t);
+	if (r.shape != SHAPE_NOTHING)
+		return r;
+	if (a < SSH_LEAST_ASKED)
+		return r;
+	r.tries = tries_asked(a);
+	/* The answers of two failures are nearly as long as those. */
+	if (s <= SSH_ONE_SERVED &&
+	    (a <= SSH_ONE_ASKED || (a <= SSH_TWO_ASKED && (uint64_t)s * 32 >= (uint64_t)a * 26)))
+		r.shape = SHAPE_FAILED;
+	else if (s > a + SSH_KEYS_SERVED + excess || (a > SSH_MOST_ASKED && !t->by_self))
+		r.shape = SHAPE_SESSION;
+	return r;
 }
 
 bool guess_shape_comparable(const struct guess_try *t)
 {
-	return t->asked >= SSH_LEAST_ASKED && t->asked <= SSH_TEN_ASKED;
-}
-
-unsigned int guess_shape_tries(const struct guess_try *t)
-{
-	uint32_t left = t->asked > SSH_BEGIN_ASKED ? t->asked - SSH_BEGIN_ASKED : 0;
-	unsigned int tries = 0;
-
-	if (t->service != GUESS_SSH)
-		return t->refusals ? t->refusals : 1;
-	for (; left >= SSH_PASSWORD && tries < 16; left -= SSH_PASSWORD)
-		tries++;
-	return tries ? tries : 1;
+	return t->asked >= SSH_LEAST_ASKED && t->asked <= SSH_MOST_COMPARED;
 }
 
 static bool plain_alike(const struct guess_try *t)
@@ -116,11 +238,11 @@ static bool plain_alike(const struct guess_try *t)
 	       t->served <= PLAIN_MOST_SERVED;
 }
 
-enum guess_shape guess_shape(const struct guess_try *t, unsigned int excess)
+static enum guess_shape plain_shape(const struct guess_try *t)
 {
 	switch ((enum guess_service)t->service) {
 	case GUESS_SSH:
-		return ssh_shape(t, excess);
+		break;
 	case GUESS_TELNET:
 		if (t->admitted)
 			return SHAPE_SESSION;
@@ -145,4 +267,11 @@ enum guess_shape guess_shape(const struct guess_try *t, unsigned int excess)
 		return t->refused_last || plain_alike(t) ? SHAPE_ALIKE : SHAPE_NOTHING;
 	}
 	return SHAPE_NOTHING;
+}
+
+struct guess_reading guess_shape(const struct guess_try *t, unsigned int excess)
+{
+	if (t->service == GUESS_SSH)
+		return ssh_shape(t, excess);
+	return (struct guess_reading){ plain_shape(t), t->refusals ? t->refusals : 1, false };
 }

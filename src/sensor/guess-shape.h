@@ -37,6 +37,7 @@ struct guess_try {
 	bool admitted; /* a success was seen in clear text */
 	uint8_t refusals; /* in clear text */
 	uint32_t asked, served; /* bytes of the peer, of this side */
+	uint32_t served_early; /* ssh: what the peer had received when it said good-bye first; else all */
 	uint32_t asked_after, served_after; /* those after the last refusal */
 	uint32_t age_ms;
 };
@@ -49,13 +50,16 @@ enum guess_shape {
 	SHAPE_SESSION, /* somebody got in */
 };
 
+struct guess_reading {
+	enum guess_shape shape;
+	unsigned int tries; /* passwords, at least 1 where there is a shape of failures */
+	bool passwords; /* ssh: several, and certainly no keys: those are what an agent offers by itself */
+};
+
 /* excess: by how much more was served than asked at most, of the peer's failures so far: an ssh banner. */
-enum guess_shape guess_shape(const struct guess_try *t, unsigned int excess);
+struct guess_reading guess_shape(const struct guess_try *t, unsigned int excess);
 
 /* Has an ssh connection the size of one with passwords, whatever they came to? */
 bool guess_shape_comparable(const struct guess_try *t);
-
-/* How many passwords were tried in an ssh connection that failed, at least 1. */
-unsigned int guess_shape_tries(const struct guess_try *t);
 
 #endif

@@ -43,9 +43,11 @@ struct streak {
 	uint8_t finding; /* its number and one; 0: none */
 	uint8_t sizes; /* how many of shape[] are in use */
 	uint8_t peers; /* of a group: how many of peer[] are in use */
+	bool maybe; /* ssh: before any failure, one may have tried many passwords and got in */
 	bool odd; /* one was answered otherwise than others that asked just the same: it got in */
 	uint16_t count[STREAK_WAYS]; /* failures, by enum streak_way */
 	uint16_t connections, tries;
+	uint16_t key_port; /* ssh: the peer's port whose login by key the system's record had last */
 	/* telnet: the most that was served, and asked, before a connection's first refusal, and between two */
 	uint16_t dialog[2], typed[2];
 	uint16_t least[2], most[2]; /* asked and served, of connections */
