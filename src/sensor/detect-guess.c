@@ -12,9 +12,6 @@
 #define PRIOR_BITS 4
 #define BITS_EACH 1.5F /* log2 likelihood ratio of a failed login */
 #define INTERFACE_ID 64
-#define DIALOG_MORE 48U /* telnet: more than "Login timed out" and "too many tries" take */
-#define DIALOG_SESSION 1024U /* no refusals that were not seen serve so much */
-#define TYPED_MORE 8U /* by which a password is longer than those before */
 #define A_PERSONS_TRIES 3 /* in one connection: OpenSSH's client asks so often */
 #define MANY_TRIES 2 /* what a connection with more counts */
 
@@ -297,6 +294,13 @@ static void judge(struct guesses *gs, struct streak *s[3], const struct guess_tr
 	}
 }
 
+/* Those whose refusals are counted once their connection shows that they were its last word. */
+static bool told_in_words(const struct guess_try *t)
+{
+	return t->service == GUESS_HTTP || t->service == GUESS_RTSP || t->service == GUESS_MQTT ||
+	       t->service == GUESS_ADB;
+}
+
 /* n failures, learnt in this way. tries: of a connection that has ended; 0: of none. */
 static void failed(struct guesses *gs, const struct guess_try *t, enum streak_way way,
 		   unsigned int n, unsigned int tries, uint64_t now_ns)
@@ -310,13 +314,17 @@ static void failed(struct guesses *gs, const struct guess_try *t, enum streak_wa
 	for (int level = STREAK_HOST; level <= STREAK_ALL; level++) {
 		if (!s[level])
 			continue;
+		if (streak_length(s[level]) == 0)
+			s[level]->first_ms = now_ms;
 		if (t->age_ms > now_ms - s[level]->first_ms)
 			s[level]->first_ms = now_ms - t->age_ms;
-		streak_add(s[level], way, n, t->peer, now_ms);
+		streak_add(s[level], way, level == STREAK_ALL && ended ? 1 : n, t->peer, now_ms);
 		s[level]->tries = (uint16_t)(s[level]->tries + tries);
 		s[level]->connections = (uint16_t)(s[level]->connections + ended);
 		if (ended && streak_shape(s[level], t->asked, t->served) && level == STREAK_HOST)
 			s[level]->odd |= t->service == GUESS_SSH;
+		if (level == STREAK_HOST && way == STREAK_SEEN && told_in_words(t))
+			streak_run(s[level], t->asked_after, now_ms);
 		if (f && slot_of(gs, s[level]) == f) {
 			go_on(gs, f, s[level], t, now_ns);
 			return;
@@ -377,18 +385,12 @@ static bool by_known_key(const struct guess_try *t, const struct streak *s)
 
 void guesses_refused(struct guesses *gs, const struct guess_try *t, uint64_t now_ns)
 {
-	uint32_t dialog = t->served_after < UINT16_MAX ? t->served_after : UINT16_MAX;
-	uint32_t typed = t->asked_after < UINT16_MAX ? t->asked_after : UINT16_MAX;
 	struct streak *s;
 
 	failed(gs, t, STREAK_SEEN, 1, 0, now_ns);
 	s = streaks_find(&gs->streaks, STREAK_HOST, t->peer, t->port, to_ms(now_ns));
-	if (!s)
-		return;
-	if (dialog > s->dialog[t->refusals > 0])
-		s->dialog[t->refusals > 0] = (uint16_t)dialog;
-	if (typed > s->typed[t->refusals > 0])
-		s->typed[t->refusals > 0] = (uint16_t)typed;
+	if (s)
+		streak_dialog(s, t->refusals > 0, t->asked_after, t->served_after);
 }
 
 /* Did it begin before another of the peer's had ended? */
@@ -407,24 +409,10 @@ static unsigned int worth(const struct guess_try *t, const struct streak *s,
 	return passwords || (parallel(t, s, now_ms) && r->tries > 1) ? MANY_TRIES : 1;
 }
 
-/*
- * telnet: more was served since the last refusal than ever before one, and nothing was refused after it. Not by
- * somebody who typed more than once: he may have been refused in other words, or they were not seen.
- */
 static bool dialog_outgrown(const struct guess_try *t, const struct streak *s)
 {
-	bool again = t->refusals > 0;
-
-	return t->service == GUESS_TELNET && s && s->dialog[again] && !t->refused_last &&
-	       t->served_after > s->dialog[again] + DIALOG_MORE &&
-	       (t->asked_after <= s->typed[again] + TYPED_MORE || t->served_after > DIALOG_SESSION);
-}
-
-/* Those whose refusals are counted once their connection shows that they were its last word. */
-static bool told_in_words(const struct guess_try *t)
-{
-	return t->service == GUESS_HTTP || t->service == GUESS_RTSP || t->service == GUESS_MQTT ||
-	       t->service == GUESS_ADB;
+	return t->service == GUESS_TELNET && s && !t->refused_last &&
+	       streak_outgrown(s, t->refusals > 0, t->asked_after, t->served_after);
 }
 
 /*
@@ -439,6 +427,15 @@ static bool answered_otherwise(struct guesses *gs, const struct guess_try *t, ui
 		return false;
 	s = streaks_get(&gs->streaks, STREAK_HOST, t->peer, t->port, t->service, now_ms);
 	return s && streak_shape(s, t->asked, t->served) && streak_length(s);
+}
+
+void guesses_served(struct guesses *gs, const struct guess_try *t, uint64_t now_ns)
+{
+	struct streak *s;
+
+	s = streaks_get(&gs->streaks, STREAK_HOST, t->peer, t->port, t->service, to_ms(now_ns));
+	if (s)
+		s->served = true;
 }
 
 /*
@@ -474,7 +471,10 @@ void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_n
 			succeeded(gs, t, false, now_ns);
 		return;
 	}
-	if (r.shape == SHAPE_NOTHING || (r.shape == SHAPE_ADMITTED && premature(gs, t, now_ms)))
+	if (s && t->service == GUESS_HTTP && t->served && !t->refused_last)
+		s->served = true;
+	if (r.shape == SHAPE_NOTHING || t->repeated ||
+	    (r.shape == SHAPE_ADMITTED && premature(gs, t, now_ms)))
 		return;
 	n = worth(t, s, &r, now_ms);
 	beside = s && s->maybe && parallel(t, s, now_ms);

@@ -9,7 +9,7 @@
  * login that succeeds pardons three: who mistypes and then gets in is nobody's enemy.
  *
  * The narrowest explanation is told: one peer; else neighbours of one /24 or /64, three of them at least; else
- * strangers. Once told, the finding takes all failures that it explains, and those are in no wider streak. A
+ * strangers, at least five. Once told, the finding takes all failures that it explains, and those are in no wider streak. A
  * login that succeeds after that is told at once, and is the worst that the sensor tells of.
  */
 #ifndef MIMAMORI_SENSOR_DETECT_GUESS_H
@@ -43,6 +43,12 @@ void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_n
 
 /* A login failed in clear text, within a connection that goes on; of t the sizes are those so far. */
 void guesses_refused(struct guesses *gs, const struct guess_try *t, uint64_t now_ns);
+
+/*
+ * http: something else than a refusal was served. A program whose session is over asks for much at once, and
+ * for things that need no login, too.
+ */
+void guesses_served(struct guesses *gs, const struct guess_try *t, uint64_t now_ns);
 
 /* The system's record has a login. port: of the service; self: one of this host's addresses. */
 void guesses_logged(struct guesses *gs, const struct auth_record *r, struct addr self,

@@ -16,6 +16,7 @@
 
 #define KEYS_WINDOW 8192 /* a key exchange is shorter, either way */
 #define END_WINDOW 65536 /* a peer's RST: what was served by then */
+#define REFUSALS_DIFFER 16u /* http, rtsp: by so many bytes at most: numbers of requests */
 #define TYPED_LEAST 4 /* a name and a password, and the ends of their lines */
 #define BODY_BYTES 2048 /* what may follow the head of a refusal */
 
@@ -55,6 +56,7 @@ static struct guess_try try_of(const struct flow *f, const struct flow_ends *end
 		.service = (uint8_t)(f->login - 1),
 		.keyed = f->state & FLOW_KEYED,
 		.admitted = f->admitted,
+		.repeated = f->repeated,
 		.refusals = f->refusals,
 		.asked = asked,
 		.served = served,
@@ -114,6 +116,19 @@ static bool admits(const struct flow *f, uint8_t mark, uint32_t asked)
 	}
 }
 
+/*
+ * http, rtsp: t has been refused by so many bytes, and had been before, with nothing served between but perhaps
+ * another such refusal, whose status was not in the segment's first bytes. Who asks, is refused, and asks
+ * with a password gets something else between.
+ */
+static bool refused_again(const struct flow *f, const struct guess_try *t, uint32_t payload)
+{
+	return (f->login == GUESS_HTTP + 1 || f->login == GUESS_RTSP + 1) && t->refusals &&
+	       !t->admitted && t->asked_after &&
+	       (t->served_after == 0 ||
+		t->served_after + REFUSALS_DIFFER - payload <= 2 * REFUSALS_DIFFER);
+}
+
 /* This side said something in clear text. */
 static void said(struct engine *e, const struct packet *p)
 {
@@ -121,6 +136,7 @@ static void said(struct engine *e, const struct packet *p)
 	struct flow *f = flows_find(e->flows, &ends, e->clock->now_ns);
 	uint32_t asked, served;
 	struct guess_try t;
+	bool again;
 
 	if (!f || !f->login || !(f->state & FLOW_ANSWERED))
 		return;
@@ -136,11 +152,17 @@ static void said(struct engine *e, const struct packet *p)
 	if (f->login == GUESS_TELNET + 1)
 		f->admitted = 0; /* what looked like a shell's prompt was none */
 	t = try_of(f, &ends, asked, served, e->clock->now_ns);
+	again = refused_again(f, &t, p->payload);
 	f->refusals += f->refusals < UINT8_MAX;
 	f->refused_asked = (uint16_t)asked;
 	f->refused_served = (uint16_t)(served + p->payload);
-	if (f->login == GUESS_TELNET + 1 || f->login == GUESS_FTP + 1)
+	if (f->login == GUESS_TELNET + 1 || f->login == GUESS_FTP + 1 || again)
 		guesses_refused(e->guesses, &t, e->clock->now_ns);
+	else if (f->login == GUESS_HTTP + 1 && !t.refusals && t.served_after) {
+		f->admitted = 1;
+		guesses_served(e->guesses, &t, e->clock->now_ns);
+	}
+	f->repeated |= again;
 }
 
 void engine_guess_data(struct engine *e, const struct packet *p)

@@ -57,6 +57,7 @@ struct flow {
 	uint8_t tried : 1; /* it was counted as a login */
 	uint8_t peer_ended : 1; /* the peer said good-bye: its FIN counts in what it sent */
 	uint8_t admitted : 1; /* in clear text, too */
+	uint8_t repeated : 1; /* it was refused again with nothing else between */
 	/* How much had been asked and served when a login was refused last, modulo 2^16. */
 	uint16_t refused_asked, refused_served;
 };

@@ -256,6 +256,8 @@ static enum guess_shape plain_shape(const struct guess_try *t)
 		return t->refused_last ? SHAPE_FAILED : SHAPE_NOTHING;
 	case GUESS_HTTP:
 	case GUESS_RTSP:
+		if (t->admitted)
+			return SHAPE_NOTHING;
 		/* The first refusal is the question for a password (RFC 9110 §11.6.1). */
 		if (t->refusals > 1)
 			return t->refused_last ? SHAPE_FAILED : SHAPE_NOTHING;

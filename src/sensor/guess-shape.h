@@ -34,7 +34,8 @@ struct guess_try {
 	bool keyed; /* ssh: asked and served count from NEWKEYS */
 	bool by_self; /* this side ended it first */
 	bool refused_last; /* the last that was served was a refusal in clear text */
-	bool admitted; /* a success was seen in clear text */
+	bool admitted; /* a success was seen in clear text; http: something else was served first */
+	bool repeated; /* http, rtsp: refusals followed each other; those are counted */
 	uint8_t refusals; /* in clear text */
 	uint32_t asked, served; /* bytes of the peer, of this side */
 	uint32_t served_early; /* ssh: what the peer had received when it said good-bye first; else all */

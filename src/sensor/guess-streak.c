@@ -7,8 +7,13 @@
 #define SLOW 8
 #define LOG_CREDIT 2 /* fewer, where the system's record says so */
 #define GROUP_PEERS 3
+#define STRANGERS 5 /* who have nothing in common but that they fail */
 #define VARIED_SIZES 4
+#define RUN 8 /* requests that are refused at once: guessing, even if their lengths do not differ */
 #define ALIKE_BYTES 64 /* names, passwords, and what a greeting differs by */
+#define DIALOG_MORE 48U /* telnet: more than "Login timed out" and "too many tries" take */
+#define DIALOG_SESSION 1024U /* no refusals that were not seen serve so much */
+#define TYPED_MORE 8U /* by which a password is longer than those before */
 /* ssh: "success" is so much shorter than "failure" at most; more is a failure that was not waited for. */
 #define ODD_BYTES 50
 
@@ -146,6 +151,35 @@ bool streak_shape(struct streak *s, uint32_t asked, uint32_t served)
 	return false;
 }
 
+static void at_most(uint16_t *most, uint32_t n)
+{
+	if (n > *most)
+		*most = n < UINT16_MAX ? (uint16_t)n : UINT16_MAX;
+}
+
+void streak_dialog(struct streak *s, bool again, uint32_t asked, uint32_t served)
+{
+	at_most(&s->typed[again], asked);
+	at_most(&s->dialog[again], served);
+}
+
+bool streak_outgrown(const struct streak *s, bool again, uint32_t asked, uint32_t served)
+{
+	return s->dialog[again] && served > s->dialog[again] + DIALOG_MORE &&
+	       (asked <= s->typed[again] + TYPED_MORE || served > DIALOG_SESSION);
+}
+
+void streak_run(struct streak *s, uint32_t asked, uint32_t now_ms)
+{
+	uint16_t a = asked < UINT16_MAX ? (uint16_t)asked : UINT16_MAX;
+
+	if (now_ms - s->run_ms > STREAK_RUN_MS || distance(a, s->run_asked) > ALIKE_BYTES)
+		s->run = 0;
+	s->run += s->run < UINT8_MAX;
+	s->run_asked = a;
+	s->run_ms = now_ms;
+}
+
 static void take(uint16_t *from, unsigned int n)
 {
 	*from = *from > n ? (uint16_t)(*from - n) : 0;
@@ -179,10 +213,15 @@ unsigned int streak_length(const struct streak *s)
 
 bool streak_convinces(const struct streak *s, bool varied, bool alike)
 {
+	static const uint8_t peers[] = {
+		[STREAK_HOST] = 1,
+		[STREAK_PREFIX] = GROUP_PEERS,
+		[STREAK_ALL] = STRANGERS,
+	};
 	unsigned int n = streak_length(s), enough;
 
-	if (n < FAST - LOG_CREDIT || (s->level != STREAK_HOST && s->peers < GROUP_PEERS) ||
-	    (varied && s->sizes < VARIED_SIZES) ||
+	if (n < FAST - LOG_CREDIT || s->peers < peers[s->level] ||
+	    (varied && s->sizes < VARIED_SIZES && (s->run < RUN || s->served)) ||
 	    (alike &&
 	     (s->most[0] - s->least[0] > ALIKE_BYTES || s->most[1] - s->least[1] > ALIKE_BYTES)))
 		return false;

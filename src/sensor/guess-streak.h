@@ -27,6 +27,8 @@
 #define STREAK_PEERS 8
 #define STREAK_FORGET_MS (30 * 60 * 1000) /* after such a pause a streak is none any more */
 #define STREAK_FAST_MS 15000 /* failures less apart than this on average are fast */
+#define STREAK_RUN_MS \
+	600 /* refusals of a run are less apart: no person, and no program that waits */
 #define STREAK_PARDON 3 /* so many failures a login makes up for: a person mistypes */
 
 enum streak_level { STREAK_HOST, STREAK_PREFIX, STREAK_ALL };
@@ -44,6 +46,10 @@ struct streak {
 	uint8_t sizes; /* how many of shape[] are in use */
 	uint8_t peers; /* of a group: how many of peer[] are in use */
 	bool maybe; /* ssh: before any failure, one may have tried many passwords and got in */
+	uint8_t run; /* refusals at once, of requests that hardly differ, until now */
+	bool served; /* http: something else was served, too */
+	uint16_t run_asked;
+	uint32_t run_ms; /* when it was refused last */
 	bool odd; /* one was answered otherwise than others that asked just the same: it got in */
 	uint16_t count[STREAK_WAYS]; /* failures, by enum streak_way */
 	uint16_t connections, tries;
@@ -79,6 +85,18 @@ void streak_add(struct streak *s, enum streak_way way, unsigned int n, struct ad
  * ssh's "success" differs from "failure".
  */
 bool streak_shape(struct streak *s, uint32_t asked, uint32_t served);
+
+/* telnet: so much was asked and served before a refusal; again: since another of the same connection. */
+void streak_dialog(struct streak *s, bool again, uint32_t asked, uint32_t served);
+
+/*
+ * Was more served than ever before a refusal? Not to somebody who typed more than once: he may have been refused in
+ * other words, or they were not seen.
+ */
+bool streak_outgrown(const struct streak *s, bool again, uint32_t asked, uint32_t served);
+
+/* A request of so many bytes was refused in clear text. */
+void streak_run(struct streak *s, uint32_t asked, uint32_t now_ms);
 
 /* Somebody got in, who had failed so often before: no more than STREAK_PARDON. */
 void streak_pardon(struct streak *s, unsigned int n);

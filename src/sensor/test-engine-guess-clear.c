@@ -209,6 +209,93 @@ static void test_person(void **state)
 	assert_int_equal(x.n_guesses, 0);
 }
 
+/* n requests in one connection, each refused at once; between two, so much else is served. */
+static void requests(uint16_t port, uint8_t mark, uint16_t asked, unsigned int n,
+		     uint16_t else_served)
+{
+	struct connection c = open_from(PEER, port);
+
+	while (n--) {
+		c.asked += asked;
+		pass_ms(&x, 40);
+		serves(&c, TCP_ACK, mark, 377);
+		c.served += n ? else_served : 0;
+	}
+	closes(&c);
+}
+
+/* Passwords of one length: eight requests that are refused at once, however many connections they take. */
+static void test_status_at_once(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 7; i++)
+		requests(80, LOGIN_REFUSED_HTTP, 129, 1, 0);
+	assert_int_equal(x.n_guesses, 0);
+	requests(80, LOGIN_REFUSED_HTTP, 129, 1, 0);
+	assert_int_equal(outcome(), GUESS_FAILING);
+	assert_int_equal(x.guess[0].g.service, GUESS_HTTP);
+	assert_int_equal(x.guess[0].g.attempts, 8);
+}
+
+static void test_status_in_one_connection(void **state)
+{
+	(void)state;
+	requests(554, LOGIN_REFUSED_RTSP, 207, 8, 0); /* the first asks for the question */
+	assert_int_equal(x.n_guesses, 0);
+	sleep_s(&x, 600);
+	requests(554, LOGIN_REFUSED_RTSP, 207, 9, 0);
+	assert_int_equal(outcome(), GUESS_FAILING);
+}
+
+/* Digest clients are asked before each request, and then get what they want. */
+static void test_status_answered(void **state)
+{
+	(void)state;
+	requests(80, LOGIN_REFUSED_HTTP, 380, 30, 1500);
+	for (unsigned int i = 0; i < 30; i++) {
+		struct connection c = open_from(PEER, 80);
+
+		c.asked += 90;
+		serves(&c, TCP_ACK, LOGIN_REFUSED_HTTP, 377);
+		c.asked += 290;
+		c.served += 1500;
+		closes(&c);
+	}
+	sleep_s(&x, 600);
+	assert_int_equal(x.n_guesses, 0);
+}
+
+/* A page whose session is over: it is served itself, and what it asks for is refused at once. */
+static void test_session_over(void **state)
+{
+	struct connection page;
+
+	(void)state;
+	page = open_from(PEER, 80);
+	page.asked += 500;
+	page.served += 40000;
+	page.asked += 520;
+	serves(&page, TCP_ACK, LOGIN_REFUSED_HTTP, 377);
+	for (unsigned int i = 0; i < 20; i++)
+		requests(80, LOGIN_REFUSED_HTTP, (uint16_t)(520 + i % 3), 1, 0);
+	closes(&page);
+	sleep_s(&x, 600);
+	assert_int_equal(x.n_guesses, 0);
+}
+
+/* A program with an old password that tries again every second, however long. */
+static void test_old_password(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 100; i++) {
+		requests(1883, LOGIN_REFUSED_MQTT, 60, 1, 0);
+		requests(80, LOGIN_REFUSED_HTTP, 129, 2, 0);
+		pass_ms(&x, 1000);
+	}
+	sleep_s(&x, 600);
+	assert_int_equal(x.n_guesses, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +304,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refusal_unseen, start, stop),
 		cmocka_unit_test_setup_teardown(test_greeting, start, stop),
 		cmocka_unit_test_setup_teardown(test_person, start, stop),
+		cmocka_unit_test_setup_teardown(test_status_at_once, start, stop),
+		cmocka_unit_test_setup_teardown(test_status_in_one_connection, start, stop),
+		cmocka_unit_test_setup_teardown(test_status_answered, start, stop),
+		cmocka_unit_test_setup_teardown(test_session_over, start, stop),
+		cmocka_unit_test_setup_teardown(test_old_password, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -422,7 +422,7 @@ static void test_strangers_beside_users(void **state)
 	assert_int_equal(x.n_guesses, 0);
 	for (unsigned int i = 0; i < 6; i++) {
 		ssh("198.51.100.5", openssh_job);
-		ssh_at(addr_from_v4(0xcb000007 + i % 3 * 0x10100), 22, openssh_one);
+		ssh_at(addr_from_v4(0xcb000007 + i % 5 * 0x10100), 22, openssh_one);
 		pass_ms(&x, 2000);
 		assert_found_at(6, i + 1);
 	}
