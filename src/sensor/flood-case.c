@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "sensor/flood-case.h"
+#include "sensor/flood-internal.h"
 
 #include "core/approx.h"
 #include "core/bits.h"
@@ -16,7 +16,9 @@
 #define MANY_PEERS 20 /* of fewer, seldom coming again tells nothing */
 #define NEARLY_ALL 90 /* per cent: ordinary clients come beside a flood */
 #define MOST 80
-#define MANY_SKETCHED 80 /* likewise samples, where the service answers */
+#define ANSWERED_SAMPLES 128
+#define HASTY_SAMPLES 40
+#define HASTE 10 /* times what is allowed */
 #define CRUMB 600 /* bytes: two fragments of 1280 (RFC 8200 §5) and 28 are 654 on average */
 #define DEAF 64 /* QUIC acknowledges one in ten or twenty */
 #define SMALL 256 /* bytes */
@@ -266,6 +268,17 @@ static bool one_way_each(const struct flood_case *c, unsigned int peers, unsigne
 	       elected(&c->ttl, c->ways);
 }
 
+/* Of a service that answers. Peers that ask in turn look alike until each has come twice: where there is no haste
+ * more of them are waited for. */
+static bool strangers(const struct flood_case *c)
+{
+	bool haste = floods_lately(c->lane) >=
+		     (uint64_t)c->lane->allowed * FLOOD_WINDOWS_PER_S * HASTE;
+
+	return c->sketched >= (haste ? HASTY_SAMPLES : ANSWERED_SAMPLES) &&
+	       one_way_each(c, sketch_count(&c->peers), NEARLY_ALL);
+}
+
 bool flood_case_many(const struct flood_case *c)
 {
 	unsigned int flows = sketch_linear(c->flow_bits, 8);
@@ -275,9 +288,7 @@ bool flood_case_many(const struct flood_case *c)
 	/* What a service answers is welcome, unless the addresses look forged: of a few dozen peers many
 	 * have come only once among the first packets. */
 	if (c->lane->kind == FLOOD_LANE_SERVED && c->answered * 2 >= c->f.packets)
-		return c->bogons * 64ULL > c->samples ||
-		       (c->sketched >= MANY_SKETCHED &&
-			one_way_each(c, sketch_count(&c->peers), NEARLY_ALL));
+		return c->bogons * 64ULL > c->samples || strangers(c);
 	/* Nobody ordinary forges even one. */
 	if (c->bogons * 2 >= c->samples && c->samples)
 		return true;

@@ -41,6 +41,16 @@ static inline uint64_t floods_unexplained(const struct lane *l)
 	return l->count > l->credit ? l->count - l->credit : 0;
 }
 
+/* Packets of the latest second, this window's part included. */
+static inline uint64_t floods_lately(const struct lane *l)
+{
+	uint64_t n = l->count;
+
+	for (unsigned int i = 0; i < FLOOD_WINDOWS - 1; i++)
+		n += l->recent[i].packets;
+	return n;
+}
+
 /* A lane's excess beyond this is not kept. */
 uint64_t floods_most_excess(const struct lane *l);
 

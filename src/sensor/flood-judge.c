@@ -40,16 +40,6 @@ static uint64_t limit_of(const struct lane *l, uint64_t burst)
 	return burst > half_second ? burst : half_second;
 }
 
-/* Packets of the latest second, this window's part included. */
-static uint64_t lately(const struct lane *l)
-{
-	uint64_t n = l->count;
-
-	for (unsigned int i = 0; i < FLOOD_WINDOWS - 1; i++)
-		n += l->recent[i].packets;
-	return n;
-}
-
 static void tell(struct floods *fs, struct flood_case *c, enum finding_phase phase)
 {
 	c->f.sequence++;
@@ -218,7 +208,7 @@ static bool ordinary(const struct floods *fs, const struct lane *l, uint64_t exc
 		return false;
 	if (times < limits[l->kind].times)
 		burst = burst * times / limits[l->kind].times;
-	return lately(l) < rate || excess <= limit_of(l, burst) ||
+	return floods_lately(l) < rate || excess <= limit_of(l, burst) ||
 	       l->windows < limits[l->kind].windows;
 }
 
@@ -230,7 +220,7 @@ void floods_judge(struct floods *fs, struct lane *l, uint64_t excess, uint64_t n
 	if (l->kind == FLOOD_LANE_SYN && l->windows < HANDSHAKE_WINDOWS)
 		return;
 	/* An excess lasts longer than what made it. */
-	if (lately(l) < 3ULL * l->allowed)
+	if (floods_lately(l) < 3ULL * l->allowed)
 		return;
 	/* A few packets of a scan with decoys are all for one port. */
 	if (c->scanned && c->samples < LOOK_AGAIN)
