@@ -334,24 +334,49 @@ static void failed(struct guesses *gs, const struct guess_try *t, enum streak_wa
 		judge(gs, s, t, now_ns);
 }
 
-static void succeeded(struct guesses *gs, const struct guess_try *t, bool logged, uint64_t now_ns)
+/* Before there is a finding: a person's failures are excused, and it is remembered that somebody is at home there. */
+static void welcome(struct guesses *gs, const struct guess_try *t, struct streak *s[3],
+		    uint32_t now_ms)
 {
+	struct streak *host = s[STREAK_HOST];
 	unsigned int excused; /* of his own failures: others' are no better for it */
+
+	if (!host) {
+		host = streaks_get(&gs->streaks, STREAK_HOST, t->peer, t->port, t->service, now_ms);
+		if (host)
+			host->guest = true;
+		return;
+	}
+	excused = streak_length(host);
+	if (excused == 0)
+		host->last_ms = now_ms;
+	if (excused <= A_PERSONS_TRIES)
+		host->guest = true;
+	else if (!host->guest)
+		host->odd = true; /* if they go on, it was a guesser who got in */
+	if (host->pardoned_ms && now_ms - host->pardoned_ms < STREAK_PARDON_MS)
+		return;
+	host->pardoned_ms = now_ms;
+	if (excused > STREAK_PARDON)
+		excused = STREAK_PARDON;
+	for (int level = STREAK_HOST; excused && level <= STREAK_ALL; level++)
+		if (s[level] && !s[level]->finding)
+			streak_pardon(s[level], excused);
+}
+
+/* sure: it can have been nobody but who failed before, not somebody else behind the same address. */
+static void succeeded(struct guesses *gs, const struct guess_try *t, bool sure, bool logged,
+		      uint64_t now_ns)
+{
 	struct streak *s[3];
 	struct slot *f = explained(gs, t, to_ms(now_ns), s, false);
 
 	if (!f || (f->level != STREAK_HOST && !s[STREAK_HOST])) {
-		/* More than a person's failures before it: if they go on, it was a guesser who got in. */
-		if (s[STREAK_HOST] && streak_length(s[STREAK_HOST]) > A_PERSONS_TRIES)
-			s[STREAK_HOST]->odd = true;
-		excused = s[STREAK_HOST] ? streak_length(s[STREAK_HOST]) : 0;
-		if (excused > STREAK_PARDON)
-			excused = STREAK_PARDON;
-		for (int level = STREAK_HOST; excused && level <= STREAK_ALL; level++)
-			if (s[level] && !s[level]->finding)
-				streak_pardon(s[level], excused);
+		welcome(gs, t, s, to_ms(now_ns));
 		return;
 	}
+	if (!sure && s[STREAK_HOST] && s[STREAK_HOST]->guest)
+		return;
 	if (f->g.outcome == GUESS_SUCCEEDED && (f->g.success_logged || !logged))
 		return;
 	latest(f, t, now_ns);
@@ -375,7 +400,7 @@ static void entered_by_key(struct guesses *gs, const struct guess_try *t, uint64
 	if (s[STREAK_HOST])
 		s[STREAK_HOST]->key_port = t->peer_port;
 	if (!f)
-		succeeded(gs, t, true, now_ns);
+		succeeded(gs, t, false, true, now_ns);
 }
 
 static bool by_known_key(const struct guess_try *t, const struct streak *s)
@@ -468,7 +493,10 @@ void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_n
 		if (r.shape == SHAPE_ADMITTED && r.tries > 1)
 			answered_otherwise(gs, t, now_ms);
 		if (!by_known_key(t, s))
-			succeeded(gs, t, false, now_ns);
+			succeeded(gs, t,
+				  r.shape == SHAPE_ADMITTED || t->refusals ||
+					  (t->keyed && r.shape == SHAPE_NOTHING),
+				  false, now_ns);
 		return;
 	}
 	if (s && t->service == GUESS_HTTP && t->served && !t->refused_last)
@@ -491,7 +519,21 @@ void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_n
 	s->ended_ms = now_ms;
 	s->odd |= r.shape == SHAPE_ADMITTED;
 	if (s->odd && s->finding)
-		succeeded(gs, t, false, now_ns);
+		succeeded(gs, t, true, false, now_ns);
+}
+
+static void note_user(struct streak *s, uint32_t user)
+{
+	if (!s || !user)
+		return;
+	s->users |= s->user && s->user != user;
+	s->user = user;
+}
+
+/* May it be the name that was guessed at? */
+static bool fits_user(const struct streak *s, uint32_t user)
+{
+	return !s || !user || !s->user || s->users || s->user == user;
 }
 
 void guesses_logged(struct guesses *gs, const struct auth_record *r, struct addr self,
@@ -506,9 +548,16 @@ void guesses_logged(struct guesses *gs, const struct auth_record *r, struct addr
 	if (r->result == AUTH_SUCCEEDED && r->by_key)
 		entered_by_key(gs, &t, now_ns);
 	else if (r->result == AUTH_SUCCEEDED)
-		succeeded(gs, &t, true, now_ns);
-	else
+		succeeded(gs, &t,
+			  fits_user(streaks_find(&gs->streaks, STREAK_HOST, r->peer, port,
+						 to_ms(now_ns)),
+				    r->user),
+			  true, now_ns);
+	else {
 		failed(gs, &t, STREAK_LOGGED, r->times, 0, now_ns);
+		note_user(streaks_find(&gs->streaks, STREAK_HOST, r->peer, port, to_ms(now_ns)),
+			  r->user);
+	}
 }
 
 uint64_t guesses_expire(struct guesses *gs, uint64_t now_ns)

@@ -6,7 +6,8 @@
  * -------------------
  * guess-shape.h says of one connection whether a login failed, guess-streak.h keeps how many did. Six that follow
  * each other fast are guessing, eight of slow ones, two fewer where the system's record says so. A
- * login that succeeds pardons three: who mistypes and then gets in is nobody's enemy.
+ * login that succeeds pardons three: who mistypes and then gets in is nobody's enemy. Who got in before others
+ * failed is somebody else behind the same address (NAT), and his next session is no success of theirs.
  *
  * The narrowest explanation is told: one peer; else neighbours of one /24 or /64, three of them at least; else
  * strangers, at least five. Once told, the finding takes all failures that it explains, and those are in no wider streak. A

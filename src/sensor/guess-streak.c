@@ -189,7 +189,7 @@ void streak_pardon(struct streak *s, unsigned int n)
 {
 	for (unsigned int i = 0; i < STREAK_WAYS; i++)
 		take(&s->count[i], n);
-	if (streak_length(s) == 0)
+	if (streak_length(s) == 0 && !s->guest)
 		s->used = false;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Guessing where the words can be read: how telnet tells a success, and statuses that repeat. */
+#include "sensor/auth.h"
 #include "sensor/engine-fixture.h"
 #include "sensor/login.h"
 
@@ -296,6 +297,67 @@ static void test_old_password(void **state)
 	assert_int_equal(x.n_guesses, 0);
 }
 
+static void ftp(uint8_t mark)
+{
+	struct connection c = open_from(PEER, 21);
+
+	c.asked += 27;
+	c.served += 54;
+	pass_ms(&x, 2500);
+	serves(&c, TCP_ACK, mark, 22);
+	closes(&c);
+}
+
+/* Behind one address: who was let in before the guessing is somebody else, and his next session proves nothing. */
+static void test_colleague(void **state)
+{
+	struct connection c;
+
+	(void)state;
+	ftp(LOGIN_ADMITTED_FTP);
+	for (unsigned int i = 0; i < 12; i++) {
+		ftp(LOGIN_REFUSED_FTP);
+		if (i % 4 == 3)
+			ftp(LOGIN_ADMITTED_FTP);
+	}
+	assert_int_equal(outcome(), GUESS_FAILING);
+	assert_int_equal(x.n_guesses, 1);
+	/* The guesser's own, after failures in the same connection, does. */
+	c = open_from(PEER, 21);
+	c.asked += 27;
+	c.served += 54;
+	serves(&c, TCP_ACK, LOGIN_REFUSED_FTP, 22);
+	c.asked += 30;
+	c.served += 34;
+	serves(&c, TCP_ACK, LOGIN_ADMITTED_FTP, 23);
+	closes(&c);
+	assert_int_equal(outcome(), GUESS_SUCCEEDED);
+}
+
+static void logged(uint8_t result, uint32_t user)
+{
+	engine_auth(x.engine, &(struct auth_record){ .t_ns = x.clock.now_ns,
+						     .peer = ip(PEER),
+						     .service = GUESS_FTP,
+						     .result = result,
+						     .times = 1,
+						     .user = user });
+	pass_ms(&x, 2500);
+}
+
+/* Likewise of the record: only the name that was guessed at fits. */
+static void test_colleague_logged(void **state)
+{
+	(void)state;
+	logged(AUTH_SUCCEEDED, 7);
+	for (unsigned int i = 0; i < 12; i++)
+		logged(AUTH_FAILED, 5);
+	logged(AUTH_SUCCEEDED, 7);
+	assert_int_equal(outcome(), GUESS_FAILING);
+	logged(AUTH_SUCCEEDED, 5);
+	assert_int_equal(outcome(), GUESS_SUCCEEDED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +371,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_status_answered, start, stop),
 		cmocka_unit_test_setup_teardown(test_session_over, start, stop),
 		cmocka_unit_test_setup_teardown(test_old_password, start, stop),
+		cmocka_unit_test_setup_teardown(test_colleague, start, stop),
+		cmocka_unit_test_setup_teardown(test_colleague_logged, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
