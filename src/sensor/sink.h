@@ -8,6 +8,9 @@
 #include "sensor/eve.h"
 #include "sensor/output.h"
 
+struct helper_client;
+struct sensor_config;
+
 struct sink {
 	struct eve_context ctx;
 	struct output output[OUTPUT_MAX];
@@ -19,6 +22,11 @@ struct sink {
 
 /* A free output to initialise, or NULL when all OUTPUT_MAX are in use. Borrowed. */
 struct output *sink_add(struct sink *s);
+
+/* Outputs as the configuration asks for them, if it does (sink-outputs.c). 0 or -errno, which has been said. */
+int sink_add_file(struct sink *s, const struct sensor_config *config, struct helper_client *helper);
+int sink_add_syslog(struct sink *s, const struct sensor_config *config, const char *device);
+void sink_add_stdout(struct sink *s, const struct sensor_config *config);
 
 /* For engine_params.emit; arg is the sink. */
 void sink_emit(const struct finding *f, enum finding_phase phase, void *arg);

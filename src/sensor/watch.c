@@ -208,75 +208,19 @@ static void on_signal(int signo, void *arg)
 	}
 }
 
-static int add_event_file(struct watch *w)
-{
-	char error[HELPER_ERROR_LEN];
-	int fd;
-
-	if (!w->config->event_file[0])
-		return 0;
-	fd = helper_call(&w->helper, HELPER_OPEN_EVENTS, 0, NULL, 0, error);
-	if (fd < 0) {
-		log_error("%s", error);
-		return fd;
-	}
-	output_file_init(sink_add(&w->sink), fd, w->config->file_max_bytes,
-			 w->config->file_hourly_bytes, &w->helper);
-	return 0;
-}
-
-static void add_stdout(struct watch *w)
-{
-	bool terminal = isatty(STDOUT_FILENO);
-	bool json = w->config->stdout_mode == CONFIG_STDOUT_EVE;
-	struct output *o;
-
-	if (!w->foreground || w->config->stdout_mode == CONFIG_STDOUT_NONE)
-		return;
-	o = sink_add(&w->sink);
-	output_stream_init(o, STDOUT_FILENO, json, terminal && !getenv("NO_COLOR"));
-	if (terminal && !json)
-		w->sink.terminal = o;
-}
-
-static int add_syslog(struct watch *w)
-{
-	int fd, err;
-
-	if (!w->config->syslog)
-		return 0;
-	fd = output_syslog_open(w->config->syslog_socket);
-	if (fd == -ENOENT || fd == -ECONNREFUSED) {
-		log_warning(
-			"nobody listens at %s yet: events for syslog are lost until somebody does",
-			w->config->syslog_socket);
-		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		if (fd < 0)
-			fd = -errno;
-	}
-	if (fd < 0) {
-		log_error("syslog %s: %s", w->config->syslog_socket, strerror(-fd));
-		return fd;
-	}
-	err = output_syslog_init(sink_add(&w->sink), fd, w->config->syslog_socket,
-				 SYSLOG_FACILITY_DAEMON, w->device, "mimamori-sensor");
-	if (err < 0)
-		close(fd);
-	return err;
-}
-
 /* Those that speak through sockets of their own come first, see sandbox_take_voices(). */
 static int add_outputs(struct watch *w)
 {
-	int err = add_syslog(w);
+	int err = sink_add_syslog(&w->sink, w->config, w->device);
 
 	if (!err)
 		err = sandbox_take_voices();
 	if (!err)
-		err = add_event_file(w);
+		err = sink_add_file(&w->sink, w->config, &w->helper);
 	if (err < 0)
 		return err;
-	add_stdout(w);
+	if (w->foreground)
+		sink_add_stdout(&w->sink, w->config);
 	if (w->config->on_finding[0])
 		output_exec_init(sink_add(&w->sink), &w->helper, w->config->on_finding_per_minute);
 	return 0;
