@@ -14,10 +14,9 @@
 #define SSH_KEYS_SERVED 300 /* of what OpenSSH's server tells in a session, host keys foremost */
 #define SSH_PASSWORD 84 /* one of usual length, with the user's name */
 
-#define PADDED_STEP 64 /* OpenSSH's library hides the length of a password */
 /* In one connection: less may be a key that was refused, of a user with a long name. */
 #define PADDED_FEWEST 3
-#define UNANSWERED_FROM 4 /* passwords: fewer and one more would ask as much as so many keys */
+#define UNANSWERED_FROM 4 /* passwords: a person may leave before the answer to a few */
 #define GOODBYE_FROM 3 /* tries: no server is known to allow fewer */
 
 #define PLAIN_MOST_ASKED 400
@@ -40,6 +39,7 @@ struct dialect {
 	uint8_t service; /* the request, and the answer */
 	uint8_t none, none_most; /* method "none", by the user's name */
 	uint8_t password, password_most; /* with the user's name */
+	uint8_t step; /* of both: the cipher's block; OpenSSH's library hides the length of passwords */
 	uint8_t failure;
 	uint8_t goodbye; /* in place of the last failure, when those were too many (OpenSSH) */
 	uint8_t success, success_tries; /* and after how many tries at most */
@@ -49,15 +49,15 @@ struct dialect {
 
 /* chacha20-poly1305, as of libssh (hydra), OpenSSH (ncrack); counter mode with hmac-sha2-256, as of libssh2 (medusa). */
 static const struct dialect dialects[] = {
-	{ ONCE, 44, 60, 76, 76, 100, 52, 76, 28, 6, 0, 10 },
-	{ ONCE, 44, 60, 76, 76, 100, 52, 76, 36, 10, 0, 10 }, /* dropbear's success */
-	{ ONCE, 44, 60, 76, 76, 100, 76, 76, 28, 6, 0, 6 },
-	{ PADDED, 44, 0, 0, 84, 148, 52, 76, 28, 6, 0, 6 },
-	{ PADDED, 44, 0, 0, 84, 148, 76, 76, 28, 6, 0, 6 },
-	{ EACH, 64, 80, 96, 96, 112, 80, 96, 48, 10, 64, 10 },
-	{ EACH, 64, 80, 96, 96, 112, 96, 96, 48, 6, 64, 6 },
-	{ ALONE, 64, 0, 0, 96, 112, 80, 96, 48, 6, 0, 10 },
-	{ ALONE, 64, 0, 0, 96, 112, 96, 96, 48, 6, 0, 6 },
+	{ ONCE, 44, 60, 76, 76, 100, 8, 52, 76, 28, 6, 0, 10 },
+	{ ONCE, 44, 60, 76, 76, 100, 8, 52, 76, 36, 10, 0, 10 }, /* dropbear's success */
+	{ ONCE, 44, 60, 76, 76, 100, 8, 76, 76, 28, 6, 0, 6 },
+	{ PADDED, 44, 0, 0, 84, 148, 64, 52, 76, 28, 6, 0, 6 },
+	{ PADDED, 44, 0, 0, 84, 148, 64, 76, 76, 28, 6, 0, 6 },
+	{ EACH, 64, 80, 96, 96, 112, 16, 80, 96, 48, 10, 64, 10 },
+	{ EACH, 64, 80, 96, 96, 112, 16, 96, 96, 48, 6, 64, 6 },
+	{ ALONE, 64, 0, 0, 96, 112, 16, 80, 96, 48, 6, 0, 10 },
+	{ ALONE, 64, 0, 0, 96, 112, 16, 96, 96, 48, 6, 0, 6 },
 };
 
 /* Is what was asked so many passwords and "none"s? closing: with the client's good-bye or without. */
@@ -67,9 +67,7 @@ static bool asks(const struct dialect *d, uint32_t asked, unsigned int nones,
 	uint32_t least = d->service + nones * d->none + passwords * d->password;
 	uint32_t most = d->service + nones * d->none_most + passwords * d->password_most;
 
-	if (d->manner == PADDED)
-		return asked >= least && asked <= most && (asked - least) % PADDED_STEP == 0;
-	return asked >= least && asked <= most + d->closing;
+	return asked >= least && asked <= most + d->closing && (asked - least) % d->step == 0;
 }
 
 /* The passwords among so many messages that were answered; of *nones the others. */
@@ -128,9 +126,10 @@ static struct guess_reading failures(const struct dialect *d, const struct guess
 	    (d->manner != PADDED ||
 	     padded_for_sure(d, t->asked, tries, goodbye || d->goodbye == d->failure)))
 		return (struct guess_reading){ SHAPE_FAILED, tries, tries > 1 };
+	/* Messages are odd multiples of half a step: so no keys that were all answered look like this. */
 	if (!goodbye && tries < d->most && may_lack_answer(d, answers, tries) &&
 	    asks(d, t->asked, nones, tries + 1))
-		return (struct guess_reading){ SHAPE_FAILED, tries + 1, d->manner != ONCE };
+		return (struct guess_reading){ SHAPE_FAILED, tries + 1, true };
 	return nothing;
 }
 

@@ -9,11 +9,13 @@
  *
  *     service request 44 / 44, method "none" 68 / F, each password 84..148 / F
  *
- * where F, the answer "failure", is 52 (dropbear) to 96 (OpenSSH with counter-mode ciphers). So of k passwords
- * both sides are straight lines in k. A session has other messages: OpenSSH's server tells its host keys
- * (some 600 bytes), a channel takes 36 to 124 bytes a message both ways; a key's signature makes 220 and more of the
- * peer's bytes. docs/guessing.md has the table of what was measured. Between the two lies what is
- * neither: it counts for nobody.
+ * where F, the answer "failure", is 52 (dropbear) to 96 (OpenSSH with counter-mode ciphers). So what is served of
+ * failures alone is one of a few numbers, and of so many passwords the bytes asked are within narrow bounds
+ * and whole blocks apart; sessions nearly never meet both. The tools' own ways (dialects) are a table: "none" once, before every
+ * password, never; passwords padded by OpenSSH's library; the server's good-bye as the last answer, or none. One or two passwords
+ * are told in any dialect, since no session asks as little. A session has other messages: OpenSSH's server tells its
+ * host keys (some 600 bytes), a channel takes 36 to 124 bytes a message both ways; a key's signature makes 220 and
+ * more of the peer's bytes. docs/guessing.md has the table of what was measured. What is neither counts for nobody.
  *
  * Others. What is refused in clear text tells itself; the last thing that was served being a refusal, the connection
  * failed. Of telnet without any such words, and of configured ports, only streaks of the alike tell.
