@@ -40,10 +40,10 @@ enum evidence_flag {
 struct evidence {
 	uint8_t trait[CROWD_TRAITS]; /* of the latest contact, */
 	uint16_t last_port; /* and its port: for crowd_weigh() */
-	uint64_t last_ns; /* clock time of the last touch, 0: never */
-	uint64_t first_ns; /* of the first */
 	uint8_t flags; /* enum evidence_flag */
 	uint8_t credit; /* distinct ports that served this peer, at most EVIDENCE_MAX_CREDIT */
+	uint64_t last_ns; /* clock time of the last touch, 0: never */
+	uint64_t first_ns; /* of the first */
 	uint16_t sum[EVIDENCE_SCALES]; /* of weights, in sixteenths of a bit */
 	uint64_t sketch; /* contacts beyond the exact ones */
 	uint64_t hosts; /* sketch of the addresses tried */
