@@ -10,10 +10,6 @@
 
 #define RANGES_MAX 32 /* three to an object; any more stay, which costs memory, nothing else */
 
-/* Below the frame in use no more than this was ever touched: far less than the gap that the kernel keeps
- * free of mappings below a stack (1 MB), so that nothing else can lie there. */
-#define STACK_BYTES (256 * 1024)
-
 struct ranges {
 	uintptr_t page;
 	unsigned int used;
@@ -47,15 +43,13 @@ static int note_object(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
-void footprint_drop(void)
+void footprint_drop_code(void)
 {
 	struct ranges r = { .page = (uintptr_t)sysconf(_SC_PAGESIZE) };
-	uintptr_t stack = (uintptr_t)__builtin_frame_address(0) / r.page * r.page - r.page;
 
 	/* Noted first: the list of segments lies in one of them, and looking at it brings its neighbours
 	 * back. */
 	dl_iterate_phdr(note_object, &r);
-	madvise((void *)(stack - STACK_BYTES), STACK_BYTES, MADV_DONTNEED);
 	for (unsigned int i = 0; i < r.used; i++)
 		madvise((void *)r.range[i].start, r.range[i].end - r.range[i].start, MADV_DONTNEED);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Letting go of memory that start-up needed and the long wait does not.
+ * Letting go of code that start-up needed and the long wait does not.
  */
 #ifndef MIMAMORI_CORE_FOOTPRINT_H
 #define MIMAMORI_CORE_FOOTPRINT_H
@@ -11,9 +11,7 @@
  * ("fault-around"): so meson.build keeps what packets need apart from what they do not. Of a C library's
  * megabyte that the loader and start-up touched, a hundred kilobytes or so come back. Code is never written
  * to, so nothing can be lost.
- *
- * Gives back the stack's pages below the caller's frame, too. The main thread's stack alone: call it there.
  */
-void footprint_drop(void);
+void footprint_drop_code(void);
 
 #endif

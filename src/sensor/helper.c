@@ -451,7 +451,7 @@ int helper_run(struct helper *h)
 		}
 		if (p[1].revents) {
 			serve_message(h);
-			footprint_drop(); /* the next request may be a day away */
+			footprint_drop_code(); /* the next request may be a day away */
 		}
 		if (p[0].revents)
 			take_signal(h);

@@ -93,7 +93,7 @@ static int wait_for_end(struct supervisor *s)
 {
 	int status = EXIT_FAILURE << 8;
 
-	footprint_drop();
+	footprint_drop_code();
 	while (s->child > 0 && waitpid(s->child, &status, WNOHANG) == 0) {
 		int signo = next_signal(s, -1);
 

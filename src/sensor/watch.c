@@ -482,7 +482,7 @@ int watch_main(const struct watch_params *params)
 		return EXIT_FAILURE;
 	say_left_out(w);
 	show_status(w, true);
-	footprint_drop();
+	footprint_drop_code();
 	status = loop_run(&w->loop);
 	if (status < 0) {
 		log_error("the event loop failed: %s", strerror(-status));
