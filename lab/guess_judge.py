@@ -15,6 +15,7 @@ import matrix_oracle
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 FAST_BAR, SLOW_BAR, LOG_BONUS, SPRAY_BAR = 6, 8, 2, 20
+NAT_BAR = 20  # the connections of who is at work behind the same address end, too
 LIT = {  # what the device sends when a password was wrong
     "telnet": re.compile(rb"ncorrect"),
     "ftp": re.compile(rb"^530 ", re.M),

@@ -184,6 +184,8 @@ class Guess:
             bar -= guess_judge.LOG_BONUS
             tries = event.finding["attempts"]
             return f"{tries} tries, more than {bar}" if tries > bar else self._end_why(cell)
+        if self.words == NAT:
+            bar = guess_judge.NAT_BAR
         if cell.ended > bar:
             return f"{cell.ended} connections had ended, more than {bar}"
         return self._end_why(cell)

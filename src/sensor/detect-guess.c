@@ -371,7 +371,9 @@ static void succeeded(struct guesses *gs, const struct guess_try *t, bool sure, 
 	struct streak *s[3];
 	struct slot *f = explained(gs, t, to_ms(now_ns), s, false);
 
-	if (!f || (f->level != STREAK_HOST && !s[STREAK_HOST])) {
+	/* Of a group only who failed himself got in by it. */
+	if (!f || (f->level != STREAK_HOST &&
+		   (!s[STREAK_HOST] || s[STREAK_HOST]->guest || !streak_length(s[STREAK_HOST])))) {
 		welcome(gs, t, s, to_ms(now_ns));
 		return;
 	}

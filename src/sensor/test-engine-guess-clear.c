@@ -358,6 +358,35 @@ static void test_colleague_logged(void **state)
 	assert_int_equal(outcome(), GUESS_SUCCEEDED);
 }
 
+/* Strangers guess at a name, and its owner logs in from his own address, which the record has. */
+static void test_owner_beside_strangers(void **state)
+{
+	struct auth_record own = { .peer = ip("198.51.100.9"),
+				   .service = GUESS_FTP,
+				   .result = AUTH_SUCCEEDED,
+				   .times = 1,
+				   .user = 5 };
+
+	(void)state;
+	engine_auth(x.engine, &own);
+	for (unsigned int i = 0; i < 40; i++) {
+		engine_auth(x.engine, &(struct auth_record){
+					      .peer = addr_from_v4(0xcb000007 + i % 20 * 0x10100),
+					      .service = GUESS_FTP,
+					      .result = AUTH_FAILED,
+					      .times = 1,
+					      .user = 5 });
+		pass_ms(&x, 2500);
+	}
+	assert_int_equal(x.guess[0].g.scope, FINDING_DISTRIBUTED);
+	engine_auth(x.engine, &own);
+	engine_auth(x.engine, &own);
+	assert_int_equal(outcome(), GUESS_FAILING);
+	own.peer = addr_from_v4(0xcb000007);
+	engine_auth(x.engine, &own);
+	assert_int_equal(outcome(), GUESS_SUCCEEDED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +402,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_old_password, start, stop),
 		cmocka_unit_test_setup_teardown(test_colleague, start, stop),
 		cmocka_unit_test_setup_teardown(test_colleague_logged, start, stop),
+		cmocka_unit_test_setup_teardown(test_owner_beside_strangers, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
