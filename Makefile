@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 .PHONY: help deps deps-check build run checked sanitized check demo beside matrix floods soak bench coverage \
-	static style install clean
+	device static style install clean
 
 help:
 	@echo 'make run       install what is missing, build, and watch this host (as root)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make demo      attack a namespace with Nmap and see the findings appear (as root)'
 	@echo 'make build     the programs, in build/'
 	@echo 'make static    the sensor as one static binary, in build-static/'
+	@echo 'make device    likewise for armhf and mipsel, in build-armhf/ and build-mipsel/'
 	@echo 'make install   the sensor, its pages, unit and configuration (as root); DESTDIR is heeded'
 	@echo 'make style     formatting, spelling, static analysis'
 	@echo 'make coverage  line coverage of the parsers; fails below 90 %'
@@ -30,7 +31,7 @@ deps:
 	@tools/install-deps build
 
 deps-check:
-	@tools/install-deps build lab check
+	@tools/install-deps build lab check device
 
 build/build.ninja:
 	@tools/configure build $(CC) -Dbuildtype=release
@@ -52,7 +53,7 @@ sanitized: deps-check
 	@ninja -C build-asan all meson-test-prereq
 
 check: checked sanitized
-	@tests/run build:unit,lab build-asan:unit,fuzz
+	@tests/run build:unit,lab,device build-asan:unit,fuzz
 
 demo:
 	@tools/install-deps build lab
@@ -88,6 +89,10 @@ static: deps
 	@tools/configure build-static $(CC) -Dbuildtype=release -Dstatic=true -Dtests=disabled
 	@ninja -C build-static $(PROGRAMS)
 	@echo build-static/mimamori-sensor
+
+device:
+	@tools/install-deps build device
+	@tools/device
 
 install: build
 	@meson install -C build

@@ -289,10 +289,26 @@ static const int refused[] = {
 	SYS_reboot,
 	SYS_acct,
 	SYS_quotactl,
+#ifdef SYS_settimeofday
 	SYS_settimeofday,
+#endif
+#ifdef SYS_settimeofday_time32
+	SYS_settimeofday_time32, /* musl's names on 32 bits */
+#endif
+#ifdef SYS_clock_settime
 	SYS_clock_settime,
+#endif
+#ifdef SYS_clock_settime32
+	SYS_clock_settime32,
+#endif
+#ifdef SYS_clock_settime64
+	SYS_clock_settime64,
+#endif
 	SYS_adjtimex,
 	SYS_clock_adjtime,
+#ifdef SYS_clock_adjtime64
+	SYS_clock_adjtime64,
+#endif
 	SYS_sethostname,
 	SYS_setdomainname,
 	SYS_open_by_handle_at,
