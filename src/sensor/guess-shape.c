@@ -56,8 +56,8 @@ static const struct dialect dialects[] = {
 	{ PADDED, 44, 0, 0, 84, 148, 64, 76, 76, 28, 6, 0, 6 },
 	{ EACH, 64, 80, 96, 96, 112, 16, 80, 96, 48, 10, 64, 10 },
 	{ EACH, 64, 80, 96, 96, 112, 16, 96, 96, 48, 6, 64, 6 },
-	{ ALONE, 64, 0, 0, 96, 112, 16, 80, 96, 48, 6, 0, 10 },
-	{ ALONE, 64, 0, 0, 96, 112, 16, 96, 96, 48, 6, 0, 6 },
+	{ ALONE, 64, 0, 0, 96, 112, 16, 80, 96, 48, 2, 0, 2 }, /* more may be a session */
+	{ ALONE, 64, 0, 0, 96, 112, 16, 96, 96, 48, 2, 0, 2 },
 };
 
 /* Is what was asked so many passwords and "none"s? closing: with the client's good-bye or without. */
