@@ -354,9 +354,6 @@ static void welcome(struct guesses *gs, const struct guess_try *t, struct streak
 		host->guest = true;
 	else if (!host->guest)
 		host->odd = true; /* if they go on, it was a guesser who got in */
-	if (host->pardoned_ms && now_ms - host->pardoned_ms < STREAK_PARDON_MS)
-		return;
-	host->pardoned_ms = now_ms;
 	if (excused > STREAK_PARDON)
 		excused = STREAK_PARDON;
 	for (int level = STREAK_HOST; excused && level <= STREAK_ALL; level++)

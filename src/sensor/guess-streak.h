@@ -29,7 +29,6 @@
 #define STREAK_FAST_MS 15000 /* failures less apart than this on average are fast */
 #define STREAK_RUN_MS \
 	600 /* refusals of a run are less apart: no person, and no program that waits */
-#define STREAK_PARDON_MS 15000 /* that often at most */
 #define STREAK_PARDON 3 /* so many failures a login makes up for: a person mistypes */
 
 enum streak_level { STREAK_HOST, STREAK_PREFIX, STREAK_ALL };
@@ -51,7 +50,6 @@ struct streak {
 	bool guest; /* somebody was let in before there were many failures: there may be several behind the address */
 	bool users; /* the record has failures of several names */
 	uint32_t user; /* the hash of the last of them, 0: not told */
-	uint32_t pardoned_ms; /* when somebody was let in last */
 	bool served; /* http: something else was served, too */
 	uint16_t run_asked;
 	uint32_t run_ms; /* when it was refused last */
