@@ -139,7 +139,7 @@ def heavy_flood_case(port, kind):
         packets = tcpdump.until(event.t + 20000, 1)
         tcpdump.stop()
         failed = capture.failed_contacts(packets, address, {target}, device.SERVED, event)
-        accused = {e.peer for e in sensor.events()} - {event.peer}
+        accused = {e.peer for e in sensor.events() if e.finding.get("kind") == "scan"} - {event.peer}
         sensor.stop()
         say(f"{event}; {len(failed)} failed contacts; accused besides: "
             f"{len(accused)} {sorted(accused)[:5]}")
