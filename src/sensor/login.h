@@ -38,7 +38,8 @@ enum login_mark {
 #define LOGIN_PROMPT_USER 0x2420u
 #define LOGIN_PROMPT_ROOT 0x2320u
 #define LOGIN_PROMPT_ASKS 0x366eu
-#define LOGIN_PROMPT_WHERE 0x1b5b366eu /* "where is the cursor?", which BusyBox's shell asks after its prompt */
+#define LOGIN_PROMPT_WHERE \
+	0x1b5b366eu /* "where is the cursor?", which BusyBox's shell asks after its prompt */
 
 #define LOGIN_NEWKEYS_LEN 16
 #define LOGIN_NEWKEYS_WORD 0x0000000cu /* packet length 12 */
