@@ -75,6 +75,7 @@ static inline _Noreturn void fixture_engine(int fd)
 {
 	uint8_t code = 0;
 
+	signal(SIGHUP, SIG_DFL); /* whoever started the tests may ignore it, as nohup does */
 	if (read(fd, &code, 1) == 1 && code >= FIXTURE_DIE) {
 		signal(code - FIXTURE_DIE, SIG_DFL);
 		raise(code - FIXTURE_DIE);
