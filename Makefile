@@ -7,7 +7,7 @@ PROGRAMS := mimamori-sensor
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
-.PHONY: help deps deps-check build run checked sanitized check demo beside matrix floods soak bench coverage \
+.PHONY: help deps deps-check build run checked sanitized check demo beside matrix guards floods soak bench coverage \
 	device static style install clean
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo 'make bench     what the sensor costs (as root)'
 	@echo 'make beside    the same attacks on it and on other detectors: docs/beside.md (as root)'
 	@echo 'make matrix    every kind of scan, slow and through floods: a table (as root)'
+	@echo 'make guards    floods and password guessing by real tools, and those who do neither (as root)'
 	@echo 'make floods    every kind of flood, quiet and busy: a table (as root)'
 	@echo 'make soak      the long versions of the tests: hours (as root)'
 	@echo 'make clean     remove what the above built'
@@ -68,6 +69,9 @@ beside:
 
 matrix: checked
 	@lab/matrix
+
+guards: checked
+	@tests/run build:guards
 
 floods: checked
 	@lab/floods

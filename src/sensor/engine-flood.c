@@ -87,9 +87,9 @@ void engine_flood_udp(struct engine *e, const struct packet *p)
 	if (p->link_group)
 		return;
 	if (!engine_watches(e, p->src, p->dst)) {
-		if (e->pairs)
-			pairs_see(e->pairs, p);
-		else if (engine_watches(e, p->dst, p->src))
+		if (e->pairs && pairs_see(e->pairs, p) == PAIR_ANSWERS)
+			floods_credit(e->floods, FLOOD_LANE_UDP, p->src, p->stands_for);
+		else if (!e->pairs && engine_watches(e, p->dst, p->src))
 			floods_answered(e->floods, p);
 		return;
 	}
