@@ -39,7 +39,7 @@ static int teardown(void **state)
 
 static void make(const char *path, const char *text)
 {
-	char command[256];
+	char command[1024];
 
 	snprintf(command, sizeof(command),
 		 "mkdir -p \"$(dirname '%s%s')\" && printf '%%s\\n' '%s' >'%s%s'", root, path, text,
