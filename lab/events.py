@@ -32,6 +32,8 @@ class Event:
         address = ipaddress.ip_address(address)
         if self.finding.get("scope") == "decoys" and "real" not in self.finding:
             return False
+        if self.finding.get("kind") == "flood" and self.finding.get("scope") != "host":
+            return False  # a flood's prefix holds whoever is not in it, too
         if self.data.get("src_ip") and ipaddress.ip_address(self.data["src_ip"]) == address:
             return True
         if self.finding.get("scope") == "distributed":  # the prefix holds more than its peers
