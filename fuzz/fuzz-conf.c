@@ -51,10 +51,11 @@ static void set_one(const uint8_t *data, size_t size)
 	len -= (size_t)(equals - data) + 1;
 	memcpy(value, equals + 1, len);
 	value[len] = '\0';
-	config = before = defaults;
+	before = defaults;
 	for (size_t i = 0; i < sensor_config_table.count; i++) {
 		if (strcmp(sensor_config_table.keys[i].key, key) != 0)
 			continue;
+		config = before; /* sections may have keys of the same name */
 		if (conf_set(&sensor_config_table, "--flag", sensor_config_table.keys[i].section,
 			     key, value, &config, error) < 0) {
 			check_error(error);

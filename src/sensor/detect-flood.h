@@ -73,6 +73,7 @@ struct lane {
 	/* Of this window. */
 	uint64_t count, bytes;
 	uint64_t credit; /* of them explained */
+	uint32_t grain; /* packets that one sample has explained of late */
 	uint64_t mark; /* the count at which a packet is looked at next */
 	uint16_t slice; /* while suspected: ports with this remainder are always looked at; else beyond any */
 	uint8_t kind; /* enum flood_lane */
@@ -140,7 +141,10 @@ void floods_came(struct floods *fs, enum flood_lane lane, const struct packet *p
 static inline void floods_credit(struct floods *fs, enum flood_lane lane, struct addr self,
 				 uint32_t packets)
 {
-	floods_lane(fs, lane, self)->credit += packets;
+	struct lane *l = floods_lane(fs, lane, self);
+
+	l->credit += packets;
+	l->grain = packets;
 }
 
 /* Is there an excess of this lane towards self? */

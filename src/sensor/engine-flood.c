@@ -10,6 +10,7 @@
 #include "sensor/packet.h"
 
 #define REFUSED_NS NS_PER_S
+#define MOVED_NS (2 * NS_PER_S)
 
 void engine_flood_opening(struct engine *e, const struct packet *p, enum contact_proto proto)
 {
@@ -33,6 +34,13 @@ void engine_flood_opening(struct engine *e, const struct packet *p, enum contact
 	case CONTACT_ARP:
 		break;
 	}
+}
+
+/* Does the listing say what is served at this address? Of hosts behind this one, and of those in a capture,
+ * nothing is listed. */
+static bool lists(const struct engine *e, struct addr self)
+{
+	return !e->pairs || (e->listeners && home_is_self(&e->home, self));
 }
 
 /* Where no listing tells: what goes both ways is wanted, and so may be what goes on and on one way. */
@@ -64,6 +72,20 @@ static bool clients_port(const struct engine *e, const struct packet *p)
 	return p->dport >= h->ephemeral_first && p->dport <= h->ephemeral_last;
 }
 
+/* A service's peer, whatever port it asks from: has it been answered of late? */
+static bool met(struct engine *e, const struct packet *p)
+{
+	struct packet both = *p;
+	enum pair_state state;
+
+	if (p->dir == PACKET_DIR_OUT)
+		both.dport = 0;
+	else
+		both.sport = 0;
+	state = pairs_see(e->met, &both);
+	return state == PAIR_ANSWERS || state == PAIR_BOTH;
+}
+
 /* By the listing, and of bulk by what the source has asked the kernel. */
 static void listed_udp(struct engine *e, const struct packet *p, enum flood_lane lane)
 {
@@ -77,7 +99,34 @@ static void listed_udp(struct engine *e, const struct packet *p, enum flood_lane
 		if (engine_listed(e, CONTACT_UDP, &probe) == PROBE_OPEN)
 			lane = FLOOD_LANE_SERVED;
 	}
-	floods_count(e->floods, lane, p, false);
+	if (lane == FLOOD_LANE_SERVED) {
+		struct packet known = *p;
+
+		known.met = met(e, p);
+		floods_count(e->floods, lane, &known, false);
+	} else {
+		floods_count(e->floods, lane, p, false);
+	}
+}
+
+/* Samples rarely show both a question and its answer: then one answer stands for another. */
+static bool sample_answers(struct engine *e, const struct packet *p)
+{
+	enum pair_state state = pairs_see(e->pairs, p);
+
+	return state == PAIR_ANSWERS || (state == PAIR_NEW && p->bulk);
+}
+
+static void sent_udp(struct engine *e, const struct packet *p)
+{
+	if (!engine_watches(e, p->dst, p->src))
+		return;
+	if (lists(e, p->src)) {
+		met(e, p);
+		floods_answered(e->floods, p);
+	} else if (sample_answers(e, p)) {
+		floods_credit(e->floods, FLOOD_LANE_UDP, p->src, p->stands_for);
+	}
 }
 
 void engine_flood_udp(struct engine *e, const struct packet *p)
@@ -87,18 +136,15 @@ void engine_flood_udp(struct engine *e, const struct packet *p)
 	if (p->link_group)
 		return;
 	if (!engine_watches(e, p->src, p->dst)) {
-		if (e->pairs && pairs_see(e->pairs, p) == PAIR_ANSWERS)
-			floods_credit(e->floods, FLOOD_LANE_UDP, p->src, p->stands_for);
-		else if (!e->pairs && engine_watches(e, p->dst, p->src))
-			floods_answered(e->floods, p);
+		sent_udp(e, p);
 		return;
 	}
 	if (flood_reflects(p->sport) && !flood_reflects(p->dport))
 		lane = FLOOD_LANE_AMPLIFIED;
-	if (e->pairs)
-		unlisted_udp(e, p, lane);
-	else
+	if (lists(e, p->dst))
 		listed_udp(e, p, lane);
+	else
+		unlisted_udp(e, p, lane);
 }
 
 void engine_flood_stray(struct engine *e, const struct packet *p)
@@ -116,34 +162,38 @@ void engine_flood_fin_sent(struct engine *e, const struct packet *p)
 	floods_credit(e->floods, FLOOD_LANE_RST, p->src, p->stands_for);
 }
 
+/* Samples are looked at late: what came for an address that this host has just given up was its own. */
+static bool moved(struct engine *e)
+{
+	const struct host *h = e->home.host;
+
+	if (!h)
+		return false;
+	if (h->generation != e->host_generation) {
+		e->host_generation = h->generation;
+		e->host_changed_ns = e->clock->now_ns;
+	}
+	return e->host_changed_ns && e->clock->now_ns < e->host_changed_ns + MOVED_NS;
+}
+
 void engine_flood_data(struct engine *e, const struct packet *p)
 {
 	/* The last packet of a handshake carries nothing. */
 	if (p->payload == 0 && floods_suspects(e->floods, FLOOD_LANE_SYN, p->dst))
 		engine_flow_used(e, p);
-	if (!e->pairs) {
+	if (!engine_watches(e, p->src, p->dst)) {
+		/* A connection older than the capture, or one of which there are samples only. */
+		if (!lists(e, p->src) && engine_watches(e, p->dst, p->src) && sample_answers(e, p))
+			floods_credit(e->floods, FLOOD_LANE_ACK, p->src, p->stands_for);
+	} else if (!lists(e, p->dst)) {
+		if (pairs_see(e->pairs, p) == PAIR_NEW && !moved(e))
+			floods_count(e->floods, FLOOD_LANE_ACK, p, false);
+	} else if (p->solicited == PACKET_SOLICITED_NO) {
 		/* Where this host refuses such segments, that shows each of them. */
-		if (p->solicited != PACKET_SOLICITED_NO || !engine_watches(e, p->src, p->dst))
-			return;
 		if (e->clock->now_ns < e->refused_ns + REFUSED_NS)
 			floods_came(e->floods, FLOOD_LANE_ACK, p);
 		else
 			floods_count(e->floods, FLOOD_LANE_ACK, p, false);
-		return;
-	}
-	switch (pairs_see(e->pairs, p)) {
-	case PAIR_NEW:
-		if (engine_watches(e, p->src, p->dst))
-			floods_count(e->floods, FLOOD_LANE_ACK, p, false);
-		break;
-	case PAIR_ANSWERS:
-		/* A connection older than the capture. */
-		if (engine_watches(e, p->dst, p->src))
-			floods_credit(e->floods, FLOOD_LANE_ACK, p->src, p->stands_for);
-		break;
-	case PAIR_ONE_WAY:
-	case PAIR_BOTH:
-		break;
 	}
 }
 
@@ -151,7 +201,7 @@ void engine_flood_rst(struct engine *e, const struct packet *p)
 {
 	struct flow_ends ends = { p->src, p->dst, p->sport, p->dport };
 
-	if (!e->pairs && p->dir == PACKET_DIR_OUT) {
+	if (p->dir == PACKET_DIR_OUT && lists(e, p->src)) {
 		/* The answer to a segment of no connection (RFC 9293 §3.10.7.1). */
 		if (!(p->tcp_flags & TCP_ACK) && engine_watches(e, p->dst, p->src)) {
 			e->refused_ns = e->clock->now_ns;

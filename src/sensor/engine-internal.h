@@ -41,8 +41,9 @@ struct engine_wide {
 };
 
 #define ENGINE_DATA_SEEN 2048
-#define ENGINE_PAIRS 1024 /* of a gateway */
+#define ENGINE_PAIRS 8192 /* of a gateway */
 #define ENGINE_PINGS 64
+#define ENGINE_MET 256
 #define ENGINE_PAIRS_REPLAYED 32768
 
 /* So many datagrams more on one port, within the wait for its answer, are a stream; unless all came before
@@ -69,6 +70,9 @@ struct engine {
 	struct slow_floods slow;
 	struct pairs *pairs; /* NULL: this host's own packets alone are watched */
 	struct pairs *pings;
+	struct pairs *met; /* peers of this host's UDP services */
+	uint32_t host_generation; /* as it was last looked at, since when */
+	uint64_t host_changed_ns;
 	uint64_t refused_ns; /* when this host refused a segment of no connection, the last time */
 	uint64_t bulk_ns; /* when the last bulk packet came */
 	struct groups *groups;

@@ -65,12 +65,15 @@ struct engine *engine_new(const struct engine_params *params)
 									 ENGINE_PAIRS_REPLAYED,
 				     params->seed);
 	e->pings = pairs_new(ENGINE_PINGS, params->seed);
+	e->met = pairs_new(ENGINE_MET, params->seed);
+	if (params->home.host)
+		e->host_generation = params->home.host->generation;
 	e->floods = floods_new(config, params->home.mode != HOME_HOST, params->seed,
 			       params->emit_flood, params->arg);
 	e->decoys = decoys_new(params->seed);
 	engine_slow_init(e, params);
 	if (!e->flows || !e->trie || !e->newcomers || !e->contacts || !e->groups || !e->decoys ||
-	    !e->findings || !e->floods || !e->pings || !e->guesses ||
+	    !e->findings || !e->floods || !e->pings || !e->met || !e->guesses ||
 	    (!e->pairs && params->home.mode != HOME_HOST)) {
 		engine_free(e);
 		errno = ENOMEM;
@@ -95,6 +98,7 @@ void engine_free(struct engine *e)
 	floods_free(e->floods);
 	pairs_free(e->pairs);
 	pairs_free(e->pings);
+	pairs_free(e->met);
 	routers_done(&e->routers);
 	free(e);
 }

@@ -202,8 +202,11 @@ void flood_case_sample(struct flood_case *c, struct flood_prefixes *fp, const st
 		uint32_t hash = port * 0x9e3779b1u >> 24;
 
 		c->port_bits[hash / 64] |= 1ULL << hash % 64;
-		hash = addr_hash(peer, peer_port) % 512;
-		c->flow_bits[hash / 64] |= 1ULL << hash % 64;
+		if (!p->met) {
+			hash = addr_hash(peer, peer_port) % 512;
+			c->flow_bits[hash / 64] |= 1ULL << hash % 64;
+			c->first_flows++;
+		}
 		c->first_ports++;
 	}
 	if (c->sketched < FLOOD_SAMPLES) {
@@ -292,7 +295,7 @@ bool flood_case_many(const struct flood_case *c)
 	/* Nobody ordinary forges even one. */
 	if (c->bogons * 2 >= c->samples && c->samples)
 		return true;
-	return flows >= MANY_FLOWS && flows * 2 >= c->first_ports;
+	return flows >= MANY_FLOWS && flows * 2 >= c->first_flows;
 }
 
 /* How many different ones there are if n draws from them gave d: solved by bisection. */

@@ -9,6 +9,7 @@
 #define LOOK_AGAIN 256
 #define WAIT_WINDOWS 3
 #define HANDSHAKE_WINDOWS 2
+#define GRAINS 8ULL /* by chance, once in e to the eighth lumps that much is between two */
 #define MOVE_NS NS_PER_S /* a flood whose victim changes is another one, but not more often */
 #define HOT_SHARE \
 	64 /* a window with less than this part of the busiest is not the flood any more */
@@ -32,12 +33,14 @@ static const struct {
 	[FLOOD_LANE_TUNNEL] = { 250, 64, 4, 5000 },
 };
 
-/* How much excess makes a flood: the burst, or what half a second may hold. */
+/* How much excess makes a flood: the burst, or what half a second may hold; and what may have come since the
+ * latest sample that explains some. */
 static uint64_t limit_of(const struct lane *l, uint64_t burst)
 {
 	uint64_t half_second = l->allowed * FLOOD_WINDOWS_PER_S / 2;
+	uint64_t lump = l->grain > 1 ? GRAINS * l->grain : 0;
 
-	return burst > half_second ? burst : half_second;
+	return (burst > half_second ? burst : half_second) + lump;
 }
 
 static void tell(struct floods *fs, struct flood_case *c, enum finding_phase phase)

@@ -89,6 +89,7 @@ struct packet {
 	uint8_t solicited; /* enum packet_solicited; set by the source, of bulk that came in */
 	uint8_t question; /* plain data: the service_probe() that it is; else 0 */
 	uint8_t login; /* plain data: enum login_mark (login.h) */
+	uint8_t met; /* set by the engine: to a service that has answered this peer of late */
 	uint16_t tcp_window;
 	uint16_t payload; /* transport payload bytes by the IP length (of this fragment), saturated */
 	uint16_t tcp_urgent, tcp_mss; /* the urgent pointer, set or not; the MSS option, 0: none */
