@@ -58,11 +58,19 @@ def right(events, attack):
     return None, "; ".join(dict.fromkeys(reasons)) or "no alert about it"
 
 
-def false_accusations(events, attacks):
+def true_flood(event):
+    """Is it what the lab's own flood is: SYNs from everywhere?"""
+    return (event.finding.get("kind"), event.finding.get("technique")) == ("flood", "syn") \
+        and event.finding.get("scope") != "host"
+
+
+def false_accusations(events, attacks, flooded):
     """Alerts about nobody who attacked, and single decoys that are accused, as sentences."""
     nobody, decoys = [], []
     for event in events:
         if event.data.get("event_type") != "alert" or event.finding.get("phase") != "start":
+            continue
+        if flooded and true_flood(event):
             continue
         who = [a for a in attacks if about(event, a)]
         decoy = [a for a in who if a.kind.scope == matrix_kinds.DECOYS

@@ -159,7 +159,7 @@ KINDS = {kind.name: kind for kind in [
     Kind("echo sweep", ("icmp",), sweep("-PE")),
     Kind("timestamp sweep", ("icmp-query",), sweep("-PP"), (4,), "ICMPv6 has no such query"),
     Kind("mask sweep", ("icmp-query",), sweep("-PM"), (4,), "ICMPv6 has no such query"),
-    Kind("link sweep", ("arp", "neighbour"), link_sweep, near=True, bar=80, speeds=(FAST,),
+    Kind("link sweep", ("arp", "neighbour"), link_sweep, near=True, bar=96, speeds=(FAST,),
          slower=SWEEP_WHY),
     Kind("os", ("os",), nmap("-O", "-p", "22,1"), stay=True, patience_s=400),
     Kind("fragments -f", ("syn",), nmap("-sS", "-f"), (4,), "Nmap fragments IPv4 only"),

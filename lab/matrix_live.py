@@ -192,7 +192,8 @@ class Live:
         for attack, cell, event in self.attacks:
             self._count(oracle, attack, cell, event)
         self.wrong += matrix_judge.false_accusations(self.sensor.events(),
-                                                     [a for a, _cell, _event in self.attacks])
+                                                     [a for a, _cell, _event in self.attacks],
+                                                     bool(self.load))
         for address in self.client.address.values():
             self.wrong += [f"the benign client: {e}" for e in self.sensor.events()
                            if e.about(address)]

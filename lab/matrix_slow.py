@@ -142,7 +142,7 @@ def run(recordings, speed, load, directory, burst_s):
         for recording, mine in zip(batch, slowed):
             cells.append(_judge(recording, mine, found, speed, load, burst_s))
         wrong += [f"replay, {speed}, {load}/s: {sentence}" for sentence in
-                  matrix_judge.false_accusations(found, [r.attack for r in batch])]
+                  matrix_judge.false_accusations(found, [r.attack for r in batch], bool(load))]
     return cells, wrong
 
 
