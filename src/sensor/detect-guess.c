@@ -1,42 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sensor/detect-guess.h"
 
-#include "core/approx.h"
-#include "core/sketch.h"
-#include "sensor/guess-streak.h"
+#include "sensor/guess-internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PRIOR_BITS 4
-#define BITS_EACH 1.5F /* log2 likelihood ratio of a failed login */
-#define INTERFACE_ID 64
 #define A_PERSONS_TRIES 3 /* in one connection: OpenSSH's client asks so often */
 #define MANY_TRIES 2 /* what a connection with more counts */
-
-struct slot {
-	bool used;
-	uint8_t level; /* enum streak_level */
-	struct prefix block; /* whose failures it takes: a peer, a /24 or /64, all */
-	uint64_t report_at;
-	uint64_t peers[4]; /* of a group: sketch of its peers, see sketch_linear() */
-	struct guess g;
-};
-
-struct guesses {
-	guess_emit_fn *emit;
-	void *arg;
-	uint64_t quiet_ns, seed;
-	uint64_t due_ns; /* nothing expires earlier; 0: none in use */
-	uint32_t made;
-	unsigned int used;
-	struct guess_stats stats;
-	struct slot slot[GUESS_FINDINGS];
-	struct streaks streaks;
-};
-
-_Static_assert(sizeof(struct guesses) <= 24 * 1024, "memory is counted in kilobytes");
 
 struct guesses *guesses_new(uint64_t quiet_ns, uint64_t seed, guess_emit_fn *emit, void *arg)
 {
@@ -57,177 +28,11 @@ void guesses_free(struct guesses *gs)
 	free(gs);
 }
 
-/* 2^20 ns for a millisecond, as flow.c has it. */
-static uint32_t to_ms(uint64_t now_ns)
-{
-	return (uint32_t)(now_ns >> 20);
-}
-
-static void tell(struct guesses *gs, struct slot *f, enum finding_phase phase)
-{
-	f->g.sequence++;
-	if (gs->emit)
-		gs->emit(&f->g, phase, gs->arg);
-}
-
-static void close_one(struct guesses *gs, struct slot *f)
-{
-	tell(gs, f, FINDING_END);
-	gs->stats.closed++;
-	gs->used--;
-	f->used = false;
-	for (unsigned int i = 0; i < STREAKS; i++)
-		if (gs->streaks.slot[i].finding == f - gs->slot + 1)
-			gs->streaks.slot[i].used = false;
-}
-
-static uint64_t due_of(const struct guesses *gs, const struct slot *f)
-{
-	const struct guess *g = &f->g;
-	uint64_t gap_ns = g->attempts > 1 ? (g->last_ns - g->first_ns) / (g->attempts - 1) : 0;
-	uint64_t quiet_ns = gap_ns * GUESS_QUIET_GAPS;
-
-	if (quiet_ns < gs->quiet_ns)
-		quiet_ns = gs->quiet_ns;
-	return g->last_ns + (quiet_ns < GUESS_MAX_QUIET_NS ? quiet_ns : GUESS_MAX_QUIET_NS);
-}
-
-static void note_due(struct guesses *gs, const struct slot *f)
-{
-	uint64_t due_ns = due_of(gs, f);
-
-	if (gs->due_ns == 0 || due_ns < gs->due_ns)
-		gs->due_ns = due_ns;
-}
-
-static struct slot *free_slot(struct guesses *gs)
-{
-	struct slot *oldest = &gs->slot[0];
-
-	for (unsigned int i = 0; i < GUESS_FINDINGS; i++) {
-		if (!gs->slot[i].used)
-			return &gs->slot[i];
-		if (gs->slot[i].g.last_ns < oldest->g.last_ns)
-			oldest = &gs->slot[i];
-	}
-	gs->stats.evicted++;
-	close_one(gs, oldest);
-	return oldest;
-}
-
-static struct slot *slot_of(struct guesses *gs, const struct streak *s)
-{
-	return s && s->finding ? &gs->slot[s->finding - 1] : NULL;
-}
-
-/* Of a group. Random interface ids share the first few bits by chance. */
-static void add_peer(struct slot *f, struct addr peer)
-{
-	struct guess *g = &f->g;
-	unsigned int len = addr_common_len(g->peer.addr, peer);
-	uint32_t hash = addr_hash(peer, 0);
-	unsigned int estimate;
-
-	for (unsigned int i = 0; i < g->peers_sampled; i++)
-		if (addr_eq(g->peer_sample[i], peer))
-			return;
-	if (g->peers_sampled < FINDING_PEER_SAMPLE)
-		g->peer_sample[g->peers_sampled++] = peer;
-	f->peers[hash >> 6 & 3] |= 1ULL << (hash & 63);
-	estimate = sketch_linear(f->peers, 4);
-	g->peers = estimate > g->peers_sampled ? estimate : g->peers_sampled;
-	if (len > g->peer.len)
-		len = g->peer.len;
-	if (!addr_is_v4(peer) && len > INTERFACE_ID)
-		len = INTERFACE_ID;
-	if (len < g->peer.len)
-		g->peer = (struct prefix){ addr_mask(peer, len), (uint8_t)len };
-}
-
-/* The numbers of the streak that a finding began with, or goes on with. */
-static void count(struct slot *f, const struct streak *s)
-{
-	struct guess *g = &f->g;
-
-	g->connections = s->connections;
-	g->failures_seen = s->count[STREAK_SEEN];
-	g->failures_logged = s->count[STREAK_LOGGED];
-	g->attempts = s->tries;
-	if (g->attempts < g->failures_seen)
-		g->attempts = g->failures_seen;
-	if (g->attempts < g->failures_logged)
-		g->attempts = g->failures_logged;
-	g->llr = BITS_EACH * (float)streak_length(s);
-}
-
-static void latest(struct slot *f, const struct guess_try *t, uint64_t now_ns)
-{
-	f->g.last_ns = now_ns;
-	f->g.last_peer = t->peer;
-	f->g.last_port = t->peer_port;
-	f->g.self = t->self;
-}
-
-/* Those of a group that are known still. */
-static void add_members(struct guesses *gs, struct slot *f, const struct streak *s)
-{
-	const struct streak *peer = gs->streaks.slot;
-
-	for (unsigned int i = 0; i < STREAKS_HOST; i++)
-		if (peer[i].used && !peer[i].finding && peer[i].port == s->port &&
-		    prefix_contains(&f->block, peer[i].who))
-			add_peer(f, peer[i].who);
-}
-
 /* Alike is not failed: of telnet without words, and of ports that are only said to be for logins. */
 static bool shows_failure(const struct streak *s)
 {
 	return s->count[STREAK_SEEN] || s->count[STREAK_LOGGED] ||
 	       (s->service != GUESS_TELNET && s->service != GUESS_OTHER);
-}
-
-static void open_finding(struct guesses *gs, struct streak *s, const struct guess_try *t,
-			 uint64_t now_ns)
-{
-	struct slot *f = free_slot(gs);
-	static const uint8_t scopes[] = {
-		[STREAK_HOST] = FINDING_HOST,
-		[STREAK_PREFIX] = FINDING_PREFIX,
-		[STREAK_ALL] = FINDING_DISTRIBUTED,
-	};
-	uint64_t span_ns = (uint64_t)(to_ms(now_ns) - s->first_ms) << 20;
-	uint8_t len = s->level == STREAK_HOST ? ADDR_BITS :
-		      s->level == STREAK_ALL  ? 0 :
-		      addr_is_v4(t->peer)     ? ADDR_V4_OFFSET + 24 :
-						64;
-
-	*f = (struct slot){
-		.used = true,
-		.level = s->level,
-		.block = { s->who, len },
-		.g = { .service = t->service,
-		       .scope = scopes[s->level],
-		       .peer = { t->peer, ADDR_BITS },
-		       .port = t->port,
-		       .first_ns = now_ns > span_ns ? now_ns - span_ns : 0 },
-	};
-	f->g.id = addr_hash(t->peer, gs->seed + ++gs->made) |
-		  (uint64_t)addr_hash(t->self, gs->seed ^ now_ns) << 32;
-	s->finding = (uint8_t)(f - gs->slot + 1);
-	if (s->level == STREAK_HOST)
-		f->g.peers = 1;
-	else
-		add_members(gs, f, s);
-	count(f, s);
-	latest(f, t, now_ns);
-	f->report_at = f->g.attempts * GUESS_GROWTH;
-	f->g.outcome = s->odd ? GUESS_SUCCEEDED : shows_failure(s) ? GUESS_FAILING : GUESS_ONGOING;
-	f->g.winner = s->odd ? t->peer : (struct addr){ 0, 0 };
-	gs->stats.succeeded += s->odd;
-	gs->used++;
-	gs->stats.opened++;
-	tell(gs, f, FINDING_START);
-	note_due(gs, f);
 }
 
 /* Where only differences tell a guesser from a program that repeats itself. */
@@ -251,8 +56,8 @@ static bool must_vary(const struct streak *s)
 }
 
 /* The widest streak with a finding that explains the try, or NULL; and all three streaks. */
-static struct slot *explained(struct guesses *gs, const struct guess_try *t, uint32_t now_ms,
-			      struct streak *s[3], bool begin)
+static struct guess_finding *explained(struct guesses *gs, const struct guess_try *t,
+				       uint32_t now_ms, struct streak *s[3], bool begin)
 {
 	for (int level = STREAK_ALL; level >= STREAK_HOST; level--)
 		s[level] = begin ? streaks_get(&gs->streaks, (enum streak_level)level, t->peer,
@@ -260,22 +65,9 @@ static struct slot *explained(struct guesses *gs, const struct guess_try *t, uin
 				   streaks_find(&gs->streaks, (enum streak_level)level, t->peer,
 						t->port, now_ms);
 	for (int level = STREAK_HOST; level <= STREAK_ALL; level++)
-		if (slot_of(gs, s[level]))
-			return slot_of(gs, s[level]);
+		if (guess_finding_of(gs, s[level]))
+			return guess_finding_of(gs, s[level]);
 	return NULL;
-}
-
-static void go_on(struct guesses *gs, struct slot *f, const struct streak *s,
-		  const struct guess_try *t, uint64_t now_ns)
-{
-	if (f->level != STREAK_HOST)
-		add_peer(f, t->peer);
-	count(f, s);
-	latest(f, t, now_ns);
-	if (f->g.attempts < f->report_at)
-		return;
-	f->report_at *= GUESS_GROWTH;
-	tell(gs, f, FINDING_UPDATE);
 }
 
 /* After failures have been entered: is that guessing, and whose? */
@@ -286,7 +78,7 @@ static void judge(struct guesses *gs, struct streak *s[3], const struct guess_tr
 		if (!s[level] ||
 		    !streak_convinces(s[level], must_vary(s[level]), !shows_failure(s[level])))
 			continue;
-		open_finding(gs, s[level], t, now_ns);
+		guess_finding_open(gs, s[level], t, shows_failure(s[level]), now_ns);
 		for (int wider = level + 1; wider <= STREAK_ALL; wider++)
 			if (s[wider])
 				streak_without(s[wider], s[level]);
@@ -305,9 +97,9 @@ static bool told_in_words(const struct guess_try *t)
 static void failed(struct guesses *gs, const struct guess_try *t, enum streak_way way,
 		   unsigned int n, unsigned int tries, uint64_t now_ns)
 {
-	uint32_t now_ms = to_ms(now_ns);
+	uint32_t now_ms = guess_ms(now_ns);
 	struct streak *s[3];
-	struct slot *f = explained(gs, t, now_ms, s, true);
+	struct guess_finding *f = explained(gs, t, now_ms, s, true);
 	bool ended = tries > 0;
 
 	gs->stats.failures++;
@@ -325,8 +117,8 @@ static void failed(struct guesses *gs, const struct guess_try *t, enum streak_wa
 			s[level]->odd |= t->service == GUESS_SSH;
 		if (level == STREAK_HOST && way == STREAK_SEEN && told_in_words(t))
 			streak_run(s[level], t->asked_after, now_ms);
-		if (f && slot_of(gs, s[level]) == f) {
-			go_on(gs, f, s[level], t, now_ns);
+		if (f && guess_finding_of(gs, s[level]) == f) {
+			guess_finding_go_on(gs, f, s[level], t, now_ns);
 			return;
 		}
 	}
@@ -366,24 +158,17 @@ static void succeeded(struct guesses *gs, const struct guess_try *t, bool sure, 
 		      uint64_t now_ns)
 {
 	struct streak *s[3];
-	struct slot *f = explained(gs, t, to_ms(now_ns), s, false);
+	struct guess_finding *f = explained(gs, t, guess_ms(now_ns), s, false);
 
 	/* Of a group only who failed himself got in by it. */
 	if (!f || (f->level != STREAK_HOST &&
 		   (!s[STREAK_HOST] || s[STREAK_HOST]->guest || !streak_length(s[STREAK_HOST])))) {
-		welcome(gs, t, s, to_ms(now_ns));
+		welcome(gs, t, s, guess_ms(now_ns));
 		return;
 	}
 	if (!sure && s[STREAK_HOST] && s[STREAK_HOST]->guest)
 		return;
-	if (f->g.outcome == GUESS_SUCCEEDED && (f->g.success_logged || !logged))
-		return;
-	latest(f, t, now_ns);
-	gs->stats.succeeded += f->g.outcome != GUESS_SUCCEEDED;
-	f->g.outcome = GUESS_SUCCEEDED;
-	f->g.winner = t->peer;
-	f->g.success_logged |= logged;
-	tell(gs, f, FINDING_UPDATE);
+	guess_finding_got_in(gs, f, t, logged, now_ns);
 }
 
 /*
@@ -392,9 +177,9 @@ static void succeeded(struct guesses *gs, const struct guess_try *t, bool sure, 
  */
 static void entered_by_key(struct guesses *gs, const struct guess_try *t, uint64_t now_ns)
 {
-	uint32_t now_ms = to_ms(now_ns);
+	uint32_t now_ms = guess_ms(now_ns);
 	struct streak *s[3];
-	struct slot *f = explained(gs, t, now_ms, s, false);
+	struct guess_finding *f = explained(gs, t, now_ms, s, false);
 
 	if (s[STREAK_HOST])
 		s[STREAK_HOST]->key_port = t->peer_port;
@@ -412,7 +197,7 @@ void guesses_refused(struct guesses *gs, const struct guess_try *t, uint64_t now
 	struct streak *s;
 
 	failed(gs, t, STREAK_SEEN, 1, 0, now_ns);
-	s = streaks_find(&gs->streaks, STREAK_HOST, t->peer, t->port, to_ms(now_ns));
+	s = streaks_find(&gs->streaks, STREAK_HOST, t->peer, t->port, guess_ms(now_ns));
 	if (s)
 		streak_dialog(s, t->refusals > 0, t->asked_after, t->served_after);
 }
@@ -457,7 +242,7 @@ void guesses_served(struct guesses *gs, const struct guess_try *t, uint64_t now_
 {
 	struct streak *s;
 
-	s = streaks_get(&gs->streaks, STREAK_HOST, t->peer, t->port, t->service, to_ms(now_ns));
+	s = streaks_get(&gs->streaks, STREAK_HOST, t->peer, t->port, t->service, guess_ms(now_ns));
 	if (s)
 		s->served = true;
 }
@@ -480,7 +265,7 @@ static bool premature(struct guesses *gs, const struct guess_try *t, uint32_t no
 
 void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_ns)
 {
-	uint32_t now_ms = to_ms(now_ns);
+	uint32_t now_ms = guess_ms(now_ns);
 	struct streak *s = streaks_find(&gs->streaks, STREAK_HOST, t->peer, t->port, now_ms);
 	struct guess_reading r = guess_shape(t, s ? s->excess : 0);
 	unsigned int n;
@@ -549,43 +334,14 @@ void guesses_logged(struct guesses *gs, const struct auth_record *r, struct addr
 	else if (r->result == AUTH_SUCCEEDED)
 		succeeded(gs, &t,
 			  fits_user(streaks_find(&gs->streaks, STREAK_HOST, r->peer, port,
-						 to_ms(now_ns)),
+						 guess_ms(now_ns)),
 				    r->user),
 			  true, now_ns);
 	else {
 		failed(gs, &t, STREAK_LOGGED, r->times, 0, now_ns);
-		note_user(streaks_find(&gs->streaks, STREAK_HOST, r->peer, port, to_ms(now_ns)),
+		note_user(streaks_find(&gs->streaks, STREAK_HOST, r->peer, port, guess_ms(now_ns)),
 			  r->user);
 	}
-}
-
-uint64_t guesses_expire(struct guesses *gs, uint64_t now_ns)
-{
-	uint64_t next_ns = 0;
-
-	if (gs->due_ns == 0 || now_ns < gs->due_ns)
-		return gs->due_ns;
-	for (unsigned int i = 0; i < GUESS_FINDINGS; i++) {
-		uint64_t due_ns;
-
-		if (!gs->slot[i].used)
-			continue;
-		due_ns = due_of(gs, &gs->slot[i]);
-		if (due_ns <= now_ns)
-			close_one(gs, &gs->slot[i]);
-		else if (next_ns == 0 || due_ns < next_ns)
-			next_ns = due_ns;
-	}
-	gs->due_ns = next_ns;
-	return next_ns;
-}
-
-void guesses_close_all(struct guesses *gs)
-{
-	for (unsigned int i = 0; i < GUESS_FINDINGS; i++)
-		if (gs->slot[i].used)
-			close_one(gs, &gs->slot[i]);
-	gs->due_ns = 0;
 }
 
 unsigned int guesses_open(const struct guesses *gs)
@@ -596,9 +352,4 @@ unsigned int guesses_open(const struct guesses *gs)
 void guesses_stats(const struct guesses *gs, struct guess_stats *out)
 {
 	*out = gs->stats;
-}
-
-double guess_confidence(const struct guess *g)
-{
-	return 1 / (1 + approx_exp2(PRIOR_BITS - (double)g->llr));
 }
