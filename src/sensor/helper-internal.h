@@ -82,6 +82,12 @@ struct helper {
 /* helper_serve() with everything in place but signal_fd and exec. */
 int helper_run(struct helper *h);
 
+/*
+ * Takes a request of the engine, does it and answers. 0, also when there was none; -EPIPE: the engine hung up; -EPROTO:
+ * too many of its requests made no sense.
+ */
+int helper_take_request(struct helper *h);
+
 /* Opens the configured event file for appending, its directory too when only that is missing.
  * The descriptor, owned, or -errno with a sentence. */
 int helper_open_events(const struct sensor_config *config, char error[HELPER_ERROR_LEN]);
