@@ -2,11 +2,10 @@
 #include "sensor/connections.h"
 
 #include "sensor/netlink.h"
+#include "sensor/sock-dump.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -15,22 +14,10 @@
 #define STATE_ESTABLISHED 1
 #define STATE_SYN_RECV 3
 
-struct request {
-	struct nlmsghdr header;
-	struct inet_diag_req_v2 diag;
-};
-
 struct listing {
-	const struct request *request;
 	connection_fn *fn;
 	void *arg;
 };
-
-static struct addr addr_of(const struct inet_diag_msg *msg, const __be32 *bytes)
-{
-	return msg->idiag_family == AF_INET ? addr_from_bytes4((const uint8_t *)bytes) :
-					      addr_from_bytes16((const uint8_t *)bytes);
-}
 
 /* The structure has grown with every kernel: what an older one does not tell stays zero. */
 static void take_info(struct tcp_connection *c, struct cursor value)
@@ -45,31 +32,20 @@ static void take_info(struct tcp_connection *c, struct cursor value)
 	c->served_ms = info.tcpi_last_data_sent;
 }
 
-static void take_socket(const struct nlmsghdr *header, struct cursor payload, void *arg)
+static void take_socket(const struct inet_diag_msg *msg, struct cursor attributes, void *arg)
 {
 	const struct listing *to = arg;
 	struct tcp_connection c = { 0 };
-	struct inet_diag_msg msg;
 	struct cursor value;
-	const uint8_t *p;
 	uint16_t type;
 
-	if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-	    header->nlmsg_seq != to->request->header.nlmsg_seq)
-		return;
-	p = cursor_take(&payload, NLMSG_ALIGN(sizeof(msg)));
-	if (!p)
-		return;
-	memcpy(&msg, p, sizeof(msg));
-	if (msg.idiag_family != AF_INET && msg.idiag_family != AF_INET6)
-		return;
-	c.self = addr_of(&msg, msg.id.idiag_src);
-	c.peer = addr_of(&msg, msg.id.idiag_dst);
-	c.port = ntohs(msg.id.idiag_sport);
-	c.peer_port = ntohs(msg.id.idiag_dport);
-	c.half_open = msg.idiag_state == STATE_SYN_RECV;
-	c.repeats = c.half_open ? msg.idiag_retrans : 0;
-	while (netlink_attr(&payload, &type, &value))
+	c.self = sock_dump_addr(msg, msg->id.idiag_src);
+	c.peer = sock_dump_addr(msg, msg->id.idiag_dst);
+	c.port = ntohs(msg->id.idiag_sport);
+	c.peer_port = ntohs(msg->id.idiag_dport);
+	c.half_open = msg->idiag_state == STATE_SYN_RECV;
+	c.repeats = c.half_open ? msg->idiag_retrans : 0;
+	while (netlink_attr(&attributes, &type, &value))
 		if (type == INET_DIAG_INFO)
 			take_info(&c, value);
 	to->fn(&c, to->arg);
@@ -78,20 +54,18 @@ static void take_socket(const struct nlmsghdr *header, struct cursor payload, vo
 int connections_list(int fd, connection_fn *fn, void *arg)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	struct listing to = { .fn = fn, .arg = arg };
 	int err = 0;
 
 	for (unsigned int i = 0; !err && i < sizeof(families); i++) {
-		struct request request = {
-			.header = { .nlmsg_len = sizeof(request),
-				    .nlmsg_type = SOCK_DIAG_BY_FAMILY },
-			.diag = { .sdiag_family = families[i],
-				  .sdiag_protocol = IPPROTO_TCP,
-				  .idiag_ext = 1U << (INET_DIAG_INFO - 1),
-				  .idiag_states = 1U << STATE_ESTABLISHED | 1U << STATE_SYN_RECV },
+		struct inet_diag_req_v2 wanted = {
+			.sdiag_family = families[i],
+			.sdiag_protocol = IPPROTO_TCP,
+			.idiag_ext = 1U << (INET_DIAG_INFO - 1),
+			.idiag_states = 1U << STATE_ESTABLISHED | 1U << STATE_SYN_RECV,
 		};
-		struct listing to = { .request = &request, .fn = fn, .arg = arg };
 
-		err = netlink_dump(fd, &request.header, take_socket, &to);
+		err = sock_dump(fd, &wanted, take_socket, &to);
 		/* It changed meanwhile, as it does all the time. */
 		if (err == -EINTR)
 			err = 0;

@@ -3,11 +3,10 @@
 
 #include "core/clock.h"
 #include "sensor/netlink.h"
+#include "sensor/sock-dump.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -16,14 +15,9 @@
 
 #define DUMP_TRIES 3
 
-struct dump_request {
-	struct nlmsghdr header;
-	struct inet_diag_req_v2 diag;
-};
-
 /* A listing while it is read: the one before stays in force until the new one is complete. */
 struct listing {
-	const struct dump_request *request;
+	bool udp; /* what is read now */
 	unsigned int count;
 	uint64_t left_out, digest;
 	struct listener entry[LISTENERS_MAX];
@@ -63,35 +57,20 @@ static void add(struct listing *to, const struct listener *e)
 	to->entry[to->count++] = *e;
 }
 
-static void take_socket(const struct nlmsghdr *header, struct cursor payload, void *arg)
+static void take_socket(const struct inet_diag_msg *msg, struct cursor attributes, void *arg)
 {
 	struct listing *to = arg;
 	struct listener e = { 0 };
-	struct inet_diag_msg msg;
 	struct cursor value;
-	const uint8_t *p;
 	uint16_t type;
 
-	/* What is left of a listing that was given up is not ours. */
-	if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-	    header->nlmsg_seq != to->request->header.nlmsg_seq)
-		return;
-	p = cursor_take(&payload, NLMSG_ALIGN(sizeof(msg)));
-	if (!p)
-		return;
-	memcpy(&msg, p, sizeof(msg));
-	e.port = ntohs(msg.id.idiag_sport);
+	e.port = ntohs(msg->id.idiag_sport);
 	/* A UDP client that keeps to a port of its own (NTP's 123, say) is at home there as well. */
-	if (e.port == 0 || (msg.id.idiag_dport != 0 && e.port >= CLIENT_PORTS))
+	if (e.port == 0 || (msg->id.idiag_dport != 0 && e.port >= CLIENT_PORTS))
 		return;
-	e.udp = to->request->diag.sdiag_protocol == IPPROTO_UDP;
-	if (msg.idiag_family == AF_INET)
-		e.addr = addr_from_bytes4((const uint8_t *)msg.id.idiag_src);
-	else if (msg.idiag_family == AF_INET6)
-		e.addr = addr_from_bytes16((const uint8_t *)msg.id.idiag_src);
-	else
-		return;
-	while (netlink_attr(&payload, &type, &value)) {
+	e.udp = to->udp;
+	e.addr = sock_dump_addr(msg, msg->id.idiag_src);
+	while (netlink_attr(&attributes, &type, &value)) {
 		uint8_t v6only;
 
 		if (type == INET_DIAG_SKV6ONLY && cursor_u8(&value, &v6only))
@@ -105,25 +84,20 @@ static void take_socket(const struct nlmsghdr *header, struct cursor payload, vo
 	add(to, &e);
 }
 
-static int list(struct listeners *l, struct listing *to, uint8_t family, uint8_t protocol)
+static int list(struct listeners *l, struct listing *to, uint8_t family, bool udp)
 {
 	/* An unconnected UDP socket is in TCP_CLOSE; one with a peer in TCP_ESTABLISHED. */
-	uint32_t states = protocol == IPPROTO_TCP ? 1U << TCP_LISTEN :
-						    1U << TCP_CLOSE | 1U << TCP_ESTABLISHED;
-	struct dump_request request = {
-		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = SOCK_DIAG_BY_FAMILY },
-		.diag = {
-			.sdiag_family = family,
-			.sdiag_protocol = protocol,
-			.idiag_states = states,
-		},
+	struct inet_diag_req_v2 wanted = {
+		.sdiag_family = family,
+		.sdiag_protocol = udp ? IPPROTO_UDP : IPPROTO_TCP,
+		.idiag_states = udp ? 1U << TCP_CLOSE | 1U << TCP_ESTABLISHED : 1U << TCP_LISTEN,
 	};
 	unsigned int tries = DUMP_TRIES;
 	int err;
 
-	to->request = &request;
+	to->udp = udp;
 	do {
-		err = netlink_dump(l->fd, &request.header, take_socket, to);
+		err = sock_dump(l->fd, &wanted, take_socket, to);
 	} while (err == -EINTR && --tries); /* add() drops what comes twice */
 	return err == -EINTR ? 0 : err;
 }
@@ -159,9 +133,9 @@ static int read_listing(struct listeners *l, uint64_t now_ns)
 	/* Set before, so that a listing that fails is not tried again for every packet. */
 	l->read_ns = now_ns;
 	for (i = 0; i < sizeof(families) && !err; i++) {
-		err = list(l, &next, families[i], IPPROTO_TCP);
+		err = list(l, &next, families[i], false);
 		if (!err)
-			err = list(l, &next, families[i], IPPROTO_UDP);
+			err = list(l, &next, families[i], true);
 	}
 	if (err) {
 		l->failures++;
