@@ -62,50 +62,40 @@ static struct addr blamed(const struct flood *f)
 {
 	if (f->scope == FINDING_HOST && f->forged != FLOOD_FORGED_YES)
 		return f->peer.addr;
-	return addr_is_v4(f->last_peer) ? addr_from_v4(0) : (struct addr){ 0, 0 };
+	return eve_nobody(f->last_peer);
 }
 
 static void write_flow(struct event *ev, const struct flood *f)
 {
-	char text[ADDR_STRLEN];
+	bool v4 = addr_is_v4(f->self);
 
-	event_text(ev, "src_ip", addr_format(blamed(f), text));
-	if (kinds[f->kind].ports)
-		event_u64(ev, "src_port", f->peer_port);
-	event_text(ev, "dest_ip", addr_format(f->self, text));
-	if (kinds[f->kind].ports)
-		event_u64(ev, "dest_port", f->port);
-	event_text(ev, "proto",
-		   addr_is_v4(f->self) ? kinds[f->kind].proto_v4 : kinds[f->kind].proto_v6);
+	eve_write_flow(ev, &(struct eve_flow){
+				   .src = blamed(f),
+				   .dst = f->self,
+				   .has_ports = kinds[f->kind].ports,
+				   .sport = f->peer_port,
+				   .dport = f->port,
+				   .proto = v4 ? kinds[f->kind].proto_v4 : kinds[f->kind].proto_v6,
+			   });
 }
 
 static void write_alert(struct event *ev, const struct flood *f, enum finding_phase phase)
 {
+	bool endpoint = slow(f->kind);
 	char signature[80];
 
 	snprintf(signature, sizeof(signature), "MIMAMORI %s%s", kinds[f->kind].title,
 		 phase == FINDING_END ? " ended" : "");
-	event_object(ev, "alert");
-	event_text(ev, "action", "allowed");
-	event_u64(ev, "gid", EVE_GID);
-	event_u64(ev, "signature_id", EVE_SID_FLOOD + f->kind);
-	event_u64(ev, "rev", EVE_REVISION);
-	event_text(ev, "signature", signature);
-	event_text(ev, "category", "Detection of a Denial of Service Attack");
-	event_u64(ev, "severity", eve_severity(phase));
-	event_object(ev, "metadata");
-	event_array(ev, "mitre_tactic_id");
-	event_text(ev, NULL, "TA0040");
-	event_close(ev);
-	event_array(ev, "mitre_technique_id");
-	event_text(ev, NULL, slow(f->kind) ? "T1499" : "T1498");
-	event_close(ev);
-	event_array(ev, "mitre_technique_name");
-	event_text(ev, NULL,
-		   slow(f->kind) ? "Endpoint_Denial_of_Service" : "Network_Denial_of_Service");
-	event_close(ev);
-	event_close(ev);
-	event_close(ev);
+	eve_write_alert(ev, &(struct eve_alert){
+				    .sid = EVE_SID_FLOOD + f->kind,
+				    .severity = eve_severity(phase),
+				    .signature = signature,
+				    .category = "Detection of a Denial of Service Attack",
+				    .tactic = { "TA0040" },
+				    .technique = { endpoint ? "T1499" : "T1498" },
+				    .technique_name = { endpoint ? "Endpoint_Denial_of_Service" :
+								   "Network_Denial_of_Service" },
+			    });
 }
 
 static void write_sources(struct event *ev, const struct flood *f)
@@ -143,16 +133,9 @@ static void write_amount(struct event *ev, const struct flood *f)
 static void write_mimamori(struct event *ev, const struct eve_context *ctx, const struct flood *f,
 			   enum finding_phase phase)
 {
-	char text[24];
-
-	event_object(ev, "mimamori");
-	event_u64(ev, "version", EVE_VERSION);
-	event_text(ev, "kind", "flood");
+	eve_begin_mimamori(ev, "flood");
 	event_text(ev, "technique", kinds[f->kind].technique);
-	event_text(ev, "phase", eve_phase_names[phase]);
-	snprintf(text, sizeof(text), "%016llx", (unsigned long long)f->id);
-	event_text(ev, "finding", text);
-	event_u64(ev, "sequence", f->sequence);
+	eve_write_identity(ev, phase, f->id, f->sequence);
 	write_sources(ev, f);
 	if (f->kind == FLOOD_AMPLIFIED)
 		event_u64(ev, "peer_port", f->peer_port);
@@ -163,21 +146,16 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx, cons
 		event_u64(ev, "sampling", f->sampled);
 	eve_write_time(ev, ctx, "first", f->first_ns);
 	eve_write_time(ev, ctx, "last", f->last_ns);
-	event_text(ev, "source", ctx->source);
-	event_text(ev, "device", ctx->device);
-	event_close(ev);
 }
 
 int eve_write_flood(struct event *ev, const struct eve_context *ctx, const struct flood *f,
 		    enum finding_phase phase)
 {
-	event_begin(ev);
-	eve_write_time(ev, ctx, "timestamp", ctx->clock->now_ns);
-	event_text(ev, "event_type", "alert");
+	eve_begin(ev, ctx, "alert", ctx->clock->now_ns);
 	write_flow(ev, f);
 	write_alert(ev, f, phase);
 	write_mimamori(ev, ctx, f, phase);
-	return event_end(ev);
+	return eve_end(ev, ctx, ctx->source);
 }
 
 static void add_number(char buf[EVE_TEXT_LEN], size_t *len, uint64_t n)
@@ -232,13 +210,10 @@ const char *eve_text_flood(char buf[EVE_TEXT_LEN], const struct eve_context *ctx
 		[FINDING_UPDATE] = "FLOOD+",
 		[FINDING_END] = "ended ",
 	};
-	char stamp[CLOCK_TIMESTAMP_LEN], text[ADDR_STRLEN];
+	char text[ADDR_STRLEN];
 	const char *service = service_of(f->peer_port);
-	size_t len = 0;
+	size_t len = eve_begin_text(buf, ctx, leads[phase]);
 
-	clock_format(clock_to_wall(ctx->clock, ctx->clock->now_ns), stamp);
-	buf[0] = '\0';
-	eve_add(buf, &len, "%.8s  %s  ", stamp + 11, leads[phase]);
 	add_sources(buf, &len, f);
 	eve_add(buf, &len, "  %s", kinds[f->kind].title);
 	if (f->kind == FLOOD_AMPLIFIED && service)

@@ -38,83 +38,61 @@ unsigned int eve_severity_guess(const struct guess *g, enum finding_phase phase)
 
 static void write_flow(struct event *ev, const struct guess *g)
 {
-	char text[ADDR_STRLEN];
-
-	event_text(ev, "src_ip", addr_format(g->last_peer, text));
-	event_u64(ev, "src_port", g->last_port);
-	event_text(ev, "dest_ip", addr_format(g->self, text));
-	event_u64(ev, "dest_port", g->port);
-	event_text(ev, "proto", "TCP");
-}
-
-static void write_names(struct event *ev, const char *key, const char *always, const char *also)
-{
-	event_array(ev, key);
-	event_text(ev, NULL, always);
-	if (also)
-		event_text(ev, NULL, also);
-	event_close(ev);
+	eve_write_flow(ev, &(struct eve_flow){
+				   .src = g->last_peer,
+				   .dst = g->self,
+				   .has_ports = true,
+				   .sport = g->last_port,
+				   .dport = g->port,
+				   .proto = "TCP",
+			   });
 }
 
 static void write_alert(struct event *ev, const struct guess *g, enum finding_phase phase)
 {
-	bool sprayed = g->scope != FINDING_HOST;
+	bool sprayed = g->scope != FINDING_HOST, in = succeeded(g);
 	char signature[80];
 
 	snprintf(signature, sizeof(signature), "MIMAMORI %s password guessing%s%s",
-		 services[g->service].title, succeeded(g) ? " succeeded" : "",
-		 phase == FINDING_END ? (succeeded(g) ? ", ended" : " ended") : "");
-	event_object(ev, "alert");
-	event_text(ev, "action", "allowed");
-	event_u64(ev, "gid", EVE_GID);
-	event_u64(ev, "signature_id",
-		  (succeeded(g) ? EVE_SID_GUESSED : EVE_SID_GUESS) + (unsigned int)g->service);
-	event_u64(ev, "rev", EVE_REVISION);
-	event_text(ev, "signature", signature);
-	event_text(ev, "category",
-		   succeeded(g) ? "Successful User Privilege Gain" :
-				  "Attempted User Privilege Gain");
-	event_u64(ev, "severity", eve_severity_guess(g, phase));
-	event_object(ev, "metadata");
-	write_names(ev, "mitre_tactic_id", "TA0006", succeeded(g) ? "TA0001" : NULL);
-	write_names(ev, "mitre_technique_id", sprayed ? "T1110.003" : "T1110.001",
-		    succeeded(g) ? "T1078" : NULL);
-	write_names(ev, "mitre_technique_name", sprayed ? "Password_Spraying" : "Password_Guessing",
-		    succeeded(g) ? "Valid_Accounts" : NULL);
-	event_close(ev);
-	event_close(ev);
+		 services[g->service].title, in ? " succeeded" : "",
+		 phase == FINDING_END ? (in ? ", ended" : " ended") : "");
+	eve_write_alert(
+		ev,
+		&(struct eve_alert){
+			.sid = (in ? EVE_SID_GUESSED : EVE_SID_GUESS) + g->service,
+			.severity = eve_severity_guess(g, phase),
+			.signature = signature,
+			.category = in ? "Successful User Privilege Gain" :
+					 "Attempted User Privilege Gain",
+			.tactic = { "TA0006", in ? "TA0001" : NULL },
+			.technique = { sprayed ? "T1110.003" : "T1110.001", in ? "T1078" : NULL },
+			.technique_name = { sprayed ? "Password_Spraying" : "Password_Guessing",
+					    in ? "Valid_Accounts" : NULL },
+		});
 }
 
-static void write_peers(struct event *ev, const struct guess *g)
+static struct eve_peers peers_of(const struct guess *g)
 {
-	char text[ADDR_STRLEN];
-
-	event_text(ev, "scope", eve_scopes[g->scope]);
-	if (g->scope == FINDING_HOST)
-		return;
-	event_u64(ev, "peers", g->peers);
-	event_array(ev, "peer_sample");
-	for (unsigned int i = 0; i < g->peers_sampled; i++)
-		event_text(ev, NULL, addr_format(g->peer_sample[i], text));
-	event_close(ev);
+	return (struct eve_peers){
+		.scope = g->scope,
+		.prefix = g->peer,
+		.count = g->peers,
+		.sample = g->peer_sample,
+		.sampled = g->peers_sampled,
+	};
 }
 
 static void write_mimamori(struct event *ev, const struct eve_context *ctx, const struct guess *g,
 			   enum finding_phase phase)
 {
-	char text[PREFIX_STRLEN];
+	struct eve_peers peers = peers_of(g);
+	char text[ADDR_STRLEN];
 
-	event_object(ev, "mimamori");
-	event_u64(ev, "version", EVE_VERSION);
-	event_text(ev, "kind", "guess");
+	eve_begin_mimamori(ev, "guess");
 	event_text(ev, "service", services[g->service].name);
 	event_text(ev, "outcome", outcomes[g->outcome]);
-	event_text(ev, "phase", eve_phase_names[phase]);
-	snprintf(text, sizeof(text), "%016llx", (unsigned long long)g->id);
-	event_text(ev, "finding", text);
-	event_u64(ev, "sequence", g->sequence);
-	event_text(ev, "peer_prefix", prefix_format(&g->peer, text));
-	write_peers(ev, g);
+	eve_write_identity(ev, phase, g->id, g->sequence);
+	eve_write_peers(ev, &peers);
 	event_u64(ev, "attempts", g->attempts);
 	event_u64(ev, "connections", g->connections);
 	event_u64(ev, "failures_seen", g->failures_seen);
@@ -127,56 +105,30 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx, cons
 	eve_write_time(ev, ctx, "last", g->last_ns);
 	event_number(ev, "confidence", guess_confidence(g), 2);
 	event_bool(ev, "spoofable", false);
-	event_text(ev, "source", ctx->source);
-	event_text(ev, "device", ctx->device);
-	event_close(ev);
 }
 
 int eve_write_guess(struct event *ev, const struct eve_context *ctx, const struct guess *g,
 		    enum finding_phase phase)
 {
-	event_begin(ev);
-	eve_write_time(ev, ctx, "timestamp", ctx->clock->now_ns);
-	event_text(ev, "event_type", "alert");
+	eve_begin(ev, ctx, "alert", ctx->clock->now_ns);
 	write_flow(ev, g);
 	write_alert(ev, g, phase);
 	write_mimamori(ev, ctx, g, phase);
-	return event_end(ev);
-}
-
-/* Whom it is about. */
-static void add_peer(char buf[EVE_TEXT_LEN], size_t *len, const struct guess *g)
-{
-	char text[PREFIX_STRLEN];
-
-	switch ((enum finding_scope)g->scope) {
-	case FINDING_HOST:
-		eve_add(buf, len, "%s", addr_format(g->peer.addr, text));
-		break;
-	case FINDING_PREFIX:
-		eve_add(buf, len, "%s (%u addresses)", prefix_format(&g->peer, text), g->peers);
-		break;
-	case FINDING_DISTRIBUTED:
-	case FINDING_DECOYS:
-		eve_add(buf, len, "%u unrelated addresses", g->peers);
-		break;
-	}
+	return eve_end(ev, ctx, ctx->source);
 }
 
 const char *eve_text_guess(char buf[EVE_TEXT_LEN], const struct eve_context *ctx,
 			   const struct guess *g, enum finding_phase phase)
 {
-	char stamp[CLOCK_TIMESTAMP_LEN], text[ADDR_STRLEN];
+	struct eve_peers peers = peers_of(g);
+	char text[ADDR_STRLEN];
 	const char *lead = phase == FINDING_END	   ? "ended " :
 			   succeeded(g)		   ? "LOGIN!" :
 			   phase == FINDING_UPDATE ? "GUESS+" :
 						     "GUESS ";
-	size_t len = 0;
+	size_t len = eve_begin_text(buf, ctx, lead);
 
-	clock_format(clock_to_wall(ctx->clock, ctx->clock->now_ns), stamp);
-	buf[0] = '\0';
-	eve_add(buf, &len, "%.8s  %s  ", stamp + 11, lead);
-	add_peer(buf, &len, g);
+	eve_add_peers(buf, &len, &peers);
 	eve_add(buf, &len, "  %s password guessing: %llu tries at port %u of ",
 		services[g->service].title, (unsigned long long)g->attempts, g->port);
 	eve_add(buf, &len, "%s ", addr_format(g->self, text));

@@ -39,12 +39,8 @@ int eve_write_source(struct event *ev, const struct eve_context *ctx,
 {
 	bool watches = change->phase != LADDER_LOST;
 
-	event_begin(ev);
-	eve_write_time(ev, ctx, "timestamp", ctx->clock->read_ns);
-	event_text(ev, "event_type", "stats");
-	event_object(ev, "mimamori");
-	event_u64(ev, "version", EVE_VERSION);
-	event_text(ev, "kind", "source");
+	eve_begin(ev, ctx, "stats", ctx->clock->read_ns);
+	eve_begin_mimamori(ev, "source");
 	event_text(ev, "phase", ladder_phase_name(change->phase));
 	if (watches) {
 		event_text(ev, "cannot_see", change->source->cannot_see);
@@ -56,8 +52,5 @@ int eve_write_source(struct event *ev, const struct eve_context *ctx,
 		event_text(ev, "before", change->before->name);
 	if (change->phase == LADDER_RESTORED || change->phase == LADDER_REPLACED)
 		event_u64(ev, "unwatched_ms", change->unwatched_ns / NS_PER_MS);
-	event_text(ev, "source", change->source->name);
-	event_text(ev, "device", ctx->device);
-	event_close(ev);
-	return event_end(ev);
+	return eve_end(ev, ctx, change->source->name);
 }

@@ -4,7 +4,6 @@
 #include "core/clock.h"
 #include "sensor/eve-internal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #define MIN_TOOL_SHARE 2 /* a tool is named when at least one contact in two bears its mark */
@@ -35,34 +34,6 @@ static const struct {
 	[PROBE_OS] = { "os", "OS detection", "TCP", "TCP" },
 };
 
-const char *const eve_phase_names[] = {
-	[FINDING_NOTICE] = "notice",
-	[FINDING_START] = "start",
-	[FINDING_UPDATE] = "update",
-	[FINDING_END] = "end",
-};
-
-unsigned int eve_severity(enum finding_phase phase)
-{
-	switch (phase) {
-	case FINDING_START:
-	case FINDING_UPDATE:
-		return 2;
-	case FINDING_END:
-		return 3;
-	case FINDING_NOTICE:
-		return 4;
-	}
-	return 4;
-}
-
-const char *const eve_scopes[] = {
-	[FINDING_HOST] = "host",
-	[FINDING_PREFIX] = "prefix",
-	[FINDING_DISTRIBUTED] = "distributed",
-	[FINDING_DECOYS] = "decoys",
-};
-
 static bool has_ports(enum probe_kind kind)
 {
 	switch (kind) {
@@ -80,18 +51,17 @@ static bool has_ports(enum probe_kind kind)
 static void write_flow(struct event *ev, const struct finding *f, enum probe_kind kind)
 {
 	bool unknown = f->scope == FINDING_DECOYS && !f->real_known;
-	struct addr nobody = addr_is_v4(f->last.peer) ? addr_from_v4(0) : (struct addr){ 0, 0 };
-	char text[ADDR_STRLEN];
+	bool v4 = addr_is_v4(f->last.peer);
 
-	/* Whoever acts on this field must not act on a forged address. */
-	event_text(ev, "src_ip", addr_format(unknown ? nobody : f->last.peer, text));
-	if (has_ports(kind))
-		event_u64(ev, "src_port", f->last.peer_port);
-	event_text(ev, "dest_ip", addr_format(f->last.self, text));
-	if (has_ports(kind))
-		event_u64(ev, "dest_port", f->last.port);
-	event_text(ev, "proto",
-		   addr_is_v4(f->last.peer) ? kinds[kind].proto_v4 : kinds[kind].proto_v6);
+	/* Whoever acts on the address must not act on a forged one. */
+	eve_write_flow(ev, &(struct eve_flow){
+				   .src = unknown ? eve_nobody(f->last.peer) : f->last.peer,
+				   .dst = f->last.self,
+				   .has_ports = has_ports(kind),
+				   .sport = f->last.peer_port,
+				   .dport = f->last.port,
+				   .proto = v4 ? kinds[kind].proto_v4 : kinds[kind].proto_v6,
+			   });
 }
 
 static void write_alert(struct event *ev, enum finding_phase phase, enum probe_kind kind)
@@ -100,26 +70,15 @@ static void write_alert(struct event *ev, enum finding_phase phase, enum probe_k
 
 	snprintf(signature, sizeof(signature), "MIMAMORI %s%s", kinds[kind].title,
 		 phase == FINDING_END ? " ended" : "");
-	event_object(ev, "alert");
-	event_text(ev, "action", "allowed");
-	event_u64(ev, "gid", EVE_GID);
-	event_u64(ev, "signature_id", EVE_SID_SCAN + (unsigned int)kind);
-	event_u64(ev, "rev", EVE_REVISION);
-	event_text(ev, "signature", signature);
-	event_text(ev, "category", "Detection of a Network Scan");
-	event_u64(ev, "severity", eve_severity(phase));
-	event_object(ev, "metadata");
-	event_array(ev, "mitre_tactic_id");
-	event_text(ev, NULL, "TA0043");
-	event_close(ev);
-	event_array(ev, "mitre_technique_id");
-	event_text(ev, NULL, "T1595");
-	event_close(ev);
-	event_array(ev, "mitre_technique_name");
-	event_text(ev, NULL, "Active_Scanning");
-	event_close(ev);
-	event_close(ev);
-	event_close(ev);
+	eve_write_alert(ev, &(struct eve_alert){
+				    .sid = EVE_SID_SCAN + (unsigned int)kind,
+				    .severity = eve_severity(phase),
+				    .signature = signature,
+				    .category = "Detection of a Network Scan",
+				    .tactic = { "TA0043" },
+				    .technique = { "T1595" },
+				    .technique_name = { "Active_Scanning" },
+			    });
 }
 
 static void write_anomaly(struct event *ev)
@@ -140,13 +99,6 @@ static bool tool_named(const struct finding *f, unsigned int tool)
 	return f->tool[tool] && f->tool[tool] * MIN_TOOL_SHARE >= f->failed;
 }
 
-void eve_write_time(struct event *ev, const struct eve_context *ctx, const char *key, uint64_t t_ns)
-{
-	char text[CLOCK_TIMESTAMP_LEN];
-
-	event_text(ev, key, clock_format(clock_to_wall(ctx->clock, t_ns), text));
-}
-
 static void write_outcomes(struct event *ev, const struct finding *f)
 {
 	uint64_t failed = finding_failed(f);
@@ -165,38 +117,29 @@ static void write_outcomes(struct event *ev, const struct finding *f)
 	event_close(ev);
 }
 
-/* Of a group: who belongs to it. */
-static void write_peers(struct event *ev, const struct finding *f)
+static struct eve_peers peers_of(const struct finding *f)
 {
-	char text[ADDR_STRLEN];
-
-	event_text(ev, "scope", eve_scopes[f->scope]);
-	if (f->scope == FINDING_HOST)
-		return;
-	event_u64(ev, "peers", finding_peers(f));
-	event_array(ev, "peer_sample");
-	for (unsigned int i = 0; i < f->peers_sampled; i++)
-		event_text(ev, NULL, addr_format(f->peer_sample[i], text));
-	event_close(ev);
-	if (f->real_known)
-		event_text(ev, "real", addr_format(f->peer.addr, text));
+	return (struct eve_peers){
+		.scope = f->scope,
+		.prefix = f->peer,
+		.count = finding_peers(f),
+		.sample = f->peer_sample,
+		.sampled = f->peers_sampled,
+	};
 }
 
 static void write_mimamori(struct event *ev, const struct eve_context *ctx, const struct finding *f,
 			   enum finding_phase phase, enum probe_kind kind)
 {
-	char text[PREFIX_STRLEN];
+	struct eve_peers peers = peers_of(f);
+	char text[ADDR_STRLEN];
 
-	event_object(ev, "mimamori");
-	event_u64(ev, "version", EVE_VERSION);
-	event_text(ev, "kind", "scan");
+	eve_begin_mimamori(ev, "scan");
 	event_text(ev, "technique", kinds[kind].technique);
-	event_text(ev, "phase", eve_phase_names[phase]);
-	snprintf(text, sizeof(text), "%016llx", (unsigned long long)f->id);
-	event_text(ev, "finding", text);
-	event_u64(ev, "sequence", f->sequence);
-	event_text(ev, "peer_prefix", prefix_format(&f->peer, text));
-	write_peers(ev, f);
+	eve_write_identity(ev, phase, f->id, f->sequence);
+	eve_write_peers(ev, &peers);
+	if (f->scope != FINDING_HOST && f->real_known)
+		event_text(ev, "real", addr_format(f->peer.addr, text));
 	event_u64(ev, "probes", f->probes);
 	event_u64(ev, "failed", finding_failed(f));
 	event_u64(ev, "ports", finding_ports(f));
@@ -217,9 +160,6 @@ static void write_mimamori(struct event *ev, const struct eve_context *ctx, cons
 		if (tool_named(f, i))
 			event_text(ev, NULL, fingerprint_names[i]);
 	event_close(ev);
-	event_text(ev, "source", ctx->source);
-	event_text(ev, "device", ctx->device);
-	event_close(ev);
 }
 
 int eve_write(struct event *ev, const struct eve_context *ctx, const struct finding *f,
@@ -227,71 +167,29 @@ int eve_write(struct event *ev, const struct eve_context *ctx, const struct find
 {
 	enum probe_kind kind = f->kind;
 
-	event_begin(ev);
-	eve_write_time(ev, ctx, "timestamp", ctx->clock->now_ns);
-	event_text(ev, "event_type", phase == FINDING_NOTICE ? "anomaly" : "alert");
+	eve_begin(ev, ctx, phase == FINDING_NOTICE ? "anomaly" : "alert", ctx->clock->now_ns);
 	write_flow(ev, f, kind);
 	if (phase == FINDING_NOTICE)
 		write_anomaly(ev);
 	else
 		write_alert(ev, phase, kind);
 	write_mimamori(ev, ctx, f, phase, kind);
-	return event_end(ev);
-}
-
-void eve_add(char buf[EVE_TEXT_LEN], size_t *len, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(buf + *len, EVE_TEXT_LEN - *len, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		*len += (size_t)n < EVE_TEXT_LEN - *len ? (size_t)n : EVE_TEXT_LEN - *len - 1;
+	return eve_end(ev, ctx, ctx->source);
 }
 
 /* Whom it is about. */
 static void add_peer(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *f)
 {
-	char text[PREFIX_STRLEN];
+	struct eve_peers peers = peers_of(f);
+	char text[ADDR_STRLEN];
 
-	switch ((enum finding_scope)f->scope) {
-	case FINDING_HOST:
-		eve_add(buf, len, "%s", addr_format(f->peer.addr, text));
-		break;
-	case FINDING_PREFIX:
-		eve_add(buf, len, "%s (%u addresses)", prefix_format(&f->peer, text),
-			finding_peers(f));
-		break;
-	case FINDING_DISTRIBUTED:
-		eve_add(buf, len, "%u unrelated addresses", finding_peers(f));
-		break;
-	case FINDING_DECOYS:
-		if (f->real_known)
-			eve_add(buf, len, "%s behind %u decoy%s", addr_format(f->peer.addr, text),
-				finding_peers(f) - 1, finding_peers(f) == 2 ? "" : "s");
-		else
-			eve_add(buf, len, "one of %u addresses, the others decoys",
-				finding_peers(f));
-		break;
-	}
-}
-
-void eve_add_duration(char buf[EVE_TEXT_LEN], size_t *len, uint64_t ns)
-{
-	double s = (double)ns / NS_PER_S;
-
-	if (s < 0.0005)
-		eve_add(buf, len, "at once");
-	else if (s < 10)
-		eve_add(buf, len, "in %.*f s", s < 0.095 ? 3 : 1, s);
-	else if (s < 180)
-		eve_add(buf, len, "in %.0f s", s);
-	else if (s < 2 * 3600)
-		eve_add(buf, len, "in %.0f min", s / 60);
+	if (f->scope != FINDING_DECOYS)
+		eve_add_peers(buf, len, &peers);
+	else if (f->real_known)
+		eve_add(buf, len, "%s behind %u decoy%s", addr_format(f->peer.addr, text),
+			peers.count - 1, peers.count == 2 ? "" : "s");
 	else
-		eve_add(buf, len, "in %.1f h", s / 3600);
+		eve_add(buf, len, "one of %u addresses, the others decoys", peers.count);
 }
 
 static void add_targets(char buf[EVE_TEXT_LEN], size_t *len, const struct finding *f)
@@ -370,12 +268,8 @@ const char *eve_text(char buf[EVE_TEXT_LEN], const struct eve_context *ctx, cons
 		[FINDING_UPDATE] = "SCAN +",
 		[FINDING_END] = "ended ",
 	};
-	char stamp[CLOCK_TIMESTAMP_LEN];
-	size_t len = 0;
+	size_t len = eve_begin_text(buf, ctx, leads[phase]);
 
-	clock_format(clock_to_wall(ctx->clock, ctx->clock->now_ns), stamp);
-	buf[0] = '\0';
-	eve_add(buf, &len, "%.8s  %s  ", stamp + 11, leads[phase]);
 	add_peer(buf, &len, f);
 	eve_add(buf, &len, "  %s: ",
 		phase == FINDING_NOTICE ? "a few contacts in vain" : kinds[f->kind].title);
