@@ -113,14 +113,14 @@ static void latest(struct guess_finding *f, const struct guess_try *t, uint64_t 
 	f->g.self = t->self;
 }
 
-/* Those of a group that are known still. */
+/* Those of a group that are known still. Who only got in is none of them. */
 static void add_members(struct guesses *gs, struct guess_finding *f, const struct streak *s)
 {
 	const struct streak *peer = gs->streaks.slot;
 
 	for (unsigned int i = 0; i < STREAKS_HOST; i++)
 		if (peer[i].used && !peer[i].finding && peer[i].port == s->port &&
-		    prefix_contains(&f->block, peer[i].who))
+		    streak_length(&peer[i]) > 0 && prefix_contains(&f->block, peer[i].who))
 			add_peer(f, peer[i].who);
 }
 

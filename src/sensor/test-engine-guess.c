@@ -170,6 +170,9 @@ static void test_strangers_beside_users(void **state)
 		pass_ms(&x, 2000);
 		assert_found_at(6, i + 1);
 	}
+	assert_int_equal(x.guess[0].g.peers, 5);
+	for (unsigned int i = 0; i < x.guess[0].g.peers_sampled; i++)
+		assert_false(addr_eq(x.guess[0].g.peer_sample[i], ip("198.51.100.5")));
 }
 
 static void test_telnet(void **state)
