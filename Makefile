@@ -71,7 +71,7 @@ matrix: checked
 	@lab/matrix
 
 guards: checked
-	@tests/run build:guards
+	@MIMAMORI_WHOLE=1 tests/run build:guards
 
 floods: checked
 	@lab/floods
