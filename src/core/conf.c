@@ -393,3 +393,13 @@ void conf_defaults(const struct conf_table *t, void *out)
 		(void)err;
 	}
 }
+
+int conf_refuse(char error[CONF_ERROR_LEN], const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(error, CONF_ERROR_LEN, fmt, args);
+	va_end(args);
+	return -EINVAL;
+}

@@ -106,6 +106,10 @@ int conf_load_text(const struct conf_table *t, const char *name, const char *tex
 int conf_set(const struct conf_table *t, const char *origin, const char *section, const char *key,
 	     const char *value, void *inout, char error[CONF_ERROR_LEN]);
 
+/* For checks beyond the table: one readable sentence, and -EINVAL. */
+int conf_refuse(char error[CONF_ERROR_LEN], const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* The closest of n candidates to word by edit distance, or NULL when none is close. Borrowed. */
 const char *conf_suggest(const char *word, const char *const *candidates, size_t n);
 

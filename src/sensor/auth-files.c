@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +16,6 @@ static const char *const text_logs[] = { "/var/log/auth.log", "/var/log/secure",
 					 "/var/log/messages" };
 static const char *const journals[] = { "/var/log/journal", "/run/log/journal" };
 static const char btmp[] = "/var/log/btmp";
-
-__attribute__((format(printf, 2, 3))) static int refuse(char *error, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(error, CONF_ERROR_LEN, fmt, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 const char *auth_kind_name(uint8_t kind)
 {
@@ -115,24 +104,25 @@ static int add_listed(const char *word, const char *root, struct auth_files *out
 	const char *suffix = strrchr(word, '.');
 
 	if (out->count == AUTH_FILES_MAX)
-		return refuse(error, "[guess] logs: more than %d of them", AUTH_FILES_MAX);
+		return conf_refuse(error, "[guess] logs: more than %d of them", AUTH_FILES_MAX);
 	if (strcmp(word, "journal") == 0) {
 		if (!find_journal(root, f))
-			return refuse(error,
-				      "[guess] logs: there is no journal below %s or %s; does "
-				      "systemd-journald run here?",
-				      journals[0], journals[1]);
+			return conf_refuse(error,
+					   "[guess] logs: there is no journal below %s or %s; does "
+					   "systemd-journald run here?",
+					   journals[0], journals[1]);
 		out->count++;
 		return 0;
 	}
 	if (word[0] != '/' || !base[1])
-		return refuse(error,
-			      "[guess] logs: \"%s\" is neither auto, none, journal, nor a file's "
-			      "absolute path",
-			      word);
+		return conf_refuse(
+			error,
+			"[guess] logs: \"%s\" is neither auto, none, journal, nor a file's "
+			"absolute path",
+			word);
 	for (unsigned int i = 0; i < out->count; i++)
 		if (strcmp(out->file[i].path, word) == 0)
-			return refuse(error, "[guess] logs: \"%s\" is named twice", word);
+			return conf_refuse(error, "[guess] logs: \"%s\" is named twice", word);
 	f->kind = strncmp(base + 1, "btmp", 4) == 0	    ? AUTH_BTMP :
 		  suffix && strcmp(suffix, ".journal") == 0 ? AUTH_JOURNAL :
 							      AUTH_TEXT;
@@ -151,7 +141,7 @@ int auth_files_find(const char *logs, const char *root, struct auth_files *out,
 	snprintf(words, sizeof(words), "%s", logs);
 	word = strtok_r(words, SEPARATORS, &save);
 	if (!word)
-		return refuse(error, "[guess] logs: it is empty; to read none, say none");
+		return conf_refuse(error, "[guess] logs: it is empty; to read none, say none");
 	if (strcmp(logs, "auto") == 0) {
 		find_all(root, &found);
 	} else if (strcmp(logs, "none") != 0) {

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,32 +118,25 @@ const struct conf_table sensor_config_table = {
 	.struct_bytes = sizeof(struct sensor_config),
 };
 
-__attribute__((format(printf, 2, 3))) static int refuse(char *error, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(error, CONF_ERROR_LEN, fmt, args);
-	va_end(args);
-	return -EINVAL;
-}
-
 static int check_ring(const struct sensor_config *c, char *error)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
 	if (c->block_bytes % page)
-		return refuse(error,
-			      "[packet] block: %" PRIu64 " bytes are no multiple of this machine's "
-			      "page of %" PRIu64,
-			      c->block_bytes, page);
+		return conf_refuse(error,
+				   "[packet] block: %" PRIu64
+				   " bytes are no multiple of this machine's "
+				   "page of %" PRIu64,
+				   c->block_bytes, page);
 	if (c->ring_bytes % c->block_bytes)
-		return refuse(error,
-			      "[packet] ring: %" PRIu64 " bytes are no multiple of block, %" PRIu64,
-			      c->ring_bytes, c->block_bytes);
+		return conf_refuse(error,
+				   "[packet] ring: %" PRIu64
+				   " bytes are no multiple of block, %" PRIu64,
+				   c->ring_bytes, c->block_bytes);
 	if (c->ring_bytes / c->block_bytes < 2)
-		return refuse(error, "[packet] ring: it must hold at least two blocks, so that one "
-				     "can fill while the other is read");
+		return conf_refuse(error,
+				   "[packet] ring: it must hold at least two blocks, so that one "
+				   "can fill while the other is read");
 	return 0;
 }
 
@@ -152,11 +144,11 @@ static int check_ring(const struct sensor_config *c, char *error)
 static int check_sampling(const struct sensor_config *c, char *error)
 {
 	if (c->sample_first & (c->sample_first - 1) || c->sample_max & (c->sample_max - 1))
-		return refuse(error, "[flood] %s: it must be a power of two, as 16 or 4096",
-			      c->sample_first & (c->sample_first - 1) ? "sample_first" :
-									"sample_max");
+		return conf_refuse(error, "[flood] %s: it must be a power of two, as 16 or 4096",
+				   c->sample_first & (c->sample_first - 1) ? "sample_first" :
+									     "sample_max");
 	if (c->sample_max < c->sample_first)
-		return refuse(error, "[flood] sample_max: it must not be below sample_first");
+		return conf_refuse(error, "[flood] sample_max: it must not be below sample_first");
 	return 0;
 }
 
@@ -165,10 +157,10 @@ static int check_memory(const struct sensor_config *c, char *error)
 	uint64_t leaves = (uint64_t)c->peers_near + c->peers_suspect + c->peers_known;
 
 	if (leaves > LEAVES_MAX)
-		return refuse(error,
-			      "[memory] peers_near, peers_suspect and peers_known are %" PRIu64
-			      " together, the most is %d",
-			      leaves, LEAVES_MAX);
+		return conf_refuse(error,
+				   "[memory] peers_near, peers_suspect and peers_known are %" PRIu64
+				   " together, the most is %d",
+				   leaves, LEAVES_MAX);
 	return 0;
 }
 
@@ -189,12 +181,12 @@ static int check_event_file(const struct sensor_config *c, char *error)
 	if (!c->event_file[0])
 		return 0;
 	if (c->event_file[0] != '/')
-		return refuse(error, "[output] event_file: \"%s\" is no absolute path",
-			      c->event_file);
+		return conf_refuse(error, "[output] event_file: \"%s\" is no absolute path",
+				   c->event_file);
 	if (stat(c->event_file, &st) == 0 && S_ISDIR(st.st_mode))
-		return refuse(error,
-			      "[output] event_file: \"%s\" is a directory; name a file in it",
-			      c->event_file);
+		return conf_refuse(error,
+				   "[output] event_file: \"%s\" is a directory; name a file in it",
+				   c->event_file);
 	parent_of(c->event_file, parent);
 	/* The last directory of the path is made when it is missing, those above are not. */
 	if (stat(parent, &st) < 0 && errno == ENOENT) {
@@ -206,14 +198,15 @@ static int check_event_file(const struct sensor_config *c, char *error)
 			goto found;
 	}
 	if (stat(parent, &st) < 0)
-		return refuse(error, "[output] event_file: the directory \"%s\": %s", parent,
-			      strerror(errno));
+		return conf_refuse(error, "[output] event_file: the directory \"%s\": %s", parent,
+				   strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return refuse(error, "[output] event_file: \"%s\" is no directory", parent);
+		return conf_refuse(error, "[output] event_file: \"%s\" is no directory", parent);
 found:
 	if (c->file_max_bytes && c->file_max_bytes < FILE_MAX_LEAST)
-		return refuse(error, "[output] file_max: it must be 0 (never rotate) or at least "
-				     "64k");
+		return conf_refuse(error,
+				   "[output] file_max: it must be 0 (never rotate) or at least "
+				   "64k");
 	return 0;
 }
 
@@ -229,10 +222,10 @@ static int check_syslog(const struct sensor_config *c, char *error)
 		close(fd);
 	/* That nobody listens there now is no mistake of the configuration. */
 	if (fd == -EINVAL)
-		return refuse(error,
-			      "[output] syslog_socket: \"%s\" is neither an absolute path nor "
-			      "udp:ADDRESS:PORT",
-			      c->syslog_socket);
+		return conf_refuse(error,
+				   "[output] syslog_socket: \"%s\" is neither an absolute path nor "
+				   "udp:ADDRESS:PORT",
+				   c->syslog_socket);
 	return 0;
 }
 
@@ -250,13 +243,14 @@ static int check_writers(char real[PATH_MAX], char *error)
 	while (real[1]) {
 		parent_of(real, parent);
 		if (stat(parent, &st) < 0)
-			return refuse(error, "[output] on_finding: \"%s\": %s", parent,
-				      strerror(errno));
+			return conf_refuse(error, "[output] on_finding: \"%s\": %s", parent,
+					   strerror(errno));
 		if (st.st_mode & S_IWOTH && (direct || !(st.st_mode & S_ISVTX)))
-			return refuse(error,
-				      "[output] on_finding: everyone can write to its directory "
-				      "\"%s\"; move it, or chmod o-w",
-				      parent);
+			return conf_refuse(
+				error,
+				"[output] on_finding: everyone can write to its directory "
+				"\"%s\"; move it, or chmod o-w",
+				parent);
 		direct = false;
 		snprintf(real, PATH_MAX, "%s", parent);
 	}
@@ -270,18 +264,19 @@ static int check_executable(const struct sensor_config *c, char *error)
 
 	snprintf(path, sizeof(path), "%.*s", (int)strcspn(c->on_finding, " \t"), c->on_finding);
 	if (path[0] != '/')
-		return refuse(error, "[output] on_finding: \"%s\" is no absolute path", path);
+		return conf_refuse(error, "[output] on_finding: \"%s\" is no absolute path", path);
 	if (!realpath(path, real) || stat(real, &st) < 0)
-		return refuse(error, "[output] on_finding: \"%s\": %s", path, strerror(errno));
+		return conf_refuse(error, "[output] on_finding: \"%s\": %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return refuse(error, "[output] on_finding: \"%s\" is no file", path);
+		return conf_refuse(error, "[output] on_finding: \"%s\" is no file", path);
 	if (!(st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
-		return refuse(error, "[output] on_finding: \"%s\" is not executable; use chmod a+x",
-			      path);
+		return conf_refuse(error,
+				   "[output] on_finding: \"%s\" is not executable; use chmod a+x",
+				   path);
 	if (st.st_mode & S_IWOTH)
-		return refuse(error,
-			      "[output] on_finding: everyone can write to \"%s\"; use chmod o-w",
-			      path);
+		return conf_refuse(
+			error, "[output] on_finding: everyone can write to \"%s\"; use chmod o-w",
+			path);
 	return check_writers(real, error);
 }
 
@@ -298,9 +293,10 @@ static int check_on_finding(const struct sensor_config *c, char *error)
 	if (err)
 		return err;
 	if (isolate_find_user(user, &uid, &gid) < 0)
-		return refuse(error, "[output] on_finding_user: there is no user \"%s\"", user);
+		return conf_refuse(error, "[output] on_finding_user: there is no user \"%s\"",
+				   user);
 	if (uid == 0 || gid == 0)
-		return refuse(
+		return conf_refuse(
 			error,
 			"[output] on_finding_user: not \"%s\": what an attack starts must not "
 			"run as root",
@@ -316,19 +312,20 @@ int sensor_config_check(const struct sensor_config *c, char error[CONF_ERROR_LEN
 	};
 
 	if (!c->user[0] || !c->source[0])
-		return refuse(error, "[sensor] %s: it must not be empty",
-			      c->user[0] ? "source" : "user");
+		return conf_refuse(error, "[sensor] %s: it must not be empty",
+				   c->user[0] ? "source" : "user");
 	if (strcmp(c->source, "auto") != 0 && !source_named(c->source))
-		return refuse(error,
-			      "[sensor] source: there is no source \"%s\"; auto takes the "
-			      "best that works",
-			      c->source);
+		return conf_refuse(error,
+				   "[sensor] source: there is no source \"%s\"; auto takes the "
+				   "best that works",
+				   c->source);
 	if (!strcmp(c->user, "root"))
-		return refuse(error, "[sensor] user: not \"root\": what reads packets has no "
-				     "privilege");
+		return conf_refuse(error, "[sensor] user: not \"root\": what reads packets has no "
+					  "privilege");
 	if (c->home.count && c->scope != CONFIG_SCOPE_GATEWAY)
-		return refuse(error, "[sensor] home: it is for scope = gateway; in host scope this "
-				     "host's own addresses are watched");
+		return conf_refuse(error,
+				   "[sensor] home: it is for scope = gateway; in host scope this "
+				   "host's own addresses are watched");
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		int err = checks[i](c, error);
 

@@ -67,17 +67,20 @@ static enum packet_result fill_icmp(const struct packet_view *v, uint8_t proto, 
 	return r;
 }
 
+/* Type, code, checksum and what they make of the next four bytes. Fragments have them once. */
+static enum packet_result take_head(struct packet_view *v, const uint8_t **h)
+{
+	return v->unit ? PACKET_IGNORED : packet_take(v, 8, h);
+}
+
 /* RFC 792 and, of address masks, RFC 950; codes 9, 10 and 13 from RFC 1812 §5.2.7.1. Codes that do not refuse (fragmentation
  * needed, source route failed, precedence and type of service) are nothing for detection. */
 enum packet_result packet_read_icmp(struct packet_view *v, struct packet *out)
 {
 	const unsigned int refusals = 0x000f | 1 << 9 | 1 << 10 | 1 << 13;
-	enum packet_result r;
 	const uint8_t *h;
+	enum packet_result r = take_head(v, &h);
 
-	if (v->unit)
-		return PACKET_IGNORED;
-	r = packet_take(v, 8, &h);
 	if (r)
 		return r;
 	if (h[0] == 8)
@@ -111,12 +114,9 @@ static enum packet_result read_neighbour(struct packet_view *v, struct packet *o
 /* RFC 4443 §3.1, §3.4 (code 1: nobody here speaks the protocol), §4; node information: RFC 4620. */
 enum packet_result packet_read_icmpv6(struct packet_view *v, struct packet *out)
 {
-	enum packet_result r;
 	const uint8_t *h;
+	enum packet_result r = take_head(v, &h);
 
-	if (v->unit)
-		return PACKET_IGNORED;
-	r = packet_take(v, 8, &h);
 	if (r)
 		return r;
 	if (h[0] == 128)
