@@ -8,7 +8,7 @@
 #ifndef MIMAMORI_SENSOR_DECOYS_FIXTURE_H
 #define MIMAMORI_SENSOR_DECOYS_FIXTURE_H
 
-#include "sensor/engine-fixture.h"
+#include "sensor/device-fixture.h"
 
 #define ATTACKER "203.0.113.7"
 #define NEAR_ATTACKER "192.0.2.66"
@@ -29,22 +29,6 @@ struct run {
 
 static const char *const six[] = { "198.51.100.11",  "203.0.113.99", ATTACKER,
 				   "198.51.100.200", "203.0.113.4",  "100.64.3.2" };
-
-static struct fixture x;
-
-static inline int start(void **state)
-{
-	(void)state;
-	fixture_host(&x);
-	return 0;
-}
-
-static inline int done(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
-}
 
 static inline struct run run_of(const char *const *from, unsigned int n, unsigned int real)
 {

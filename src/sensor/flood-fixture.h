@@ -54,6 +54,30 @@ static inline struct packet syn(struct addr from, uint16_t port)
 				.ttl = 57 };
 }
 
+/* The same packet, but a segment with these flags. */
+static inline struct packet segment(struct packet p, uint8_t flags, uint16_t port)
+{
+	p.tcp_flags = flags;
+	p.dport = port;
+	return p;
+}
+
+/* The same packet, but of another protocol, whose number stands where ports would. */
+static inline struct packet of_protocol(struct packet p, enum packet_proto proto, uint16_t number)
+{
+	p.proto = proto;
+	p.sport = 0;
+	p.dport = number;
+	return p;
+}
+
+/* The first two packets of a client's handshake with port 443. */
+static inline void greet(struct addr client, uint16_t from)
+{
+	tcp(&x, client, from, ip(DEVICE), 443, TCP_SYN, 0);
+	tcp(&x, ip(DEVICE), 443, client, from, TCP_SYN | TCP_ACK, 0x1002);
+}
+
 typedef struct packet make_fn(unsigned int i);
 
 /* So many a second, for so long. */
@@ -118,20 +142,14 @@ static inline struct packet forged_udp(unsigned int i)
 
 static inline struct packet forged_ping(unsigned int i)
 {
-	struct packet p = forged_udp(i);
-
-	p.proto = PACKET_ICMP_ECHO;
-	p.sport = p.dport = 0;
-	return p;
+	return of_protocol(forged_udp(i), PACKET_ICMP_ECHO, 0);
 }
 
 /* A sample of plain data that no connection waits for, behind a firewall. */
 static inline struct packet stray_sample(unsigned int i)
 {
-	struct packet p = forged_closed(i);
+	struct packet p = segment(forged_closed(i), TCP_ACK, 80);
 
-	p.tcp_flags = TCP_ACK;
-	p.dport = 80;
 	p.bulk = 1;
 	p.solicited = PACKET_SOLICITED_NO;
 	return p;

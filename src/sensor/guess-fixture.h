@@ -7,7 +7,7 @@
 #define MIMAMORI_SENSOR_GUESS_FIXTURE_H
 
 #include "sensor/auth.h"
-#include "sensor/engine-fixture.h"
+#include "sensor/device-fixture.h"
 #include "sensor/login.h"
 
 #define PEER_ISN 0x1000u
@@ -31,22 +31,6 @@ struct connection {
 	uint16_t from, port;
 	uint32_t asked, served; /* the next numbers of both sides */
 };
-
-static struct fixture x;
-
-static inline int start(void **state)
-{
-	(void)state;
-	fixture_host(&x);
-	return 0;
-}
-
-static inline int stop(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
-}
 
 static inline void send_peer(struct connection *c, uint8_t flags, uint8_t login, uint16_t payload)
 {
@@ -152,7 +136,7 @@ static inline void assert_silent(void)
 }
 
 /* The n-th of these is what opens the finding. */
-static const struct guess *assert_found_at(unsigned int n, unsigned int i)
+static inline const struct guess *assert_found_at(unsigned int n, unsigned int i)
 {
 	if (i < n) {
 		assert_int_equal(x.n_guesses, 0);

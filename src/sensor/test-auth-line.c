@@ -16,6 +16,8 @@
 #include <string.h>
 #include <utmp.h>
 
+#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+
 static enum auth_said said(const char *text, struct auth_line *line)
 {
 	return auth_line_parse(text, strlen(text), line);
@@ -28,18 +30,25 @@ static void check_peer(const struct auth_line *line, const char *peer)
 	assert_string_equal(addr_format(line->record.peer, text), peer);
 }
 
-/* One login of peer. */
-static void tells(const char *text, uint8_t service, uint8_t result, const char *peer,
-		  uint16_t port)
+/* A line that tells one login of peer. */
+struct login {
+	const char *text;
+	enum guess_service service;
+	enum auth_result result;
+	const char *peer;
+	uint16_t port;
+};
+
+static void tells(const struct login *login)
 {
 	struct auth_line line;
 
-	if (said(text, &line) != AUTH_SAID)
-		fail_msg("tells nothing: %s", text);
-	check_peer(&line, peer);
-	assert_int_equal(line.record.service, service);
-	assert_int_equal(line.record.result, result);
-	assert_int_equal(line.record.peer_port, port);
+	if (said(login->text, &line) != AUTH_SAID)
+		fail_msg("tells nothing: %s", login->text);
+	check_peer(&line, login->peer);
+	assert_int_equal(line.record.service, login->service);
+	assert_int_equal(line.record.result, login->result);
+	assert_int_equal(line.record.peer_port, login->port);
 }
 
 static void is_said(const char *text, enum auth_said expected)
@@ -52,25 +61,29 @@ static void is_said(const char *text, enum auth_said expected)
 
 static void test_sshd(void **state)
 {
+	static const struct login logins[] = {
+		{ "Nov 22 06:52:46 vm sshd[126]: Failed password for anna from 10.9.9.1 port 47550 ssh2",
+		  GUESS_SSH, AUTH_FAILED, "10.9.9.1", 47550 },
+		{ "Nov 22 06:52:50 vm sshd[130]: Failed password for invalid user nobody9 from 10.9.9.1 port 50332 ssh2",
+		  GUESS_SSH, AUTH_FAILED, "10.9.9.1", 50332 },
+		{ "Nov 22 06:52:50 vm sshd-session[130]: Failed password for anna from fe80::2%eth0 port 50332 ssh2",
+		  GUESS_SSH, AUTH_FAILED, "fe80::2", 50332 },
+		{ "Nov 22 06:56:46 vm sshd[132]: error: PAM: Authentication failure for illegal user nobody9 from 10.9.9.1",
+		  GUESS_SSH, AUTH_FAILED, "10.9.9.1", 0 },
+		{ "Nov 22 06:56:46 vm sshd[132]: Failed keyboard-interactive/pam for invalid user nobody9 from 10.9.9.1 port 35234 ssh2",
+		  GUESS_SSH, AUTH_FAILED, "10.9.9.1", 35234 },
+		{ "Nov 22 06:53:03 vm sshd[150]: error: PAM: Authentication failure for anna from 2001:db8:9::1",
+		  GUESS_SSH, AUTH_FAILED, "2001:db8:9::1", 0 },
+		{ "Nov 22 06:53:00 vm sshd[140]: Accepted password for anna from 10.9.9.1 port 53108 ssh2",
+		  GUESS_SSH, AUTH_SUCCEEDED, "10.9.9.1", 53108 },
+		{ "Nov 22 06:53:05 vm sshd[157]: Accepted keyboard-interactive/pam for anna from ::ffff:10.9.9.1 port 53118 ssh2",
+		  GUESS_SSH, AUTH_SUCCEEDED, "10.9.9.1", 53118 },
+	};
 	struct auth_line line;
 
 	(void)state;
-	tells("Nov 22 06:52:46 vm sshd[126]: Failed password for anna from 10.9.9.1 port 47550 ssh2",
-	      GUESS_SSH, AUTH_FAILED, "10.9.9.1", 47550);
-	tells("Nov 22 06:52:50 vm sshd[130]: Failed password for invalid user nobody9 from 10.9.9.1 port 50332 ssh2",
-	      GUESS_SSH, AUTH_FAILED, "10.9.9.1", 50332);
-	tells("Nov 22 06:52:50 vm sshd-session[130]: Failed password for anna from fe80::2%eth0 port 50332 ssh2",
-	      GUESS_SSH, AUTH_FAILED, "fe80::2", 50332);
-	tells("Nov 22 06:56:46 vm sshd[132]: error: PAM: Authentication failure for illegal user nobody9 from 10.9.9.1",
-	      GUESS_SSH, AUTH_FAILED, "10.9.9.1", 0);
-	tells("Nov 22 06:56:46 vm sshd[132]: Failed keyboard-interactive/pam for invalid user nobody9 from 10.9.9.1 port 35234 ssh2",
-	      GUESS_SSH, AUTH_FAILED, "10.9.9.1", 35234);
-	tells("Nov 22 06:53:03 vm sshd[150]: error: PAM: Authentication failure for anna from 2001:db8:9::1",
-	      GUESS_SSH, AUTH_FAILED, "2001:db8:9::1", 0);
-	tells("Nov 22 06:53:00 vm sshd[140]: Accepted password for anna from 10.9.9.1 port 53108 ssh2",
-	      GUESS_SSH, AUTH_SUCCEEDED, "10.9.9.1", 53108);
-	tells("Nov 22 06:53:05 vm sshd[157]: Accepted keyboard-interactive/pam for anna from ::ffff:10.9.9.1 port 53118 ssh2",
-	      GUESS_SSH, AUTH_SUCCEEDED, "10.9.9.1", 53118);
+	for (size_t i = 0; i < LEN(logins); i++)
+		tells(&logins[i]);
 	assert_int_equal(
 		said("Nov  2 06:53:05 vm sshd[157]: Accepted publickey for anna from 10.9.9.1 port 53118 "
 		     "ssh2: ED25519 SHA256:uNiVztksCsDhcc0u9e8BrqO7cmIuMYkN2dYgUbGGdz8",
@@ -109,7 +122,7 @@ static void test_sshd_silent(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+	for (size_t i = 0; i < LEN(lines); i++)
 		is_said(lines[i], AUTH_SAID_NOTHING);
 	is_said("Nov 22 06:53:00 vm sshd[1]: Failed password for anna from evil.example.org port 4 ssh2",
 		AUTH_SAID_NAME);
@@ -136,10 +149,10 @@ static void test_heads(void **state)
 	char text[256];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+	for (size_t i = 0; i < LEN(heads); i++) {
 		snprintf(text, sizeof(text), "%sFailed password for a from 10.9.9.1 port 4 ssh2",
 			 heads[i].head);
-		tells(text, GUESS_SSH, AUTH_FAILED, "10.9.9.1", 4);
+		tells(&(struct login){ text, GUESS_SSH, AUTH_FAILED, "10.9.9.1", 4 });
 		assert_int_equal(said(text, &line), AUTH_SAID);
 		assert_int_equal(cursor_left(&line.host), strlen(heads[i].host));
 		if (heads[i].host[0])
@@ -165,53 +178,59 @@ static void test_repeated(void **state)
 
 static void test_others(void **state)
 {
+	static const struct login logins[] = {
+		{ "Nov 22 06:56:49 vm dropbear[145]: Bad password attempt for 'anna' from 2001:db8:9::1:52164",
+		  GUESS_SSH, AUTH_FAILED, "2001:db8:9::1", 52164 },
+		{ "Sun Nov 22 06:56:49 2026 authpriv.warn dropbear[145]: Login attempt for nonexistent user from 192.0.2.7:4242",
+		  GUESS_SSH, AUTH_FAILED, "192.0.2.7", 4242 },
+		{ "Nov 22 06:56:50 vm dropbear[149]: Password auth succeeded for 'anna' from 10.9.9.1:46558",
+		  GUESS_SSH, AUTH_SUCCEEDED, "10.9.9.1", 46558 },
+		{ "Nov 22 06:56:50 vm dropbear[149]: Pubkey auth succeeded for 'anna' with ssh-ed25519 key SHA256:abc from 10.9.9.1:46558",
+		  GUESS_SSH, AUTH_SUCCEEDED, "10.9.9.1", 46558 },
+		{ "Nov 22 06:53:22 vm login[196]: invalid password for 'anna' on 'pts/0' from '10.9.9.7'",
+		  GUESS_TELNET, AUTH_FAILED, "10.9.9.7", 0 },
+		{ "Nov 22 06:53:22 vm login[196]: root login on 'pts/0' from '10.9.9.7'",
+		  GUESS_TELNET, AUTH_SUCCEEDED, "10.9.9.7", 0 },
+		{ "Nov 22 06:53:40 vm login[199]: FAILED LOGIN (1) on '/dev/pts/0' from '10.9.9.7' FOR 'anna', Authentication failure",
+		  GUESS_TELNET, AUTH_FAILED, "10.9.9.7", 0 },
+		{ "Nov 22 06:53:40 vm login[199]: FAILED LOGIN 1 FROM 10.9.9.7 FOR anna, Authentication failure",
+		  GUESS_TELNET, AUTH_FAILED, "10.9.9.7", 0 },
+		{ "Nov 22 06:53:40 vm login[199]: LOGIN ON pts/0 BY anna FROM 10.9.9.7",
+		  GUESS_TELNET, AUTH_SUCCEEDED, "10.9.9.7", 0 },
+		{ "Nov 22 06:53:40 vm login[199]: ROOT LOGIN  on '/dev/pts/0' from '10.9.9.7'",
+		  GUESS_TELNET, AUTH_SUCCEEDED, "10.9.9.7", 0 },
+		{ "Nov 22 06:53:37 vm login[199]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=10.9.9.7  user=anna",
+		  GUESS_TELNET, AUTH_FAILED, "10.9.9.7", 0 },
+		{ "Nov 22 06:53:09 vm vsftpd: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=anna rhost=::ffff:10.9.9.1  user=anna",
+		  GUESS_FTP, AUTH_FAILED, "10.9.9.1", 0 },
+		{ "Sun Nov 22 06:53:15 2026 [pid 189] [anna] FAIL LOGIN: Client \"2001:db8:9::1\"",
+		  GUESS_FTP, AUTH_FAILED, "2001:db8:9::1", 0 },
+		{ "Sun Nov 22 06:53:12 2026 [pid 184] [anna] OK LOGIN: Client \"::ffff:10.9.9.1\"",
+		  GUESS_FTP, AUTH_SUCCEEDED, "10.9.9.1", 0 },
+		{ "Nov 22 06:53:12 vm vsftpd[12]: [anna] FAIL LOGIN: Client \"10.9.9.1\"",
+		  GUESS_FTP, AUTH_FAILED, "10.9.9.1", 0 },
+		{ "Nov 22 06:53:12 vm proftpd[12]: 127.0.0.1 (host.example.org[10.9.9.1]) - USER anna (Login failed): Incorrect password",
+		  GUESS_FTP, AUTH_FAILED, "10.9.9.1", 0 },
+		{ "Nov 22 06:53:12 vm proftpd[12]: 127.0.0.1 (10.9.9.1[10.9.9.1]) - USER bob: no such user found from 10.9.9.1 [10.9.9.1] to ::ffff:10.0.0.2:21",
+		  GUESS_FTP, AUTH_FAILED, "10.9.9.1", 0 },
+		{ "Nov 22 06:53:12 vm proftpd[12]: 127.0.0.1 (10.9.9.1[10.9.9.1]) - USER anna: Login successful.",
+		  GUESS_FTP, AUTH_SUCCEEDED, "10.9.9.1", 0 },
+		{ "Nov 22 06:53:12 vm pure-ftpd: (?@10.9.9.1) [WARNING] Authentication failed for user [anna]",
+		  GUESS_FTP, AUTH_FAILED, "10.9.9.1", 0 },
+		{ "Nov 22 06:53:12 vm pure-ftpd: (?@10.9.9.1) [INFO] anna is now logged in",
+		  GUESS_FTP, AUTH_SUCCEEDED, "10.9.9.1", 0 },
+	};
+	static const char *const silent[] = {
+		"Nov 22 06:56:49 vm dropbear[142]: Login attempt for nonexistent user",
+		"Nov 22 06:53:28 vm login[197]: invalid password for 'UNKNOWN' on 'pts/0'",
+		"Nov 22 06:53:40 vm login[199]: FAILED LOGIN (1) on '/dev/tty1' FOR 'anna', Authentication failure",
+	};
+
 	(void)state;
-	tells("Nov 22 06:56:49 vm dropbear[145]: Bad password attempt for 'anna' from 2001:db8:9::1:52164",
-	      GUESS_SSH, AUTH_FAILED, "2001:db8:9::1", 52164);
-	tells("Sun Nov 22 06:56:49 2026 authpriv.warn dropbear[145]: Login attempt for nonexistent user from 192.0.2.7:4242",
-	      GUESS_SSH, AUTH_FAILED, "192.0.2.7", 4242);
-	is_said("Nov 22 06:56:49 vm dropbear[142]: Login attempt for nonexistent user",
-		AUTH_SAID_NOTHING);
-	tells("Nov 22 06:56:50 vm dropbear[149]: Password auth succeeded for 'anna' from 10.9.9.1:46558",
-	      GUESS_SSH, AUTH_SUCCEEDED, "10.9.9.1", 46558);
-	tells("Nov 22 06:56:50 vm dropbear[149]: Pubkey auth succeeded for 'anna' with ssh-ed25519 key SHA256:abc from 10.9.9.1:46558",
-	      GUESS_SSH, AUTH_SUCCEEDED, "10.9.9.1", 46558);
-	tells("Nov 22 06:53:22 vm login[196]: invalid password for 'anna' on 'pts/0' from '10.9.9.7'",
-	      GUESS_TELNET, AUTH_FAILED, "10.9.9.7", 0);
-	is_said("Nov 22 06:53:28 vm login[197]: invalid password for 'UNKNOWN' on 'pts/0'",
-		AUTH_SAID_NOTHING);
-	tells("Nov 22 06:53:22 vm login[196]: root login on 'pts/0' from '10.9.9.7'", GUESS_TELNET,
-	      AUTH_SUCCEEDED, "10.9.9.7", 0);
-	tells("Nov 22 06:53:40 vm login[199]: FAILED LOGIN (1) on '/dev/pts/0' from '10.9.9.7' FOR 'anna', Authentication failure",
-	      GUESS_TELNET, AUTH_FAILED, "10.9.9.7", 0);
-	tells("Nov 22 06:53:40 vm login[199]: FAILED LOGIN 1 FROM 10.9.9.7 FOR anna, Authentication failure",
-	      GUESS_TELNET, AUTH_FAILED, "10.9.9.7", 0);
-	tells("Nov 22 06:53:40 vm login[199]: LOGIN ON pts/0 BY anna FROM 10.9.9.7", GUESS_TELNET,
-	      AUTH_SUCCEEDED, "10.9.9.7", 0);
-	tells("Nov 22 06:53:40 vm login[199]: ROOT LOGIN  on '/dev/pts/0' from '10.9.9.7'",
-	      GUESS_TELNET, AUTH_SUCCEEDED, "10.9.9.7", 0);
-	is_said("Nov 22 06:53:40 vm login[199]: FAILED LOGIN (1) on '/dev/tty1' FOR 'anna', Authentication failure",
-		AUTH_SAID_NOTHING);
-	tells("Nov 22 06:53:37 vm login[199]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=10.9.9.7  user=anna",
-	      GUESS_TELNET, AUTH_FAILED, "10.9.9.7", 0);
-	tells("Nov 22 06:53:09 vm vsftpd: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=anna rhost=::ffff:10.9.9.1  user=anna",
-	      GUESS_FTP, AUTH_FAILED, "10.9.9.1", 0);
-	tells("Sun Nov 22 06:53:15 2026 [pid 189] [anna] FAIL LOGIN: Client \"2001:db8:9::1\"",
-	      GUESS_FTP, AUTH_FAILED, "2001:db8:9::1", 0);
-	tells("Sun Nov 22 06:53:12 2026 [pid 184] [anna] OK LOGIN: Client \"::ffff:10.9.9.1\"",
-	      GUESS_FTP, AUTH_SUCCEEDED, "10.9.9.1", 0);
-	tells("Nov 22 06:53:12 vm vsftpd[12]: [anna] FAIL LOGIN: Client \"10.9.9.1\"", GUESS_FTP,
-	      AUTH_FAILED, "10.9.9.1", 0);
-	tells("Nov 22 06:53:12 vm proftpd[12]: 127.0.0.1 (host.example.org[10.9.9.1]) - USER anna (Login failed): Incorrect password",
-	      GUESS_FTP, AUTH_FAILED, "10.9.9.1", 0);
-	tells("Nov 22 06:53:12 vm proftpd[12]: 127.0.0.1 (10.9.9.1[10.9.9.1]) - USER bob: no such user found from 10.9.9.1 [10.9.9.1] to ::ffff:10.0.0.2:21",
-	      GUESS_FTP, AUTH_FAILED, "10.9.9.1", 0);
-	tells("Nov 22 06:53:12 vm proftpd[12]: 127.0.0.1 (10.9.9.1[10.9.9.1]) - USER anna: Login successful.",
-	      GUESS_FTP, AUTH_SUCCEEDED, "10.9.9.1", 0);
-	tells("Nov 22 06:53:12 vm pure-ftpd: (?@10.9.9.1) [WARNING] Authentication failed for user [anna]",
-	      GUESS_FTP, AUTH_FAILED, "10.9.9.1", 0);
-	tells("Nov 22 06:53:12 vm pure-ftpd: (?@10.9.9.1) [INFO] anna is now logged in", GUESS_FTP,
-	      AUTH_SUCCEEDED, "10.9.9.1", 0);
+	for (size_t i = 0; i < LEN(logins); i++)
+		tells(&logins[i]);
+	for (size_t i = 0; i < LEN(silent); i++)
+		is_said(silent[i], AUTH_SAID_NOTHING);
 }
 
 /* Names that attackers gave, where 9.9.9.9 is whom they would like to see accused, 10.9.9.1 they
@@ -265,8 +284,8 @@ static void test_injection(void **state)
 	char text[600];
 
 	(void)state;
-	for (size_t f = 0; f < sizeof(forms) / sizeof(forms[0]); f++)
-		for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+	for (size_t f = 0; f < LEN(forms); f++)
+		for (size_t n = 0; n < LEN(names); n++) {
 			/* Forms have one place or two. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the forms above are literals */

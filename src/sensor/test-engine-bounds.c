@@ -2,28 +2,12 @@
 /*
  * The engine under pressure, and how it speaks: floods, growth, silence, no slot left.
  */
-#include "sensor/engine-fixture.h"
+#include "sensor/device-fixture.h"
 
 #include <malloc.h>
 
 #define SCANNER "203.0.113.7"
 #define FLOOD 200000
-
-static struct fixture x;
-
-static int start(void **state)
-{
-	(void)state;
-	fixture_host(&x);
-	return 0;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
-}
 
 /* SYNs from random addresses, as of a forged flood of 100,000/s. */
 static void flood(uint64_t *seed, unsigned int n, bool answered)
@@ -175,8 +159,7 @@ static void test_polite_scans(void **state)
 
 	(void)state;
 	for (unsigned int g = 0; g < 2; g++) {
-		fixture_done(&x);
-		fixture_host(&x);
+		again();
 		for (unsigned int i = 0; i < 5; i++) {
 			syn_probe(&x, ip(SCANNER), ip(DEVICE), 3000 + i, false);
 			sleep_s(&x, gaps_s[g]);
@@ -226,8 +209,6 @@ static void test_no_slot_left(void **state)
 	assert_int_equal(stats_of(&x).findings.evicted, 1);
 	assert_int_equal(engine_open_findings(x.engine), 8);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
 {

@@ -1,30 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Scans that unrelated peers share: the same few ports from everywhere. */
-#include "sensor/engine-fixture.h"
-
-static struct fixture x;
+#include "sensor/device-fixture.h"
 
 static const uint64_t paces_s[] = { 0, 5, 15, 300, 3600 };
-
-static int start(void **state)
-{
-	(void)state;
-	fixture_host(&x);
-	return 0;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
-}
-
-static void again(void)
-{
-	fixture_done(&x);
-	fixture_host(&x);
-}
 
 /* The n-th of peers that share nothing but their family. */
 static struct addr stranger(uint64_t n, bool v6)
@@ -33,16 +11,6 @@ static struct addr stranger(uint64_t n, bool v6)
 	struct addr a = { 0x2000000000000000 | next_random(&seed) >> 4, next_random(&seed) };
 
 	return v6 ? a : addr_from_v4(0x05000000 + (uint32_t)(n * 0x06020304));
-}
-
-static void probe(struct addr peer, uint16_t port, bool raw)
-{
-	struct addr self = ip(addr_is_v4(peer) ? DEVICE : DEVICE_V6);
-
-	if (raw)
-		syn_probe(&x, peer, self, port, false);
-	else
-		connect_refused(&x, peer, self, port);
 }
 
 static unsigned int told_scope(enum finding_phase phase, enum finding_scope scope)
@@ -166,8 +134,6 @@ static void test_member_scans_on(void **state)
 	assert_int_equal(told_scope(FINDING_START, FINDING_HOST), 1);
 	assert_int_equal(told_of(&x, stranger(8, false), FINDING_START), 1);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
 {

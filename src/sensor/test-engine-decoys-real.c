@@ -94,8 +94,7 @@ static void test_answers_through_the_router(void **state)
 		struct run r = run_of(from, 3, 0);
 		const struct finding *end;
 
-		fixture_done(&x);
-		fixture_host(&x);
+		again();
 		fixture_own(&x, "10.99.0.1", "10.99.0.0/24");
 		r.link = MAC_ROUTER;
 		for (uint16_t port = 1000; port < 1005; port++)
@@ -160,8 +159,7 @@ static void test_client_as_decoy(void **state)
 		const char *const turned[] = { NEAR_ATTACKER, "192.0.2.78", CLIENT };
 		struct run r = run_of(order ? turned : from, 3, !order);
 
-		fixture_done(&x);
-		fixture_host(&x);
+		again();
 		r.link = MAC_ATTACKER;
 		for (uint16_t port = 1000; port < 1060; port++) {
 			if (port % 10 == 0)
@@ -255,18 +253,18 @@ static void test_member_scans_itself(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_named_by_resets, start, done),
-		cmocka_unit_test_setup_teardown(test_two_react, start, done),
-		cmocka_unit_test_setup_teardown(test_one_reset_is_no_proof, start, done),
-		cmocka_unit_test_setup_teardown(test_named_by_link, start, done),
-		cmocka_unit_test_setup_teardown(test_answers_through_the_router, start, done),
-		cmocka_unit_test_setup_teardown(test_shared_link, start, done),
-		cmocka_unit_test_setup_teardown(test_named_by_handshake, start, done),
-		cmocka_unit_test_setup_teardown(test_client_as_decoy, start, done),
-		cmocka_unit_test_setup_teardown(test_client_at_the_brink, start, done),
-		cmocka_unit_test_setup_teardown(test_busy_client, start, done),
-		cmocka_unit_test_setup_teardown(test_forged_contact_proves_nothing, start, done),
-		cmocka_unit_test_setup_teardown(test_member_scans_itself, start, done),
+		TEST(test_named_by_resets),
+		TEST(test_two_react),
+		TEST(test_one_reset_is_no_proof),
+		TEST(test_named_by_link),
+		TEST(test_answers_through_the_router),
+		TEST(test_shared_link),
+		TEST(test_named_by_handshake),
+		TEST(test_client_as_decoy),
+		TEST(test_client_at_the_brink),
+		TEST(test_busy_client),
+		TEST(test_forged_contact_proves_nothing),
+		TEST(test_member_scans_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,8 +13,7 @@ static void test_one_finding(void **state)
 	for (unsigned int real = 0; real < 6; real++) {
 		struct run r = run_of(six, 6, real);
 
-		fixture_done(&x);
-		fixture_host(&x);
+		again();
 		for (uint16_t port = 1000; port < 1020; port++)
 			closed(&r, port);
 		end = the_one(PROBE_SYN);
@@ -54,8 +53,7 @@ static void test_odd_flags(void **state)
 	for (unsigned int i = 0; i < 3; i++) {
 		struct run r = run_of(six, 6, 2);
 
-		fixture_done(&x);
-		fixture_host(&x);
+		again();
 		r.flags = kinds[i].flags;
 		for (uint16_t port = 1000; port < 1010; port++)
 			closed(&r, port);
@@ -287,21 +285,21 @@ static void test_overturned(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_one_finding, start, done),
-		cmocka_unit_test_setup_teardown(test_ipv6, start, done),
-		cmocka_unit_test_setup_teardown(test_odd_flags, start, done),
-		cmocka_unit_test_setup_teardown(test_ack, start, done),
-		cmocka_unit_test_setup_teardown(test_maimon, start, done),
-		cmocka_unit_test_setup_teardown(test_udp, start, done),
-		cmocka_unit_test_setup_teardown(test_retransmissions, start, done),
-		cmocka_unit_test_setup_teardown(test_slow, start, done),
-		cmocka_unit_test_setup_teardown(test_two_at_once, start, done),
-		cmocka_unit_test_setup_teardown(test_beside_a_flood, start, done),
-		cmocka_unit_test_setup_teardown(test_constant_flood_of_a_port, start, done),
-		cmocka_unit_test_setup_teardown(test_constant_flood_of_all_ports, start, done),
-		cmocka_unit_test_setup_teardown(test_bots_are_no_decoys, start, done),
-		cmocka_unit_test_setup_teardown(test_udp_of_ordinary_life, start, done),
-		cmocka_unit_test_setup_teardown(test_overturned, start, done),
+		TEST(test_one_finding),
+		TEST(test_ipv6),
+		TEST(test_odd_flags),
+		TEST(test_ack),
+		TEST(test_maimon),
+		TEST(test_udp),
+		TEST(test_retransmissions),
+		TEST(test_slow),
+		TEST(test_two_at_once),
+		TEST(test_beside_a_flood),
+		TEST(test_constant_flood_of_a_port),
+		TEST(test_constant_flood_of_all_ports),
+		TEST(test_bots_are_no_decoys),
+		TEST(test_udp_of_ordinary_life),
+		TEST(test_overturned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

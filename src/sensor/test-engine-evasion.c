@@ -2,25 +2,9 @@
 /*
  * Scanners who know how the sensor decides, and ordinary peers beside them.
  */
-#include "sensor/engine-fixture.h"
+#include "sensor/device-fixture.h"
 
 #define SCANNER "203.0.113.7"
-
-static struct fixture x;
-
-static int start(void **state)
-{
-	(void)state;
-	fixture_host(&x);
-	return 0;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
-}
 
 static struct addr anybody(uint64_t *seed)
 {
@@ -331,8 +315,6 @@ static void test_changing_link_address(void **state)
 		assert_in_range(the_only_start(FINDING_PREFIX)->failed, 3, 6);
 	}
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
 {

@@ -66,8 +66,7 @@ static void test_clients_after_a_reboot(void **state)
 		struct addr client = addr_from_v4(0x0a000000 + i * 257);
 		uint16_t from = (uint16_t)(20000 + i);
 
-		tcp(&x, client, from, ip(DEVICE), 443, TCP_SYN, 0);
-		tcp(&x, ip(DEVICE), 443, client, from, TCP_SYN | TCP_ACK, 0x1002);
+		greet(client, from);
 		tcp(&x, client, from, ip(DEVICE), 443, TCP_FIN | TCP_ACK, FIXTURE_ISN + 101);
 		tcp(&x, ip(DEVICE), 443, client, from, TCP_FIN | TCP_ACK, 0x1003);
 	}
@@ -102,8 +101,7 @@ static void test_sampled_handshakes(void **state)
 		struct addr client = addr_from_v4(0x0a000000 + i * 257);
 		uint16_t from = (uint16_t)(20000 + i);
 
-		tcp(&x, client, from, ip(DEVICE), 443, TCP_SYN, 0);
-		tcp(&x, ip(DEVICE), 443, client, from, TCP_SYN | TCP_ACK, 0x1002);
+		greet(client, from);
 		if (i % 16)
 			continue;
 		packet(&x, (struct packet){ .src = client,
@@ -160,21 +158,15 @@ static struct packet quic(unsigned int i)
 
 static struct packet download(unsigned int i)
 {
-	struct packet p = quic(i);
+	struct packet p = segment(quic(i), TCP_ACK, 50000);
 
 	p.proto = PACKET_TCP;
-	p.tcp_flags = TCP_ACK;
 	return p;
 }
 
 static struct packet tunnel(unsigned int i)
 {
-	struct packet p = media(i);
-
-	p.proto = PACKET_OTHER;
-	p.sport = 0;
-	p.dport = 50;
-	return p;
+	return of_protocol(media(i), PACKET_OTHER, 50);
 }
 
 /* Datagrams of eight kilobytes. */

@@ -65,19 +65,12 @@ static struct packet refused_ack(unsigned int i)
 
 static struct packet forged_rst(unsigned int i)
 {
-	struct packet p = forged_closed(i);
-
-	p.tcp_flags = TCP_RST | TCP_ACK;
-	p.dport = 40000;
-	return p;
+	return segment(forged_closed(i), TCP_RST | TCP_ACK, 40000);
 }
 
 static struct packet forged_fin(unsigned int i)
 {
-	struct packet p = forged_closed(i);
-
-	p.tcp_flags = TCP_FIN | TCP_ACK;
-	return p;
+	return segment(forged_closed(i), TCP_FIN | TCP_ACK, 81);
 }
 
 static struct packet reflected(unsigned int i)
@@ -93,10 +86,8 @@ static struct packet reflected(unsigned int i)
 
 static struct packet forged_fragment(unsigned int i)
 {
-	struct packet p = forged_ping(i);
+	struct packet p = of_protocol(forged_ping(i), PACKET_OTHER, 17);
 
-	p.proto = PACKET_OTHER;
-	p.dport = 17;
 	p.bulk = 1;
 	p.fragment = PACKET_LATER_FRAGMENT;
 	return p;
@@ -104,19 +95,13 @@ static struct packet forged_fragment(unsigned int i)
 
 static struct packet forged_unspoken(unsigned int i)
 {
-	struct packet p = forged_ping(i);
-
-	p.proto = PACKET_IP;
-	p.dport = 253;
-	return p;
+	return of_protocol(forged_ping(i), PACKET_IP, 253);
 }
 
 static struct packet forged_gre(unsigned int i)
 {
-	struct packet p = forged_ping(i);
+	struct packet p = of_protocol(forged_ping(i), PACKET_OTHER, 47);
 
-	p.proto = PACKET_OTHER;
-	p.dport = 47;
 	p.bulk = 1;
 	return p;
 }

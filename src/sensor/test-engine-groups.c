@@ -1,34 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Scans that neighbours share: a /64 that rotates its addresses, a /24 whose hosts divide the work. */
-#include "sensor/engine-fixture.h"
+#include "sensor/device-fixture.h"
 
 #define HOUR_MS 3600000
-
-static struct fixture x;
 
 static const uint64_t paces_ms[] = { 1, 5000, 15000, 300000, HOUR_MS };
 
 #define PACES (sizeof(paces_ms) / sizeof(paces_ms[0]))
-
-static int start(void **state)
-{
-	(void)state;
-	fixture_host(&x);
-	return 0;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
-}
-
-static void again(void)
-{
-	fixture_done(&x);
-	fixture_host(&x);
-}
 
 /* The n-th random address of a /64. */
 static struct addr rotated(const char *site, uint64_t n)
@@ -46,16 +24,6 @@ static struct addr host_of(const char *net24, uint32_t n)
 
 	a.lo += 1 + n * 89 % 253;
 	return a;
-}
-
-static void probe(struct addr peer, uint16_t port, bool raw)
-{
-	struct addr self = ip(addr_is_v4(peer) ? DEVICE : DEVICE_V6);
-
-	if (raw)
-		syn_probe(&x, peer, self, port, false);
-	else
-		connect_refused(&x, peer, self, port);
 }
 
 static void wait_ms(uint64_t ms)
@@ -425,8 +393,6 @@ static void test_groups_through_a_flood(void **state)
 		assert_int_equal(b->f.scope, FINDING_PREFIX);
 	}
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
 {

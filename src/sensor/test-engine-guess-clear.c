@@ -1,91 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Guessing where the words can be read: how telnet tells a success, and statuses that repeat. */
-#include "sensor/auth.h"
-#include "sensor/engine-fixture.h"
-#include "sensor/login.h"
+#include "sensor/guess-fixture.h"
 
-#define PEER_ISN 0x1000u
 #define PEER "203.0.113.7"
-
-struct connection {
-	struct addr peer;
-	uint16_t from, port;
-	uint32_t asked, served; /* the next numbers of both sides */
-};
-
-static struct fixture x;
-
-static int start(void **state)
-{
-	(void)state;
-	fixture_host(&x);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
-}
-
-static void asks(struct connection *c, uint8_t flags, uint16_t payload)
-{
-	packet(&x, (struct packet){ .src = c->peer,
-				    .dst = ip(DEVICE),
-				    .sport = c->from,
-				    .dport = c->port,
-				    .proto = PACKET_TCP,
-				    .tcp_flags = flags,
-				    .tcp_options = flags & TCP_SYN ? OPTIONS_USUAL : 0,
-				    .tcp_window = 64240,
-				    .tcp_seq = c->asked,
-				    .tcp_ack = flags & TCP_ACK ? c->served : 0,
-				    .payload = payload,
-				    .ttl = 57 });
-	c->asked += payload + !!(flags & (TCP_SYN | TCP_FIN));
-}
-
-static void serves(struct connection *c, uint8_t flags, uint8_t login, uint16_t payload)
-{
-	packet(&x, (struct packet){ .src = ip(DEVICE),
-				    .dst = c->peer,
-				    .sport = c->port,
-				    .dport = c->from,
-				    .proto = PACKET_TCP,
-				    .tcp_flags = flags,
-				    .tcp_window = 64240,
-				    .tcp_seq = c->served,
-				    .tcp_ack = c->asked,
-				    .login = login,
-				    .payload = payload,
-				    .ttl = 64 });
-	c->served += payload + !!(flags & (TCP_SYN | TCP_FIN));
-}
-
-static struct connection open_from(const char *peer, uint16_t port)
-{
-	struct connection c = { .peer = ip(peer),
-				.from = x.next_port++,
-				.port = port,
-				.asked = PEER_ISN,
-				.served = FIXTURE_ISN };
-
-	asks(&c, TCP_SYN, 0);
-	serves(&c, TCP_SYN | TCP_ACK, 0, 0);
-	return c;
-}
-
-static void closes(struct connection *c)
-{
-	asks(c, TCP_FIN | TCP_ACK, 0);
-	serves(c, TCP_FIN | TCP_ACK, 0, 0);
-}
 
 /* A telnet login up to the answer: negotiation, a name and its echo, a password. */
 static struct connection telnet(const char *peer)
 {
-	struct connection c = open_from(peer, 23);
+	struct connection c = open_to(ip(peer), 23);
 
 	c.served += 34;
 	c.asked += 15;
@@ -101,7 +23,7 @@ static void types(struct connection *c, uint16_t password)
 
 static void refuses(struct connection *c)
 {
-	serves(c, TCP_ACK, LOGIN_REFUSED_TELNET, 29);
+	send_self(c, TCP_ACK, LOGIN_REFUSED_TELNET, 29);
 }
 
 static void guess_telnet(unsigned int times)
@@ -111,7 +33,7 @@ static void guess_telnet(unsigned int times)
 
 		types(&c, (uint16_t)(5 + times % 6));
 		refuses(&c);
-		closes(&c);
+		end(&c, false);
 	}
 }
 
@@ -132,8 +54,8 @@ static void test_prompt(void **state)
 	assert_int_equal(outcome(), GUESS_FAILING);
 	c = telnet(PEER);
 	types(&c, 16);
-	serves(&c, TCP_ACK, LOGIN_PROMPT, 2);
-	closes(&c);
+	send_self(&c, TCP_ACK, LOGIN_PROMPT, 2);
+	end(&c, false);
 	assert_int_equal(outcome(), GUESS_SUCCEEDED);
 	assert_int_equal(x.n_guesses, 2);
 }
@@ -147,10 +69,10 @@ static void test_no_prompt(void **state)
 	guess_telnet(10);
 	c = telnet(PEER);
 	types(&c, 9);
-	serves(&c, TCP_ACK, LOGIN_PROMPT, 2);
+	send_self(&c, TCP_ACK, LOGIN_PROMPT, 2);
 	refuses(&c);
-	serves(&c, TCP_ACK, LOGIN_PROMPT, 10);
-	closes(&c);
+	send_self(&c, TCP_ACK, LOGIN_PROMPT, 10);
+	end(&c, false);
 	assert_int_equal(outcome(), GUESS_FAILING);
 	assert_int_equal(x.n_guesses, 1);
 }
@@ -172,7 +94,7 @@ static void test_refusal_unseen(void **state)
 			c.served += 29;
 		}
 		types(&c, 8);
-		closes(&c);
+		end(&c, false);
 	}
 	assert_int_equal(outcome(), GUESS_FAILING);
 	assert_int_equal(x.n_guesses, 1);
@@ -188,7 +110,7 @@ static void test_greeting(void **state)
 	c = telnet(PEER);
 	types(&c, 9);
 	c.served += 295;
-	closes(&c);
+	end(&c, false);
 	assert_int_equal(outcome(), GUESS_SUCCEEDED);
 }
 
@@ -202,8 +124,8 @@ static void test_person(void **state)
 		types(&c, 9);
 		refuses(&c);
 		types(&c, 8);
-		serves(&c, TCP_ACK, LOGIN_PROMPT, 2);
-		closes(&c);
+		send_self(&c, TCP_ACK, LOGIN_PROMPT, 2);
+		end(&c, false);
 		sleep_s(&x, 20);
 	}
 	sleep_s(&x, 600);
@@ -214,15 +136,15 @@ static void test_person(void **state)
 static void requests(uint16_t port, uint8_t mark, uint16_t asked, unsigned int n,
 		     uint16_t else_served)
 {
-	struct connection c = open_from(PEER, port);
+	struct connection c = open_to(ip(PEER), port);
 
 	while (n--) {
 		c.asked += asked;
 		pass_ms(&x, 40);
-		serves(&c, TCP_ACK, mark, 377);
+		send_self(&c, TCP_ACK, mark, 377);
 		c.served += n ? else_served : 0;
 	}
-	closes(&c);
+	end(&c, false);
 }
 
 /* Passwords of one length: eight requests that are refused at once, however many connections they take. */
@@ -254,13 +176,13 @@ static void test_status_answered(void **state)
 	(void)state;
 	requests(80, LOGIN_REFUSED_HTTP, 380, 30, 1500);
 	for (unsigned int i = 0; i < 30; i++) {
-		struct connection c = open_from(PEER, 80);
+		struct connection c = open_to(ip(PEER), 80);
 
 		c.asked += 90;
-		serves(&c, TCP_ACK, LOGIN_REFUSED_HTTP, 377);
+		send_self(&c, TCP_ACK, LOGIN_REFUSED_HTTP, 377);
 		c.asked += 290;
 		c.served += 1500;
-		closes(&c);
+		end(&c, false);
 	}
 	sleep_s(&x, 600);
 	assert_int_equal(x.n_guesses, 0);
@@ -272,14 +194,14 @@ static void test_session_over(void **state)
 	struct connection page;
 
 	(void)state;
-	page = open_from(PEER, 80);
+	page = open_to(ip(PEER), 80);
 	page.asked += 500;
 	page.served += 40000;
 	page.asked += 520;
-	serves(&page, TCP_ACK, LOGIN_REFUSED_HTTP, 377);
+	send_self(&page, TCP_ACK, LOGIN_REFUSED_HTTP, 377);
 	for (unsigned int i = 0; i < 20; i++)
 		requests(80, LOGIN_REFUSED_HTTP, (uint16_t)(520 + i % 3), 1, 0);
-	closes(&page);
+	end(&page, false);
 	sleep_s(&x, 600);
 	assert_int_equal(x.n_guesses, 0);
 }
@@ -299,13 +221,13 @@ static void test_old_password(void **state)
 
 static void ftp(uint8_t mark)
 {
-	struct connection c = open_from(PEER, 21);
+	struct connection c = open_to(ip(PEER), 21);
 
 	c.asked += 27;
 	c.served += 54;
 	pass_ms(&x, 2500);
-	serves(&c, TCP_ACK, mark, 22);
-	closes(&c);
+	send_self(&c, TCP_ACK, mark, 22);
+	end(&c, false);
 }
 
 /* Behind one address: who was let in before the guessing is somebody else, and his next session proves nothing. */
@@ -323,18 +245,18 @@ static void test_colleague(void **state)
 	assert_int_equal(outcome(), GUESS_FAILING);
 	assert_int_equal(x.n_guesses, 1);
 	/* The guesser's own, after failures in the same connection, does. */
-	c = open_from(PEER, 21);
+	c = open_to(ip(PEER), 21);
 	c.asked += 27;
 	c.served += 54;
-	serves(&c, TCP_ACK, LOGIN_REFUSED_FTP, 22);
+	send_self(&c, TCP_ACK, LOGIN_REFUSED_FTP, 22);
 	c.asked += 30;
 	c.served += 34;
-	serves(&c, TCP_ACK, LOGIN_ADMITTED_FTP, 23);
-	closes(&c);
+	send_self(&c, TCP_ACK, LOGIN_ADMITTED_FTP, 23);
+	end(&c, false);
 	assert_int_equal(outcome(), GUESS_SUCCEEDED);
 }
 
-static void logged(uint8_t result, uint32_t user)
+static void logged_as(uint8_t result, uint32_t user)
 {
 	engine_auth(x.engine, &(struct auth_record){ .t_ns = x.clock.now_ns,
 						     .peer = ip(PEER),
@@ -349,12 +271,12 @@ static void logged(uint8_t result, uint32_t user)
 static void test_colleague_logged(void **state)
 {
 	(void)state;
-	logged(AUTH_SUCCEEDED, 7);
+	logged_as(AUTH_SUCCEEDED, 7);
 	for (unsigned int i = 0; i < 12; i++)
-		logged(AUTH_FAILED, 5);
-	logged(AUTH_SUCCEEDED, 7);
+		logged_as(AUTH_FAILED, 5);
+	logged_as(AUTH_SUCCEEDED, 7);
 	assert_int_equal(outcome(), GUESS_FAILING);
-	logged(AUTH_SUCCEEDED, 5);
+	logged_as(AUTH_SUCCEEDED, 5);
 	assert_int_equal(outcome(), GUESS_SUCCEEDED);
 }
 
@@ -390,19 +312,19 @@ static void test_owner_beside_strangers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_prompt, start, stop),
-		cmocka_unit_test_setup_teardown(test_no_prompt, start, stop),
-		cmocka_unit_test_setup_teardown(test_refusal_unseen, start, stop),
-		cmocka_unit_test_setup_teardown(test_greeting, start, stop),
-		cmocka_unit_test_setup_teardown(test_person, start, stop),
-		cmocka_unit_test_setup_teardown(test_status_at_once, start, stop),
-		cmocka_unit_test_setup_teardown(test_status_in_one_connection, start, stop),
-		cmocka_unit_test_setup_teardown(test_status_answered, start, stop),
-		cmocka_unit_test_setup_teardown(test_session_over, start, stop),
-		cmocka_unit_test_setup_teardown(test_old_password, start, stop),
-		cmocka_unit_test_setup_teardown(test_colleague, start, stop),
-		cmocka_unit_test_setup_teardown(test_colleague_logged, start, stop),
-		cmocka_unit_test_setup_teardown(test_owner_beside_strangers, start, stop),
+		TEST(test_prompt),
+		TEST(test_no_prompt),
+		TEST(test_refusal_unseen),
+		TEST(test_greeting),
+		TEST(test_person),
+		TEST(test_status_at_once),
+		TEST(test_status_in_one_connection),
+		TEST(test_status_answered),
+		TEST(test_session_over),
+		TEST(test_old_password),
+		TEST(test_colleague),
+		TEST(test_colleague_logged),
+		TEST(test_owner_beside_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

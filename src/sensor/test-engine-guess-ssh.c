@@ -370,8 +370,6 @@ static void test_key_beside_guesser(void **state)
 	assert_int_equal(x.guess[1].g.outcome, GUESS_SUCCEEDED);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -3,26 +3,10 @@
  * The engine and the kinds of packets: each scan by its name, and the packets that only look like
  * one (backscatter, stale connections). What answers what is RFC 9293 §3.5.2 and §3.10.7.1.
  */
-#include "sensor/engine-fixture.h"
+#include "sensor/device-fixture.h"
 
 #define SCANNER "203.0.113.7"
 #define PORTS 12
-
-static struct fixture x;
-
-static int start(void **state)
-{
-	(void)state;
-	fixture_host(&x);
-	return 0;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
-}
 
 static void assert_only(enum probe_kind kind)
 {
@@ -292,8 +276,6 @@ static void test_outcomes_apart(void **state)
 		assert_int_equal(f->open, 0);
 	}
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
 {

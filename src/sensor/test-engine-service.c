@@ -2,27 +2,11 @@
 /*
  * Service and OS detection on open ports, and what looks like it: monitors, balancers, browsers.
  */
-#include "sensor/engine-fixture.h"
+#include "sensor/device-fixture.h"
 #include "sensor/service-probe.h"
 
 #define SCANNER "203.0.113.7"
 #define MONITOR "192.0.2.77"
-
-static struct fixture x;
-
-static int start(void **state)
-{
-	(void)state;
-	fixture_host(&x);
-	return 0;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
-}
 
 /* SYN and SYN/ACK of an ordinary client; its port. Its ISN is 0x1001, see tcp(). */
 static uint16_t opened(struct addr peer, uint16_t port)
@@ -384,8 +368,6 @@ static void test_three_probes(void **state)
 	assert_int_equal(told_phase(&x, FINDING_NOTICE), 1);
 	assert_int_equal(told_of(&x, ip("20.30.40.1"), FINDING_NOTICE), 1);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
 {

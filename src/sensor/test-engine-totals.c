@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The engine's totals and growth, and connections that this host has forgotten. */
-#include "sensor/engine-fixture.h"
+#include "sensor/device-fixture.h"
 
 #define SCANNER "203.0.113.7"
-
-static struct fixture x;
-
-static int start(void **state)
-{
-	(void)state;
-	fixture_host(&x);
-	return 0;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
-}
 
 /* A capture's refused contacts are refused, not unanswered. */
 static void test_refused_in_replay(void **state)
@@ -191,8 +175,6 @@ static void test_a_second_visit(void **state)
 	assert_int_equal(finding_failed(&again->f), 3);
 	assert_int_equal(again->f.probes, 3);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
 {

@@ -2,26 +2,10 @@
 /*
  * The engine on a live host that knows its own ports: how soon a scan is found, and what is none.
  */
-#include "sensor/engine-fixture.h"
+#include "sensor/device-fixture.h"
 
 #define SCANNER "203.0.113.7"
 #define NEIGHBOUR "192.0.2.77"
-
-static struct fixture x;
-
-static int start(void **state)
-{
-	(void)state;
-	fixture_host(&x);
-	return 0;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
-}
 
 /* Jung et al. 2004 with alpha .01, beta .99, theta .8 and .2: 4^3 = 64 < 99 < 256 = 4^4. */
 static void test_four_in_vain(void **state)
@@ -91,8 +75,7 @@ static void any_order(bool raw, unsigned int open)
 
 		if ((unsigned int)__builtin_popcount(order) != open)
 			continue;
-		fixture_done(&x);
-		fixture_host(&x);
+		again();
 		for (unsigned int i = 0; i < total && !x.n_told; i++) {
 			bool hit = order >> i & 1;
 			uint16_t port = hit ? served[met++] : 1000 + in_vain++;
@@ -208,8 +191,7 @@ static void test_scan_with_ambient_ports(void **state)
 
 		if (__builtin_popcount(order) != 2)
 			continue;
-		fixture_done(&x);
-		fixture_host(&x);
+		again();
 		for (i = 0; i < 5 && !x.n_told; i++)
 			connect_refused(&x, ip(NEIGHBOUR), ip(DEVICE),
 					order >> i & 1 ? ambient[a++] : 2000 + i);
@@ -353,8 +335,6 @@ static void test_ignored_peer(void **state)
 		connect_refused(&x, ip("203.0.113.16"), ip(DEVICE), port);
 	assert_int_equal(x.n_told, 1);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
 {
