@@ -43,6 +43,20 @@ static int note_object(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
+/* Where the program's own zeroed data lies, from the linker (ld(1)). */
+extern char __bss_start[], _end[];
+
+void footprint_touch_data(void)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	for (uintptr_t p = (uintptr_t)__bss_start; p < (uintptr_t)_end; p = (p / page + 1) * page) {
+		volatile char *byte = (volatile char *)p;
+
+		*byte = *byte;
+	}
+}
+
 void footprint_drop_code(void)
 {
 	struct ranges r = { .page = (uintptr_t)sysconf(_SC_PAGESIZE) };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Letting go of code that start-up needed and the long wait does not.
+ * Letting go of code that start-up needed and the long wait does not; taking at once what will be needed.
  */
 #ifndef MIMAMORI_CORE_FOOTPRINT_H
 #define MIMAMORI_CORE_FOOTPRINT_H
@@ -13,5 +13,8 @@
  * to, so nothing can be lost.
  */
 void footprint_drop_code(void);
+
+/* Gives every page of the program's static data its memory now: what is there at start is all that it takes. */
+void footprint_touch_data(void);
 
 #endif

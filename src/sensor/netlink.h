@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The kernel fills a reply to a dump with up to this much, and never more. */
-#define NETLINK_BUFFER_BYTES 32768
+/* The kernel fills a reply to a dump with up to as much as is asked for, 32768 at most. */
+#define NETLINK_BUFFER_BYTES 16384
 #define NETLINK_TIMEOUT_MS 1000 /* longest wait for the next part of a dump */
 #define NETLINK_MAX_READS \
 	256 /* datagrams taken in one call: a flood of notices cannot hold it up */

@@ -482,6 +482,7 @@ int watch_main(const struct watch_params *params)
 		return EXIT_FAILURE;
 	say_left_out(w);
 	show_status(w, true);
+	footprint_touch_data();
 	footprint_drop_code();
 	status = loop_run(&w->loop);
 	if (status < 0) {
