@@ -200,7 +200,10 @@ static void ended_by_self(struct engine *e, const struct packet *p)
 	struct flow *f = flows_find(e->flows, &ends, e->clock->now_ns);
 	uint32_t asked, served;
 
-	if (!f || !f->login || !(f->state & FLOW_ANSWERED) || !(p->tcp_flags & TCP_ACK))
+	if (!f || !(f->state & FLOW_ANSWERED))
+		return;
+	f->over = 1;
+	if (!f->login || !(p->tcp_flags & TCP_ACK))
 		return;
 	asked = p->tcp_ack - (f->peer_isn + 1);
 	served = p->tcp_seq + p->payload - (f->self_isn + 1);
@@ -217,9 +220,14 @@ static void ended_by_peer(struct engine *e, const struct packet *p)
 	struct flow *f = flows_find(e->flows, &ends, e->clock->now_ns);
 	uint32_t asked, served;
 
-	if (!f || !f->login || !(f->state & FLOW_ANSWERED))
+	if (!f || !(f->state & FLOW_ANSWERED))
 		return;
 	asked = p->tcp_seq + p->payload - (f->peer_isn + 1);
+	/* Who asked nothing is engine_flow_aborted()'s, whose RST may come again. */
+	if ((p->tcp_flags & TCP_RST) && asked - 1 < END_WINDOW)
+		f->over = 1;
+	if (!f->login)
+		return;
 	served = p->tcp_ack - (f->self_isn + 1);
 	if (!(p->tcp_flags & TCP_ACK)) {
 		if (f->peer_ended && (f->state & FLOW_KEYED) &&

@@ -60,15 +60,24 @@ struct flow *flows_find(struct flows *fs, const struct flow_ends *ends, uint64_t
 	return NULL;
 }
 
+/* Of those never answered, and of those that have ended, nothing is told but by repeats. */
+static bool is_over(const struct flow *f, uint32_t age_ms)
+{
+	bool lives = (f->state & (FLOW_ANSWERED | FLOW_ENDED)) == FLOW_ANSWERED;
+
+	return f->over || age_ms >= (lives ? FLOW_FORGET_MS : FLOW_REPEAT_MS);
+}
+
 /* The higher, the sooner it gives way. */
 static uint64_t worthless(const struct flow *f, uint32_t t_ms)
 {
 	uint32_t age_ms = t_ms - f->t_ms;
-	bool kept = (f->state & FLOW_KEPT) && age_ms < FLOW_FORGET_MS;
 
 	if (f->key == 0)
 		return UINT64_MAX;
-	return (kept ? 0 : 1ULL << 32) | age_ms;
+	if (is_over(f, age_ms))
+		return 2ULL << 32 | age_ms;
+	return (f->state & FLOW_KEPT ? 0 : 1ULL << 32) | age_ms;
 }
 
 struct flow *flows_begin(struct flows *fs, const struct flow_ends *ends, uint32_t peer_isn,

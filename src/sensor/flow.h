@@ -10,7 +10,8 @@
  * is what it acknowledges less the initial number of this side.
  *
  * A set-associative table holds the initial numbers, by a hash of the four of addresses and ports.
- * The oldest of a full set gives way: a flood of SYNs to an open port costs one set per SYN, and
+ * Of a full set gives way what is over: a login takes seconds, in which short connections of others come
+ * and go. Else the oldest does: a flood of SYNs to an open port costs one set per SYN, and
  * shortens how long a connection is remembered; those of peers that are known already, by what they
  * tried in vain or by a handshake, give way to each other only, as long as there are others. That a
  * hash of 32 bits takes one connection for another does no harm: the sequence numbers would have to
@@ -58,6 +59,7 @@ struct flow {
 	uint8_t peer_ended : 1; /* the peer said good-bye: its FIN counts in what it sent */
 	uint8_t admitted : 1; /* in clear text, too */
 	uint8_t repeated : 1; /* it was refused again with nothing else between */
+	uint8_t over : 1; /* nothing more will be told by it: it gives way first */
 	/* How much had been asked and served when a login was refused last, modulo 2^16. */
 	uint16_t refused_asked, refused_served;
 };

@@ -37,6 +37,29 @@ static void guess_telnet(unsigned int times)
 	}
 }
 
+/* A password's answer takes seconds; meanwhile a neighbour loads one page after the other. */
+static void test_beside_a_busy_neighbour(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 6; i++) {
+		struct connection c = telnet(PEER);
+
+		assert_int_equal(x.n_guesses, 0);
+		for (unsigned int k = 0; k < 300; k++) {
+			struct connection page = open_to(ip("192.0.2.30"), 80);
+
+			page.asked += 200;
+			page.served += 3000;
+			end(&page, false);
+		}
+		types(&c, 5 + i);
+		refuses(&c);
+		end(&c, false);
+	}
+	assert_int_equal(x.n_guesses, 1);
+	assert_int_equal(x.guess[0].g.attempts, 6);
+}
+
 /* As it was told last. */
 static uint8_t outcome(void)
 {
@@ -316,6 +339,7 @@ int main(void)
 		TEST(test_no_prompt),
 		TEST(test_refusal_unseen),
 		TEST(test_greeting),
+		TEST(test_beside_a_busy_neighbour),
 		TEST(test_person),
 		TEST(test_status_at_once),
 		TEST(test_status_in_one_connection),

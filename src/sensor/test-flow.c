@@ -137,6 +137,57 @@ static void test_known_peers_stay(void **state)
 	assert_non_null(flows_find(fs, &known, now_ns));
 }
 
+/* A login takes seconds, by a stranger; meanwhile a known peer comes and goes, quickly. */
+static void test_what_is_over_gives_way(void **state)
+{
+	struct flow_ends slow = { addr_from_v4(0xcb007107), addr_from_v4(0xc000020a), 50000, 23 };
+	uint64_t now_ns = START_NS;
+	struct flow *f;
+
+	(void)state;
+	for (unsigned int i = 0; i < 200 * FLOWS; i++) {
+		struct flow_ends ends = { addr_from_v4(0x0a000001), addr_from_v4(0xc000020a),
+					  (uint16_t)i, (uint16_t)(1 + (i >> 16)) };
+
+		if (i == 100 * FLOWS) {
+			f = flows_begin(fs, &slow, 7, false, now_ns);
+			f->state |= FLOW_ANSWERED;
+		}
+		f = flows_begin(fs, &ends, i, true, now_ns += NS_PER_MS / 8);
+		f->state |= FLOW_ANSWERED;
+		f->over = 1;
+	}
+	assert_non_null(flows_find(fs, &slow, now_ns));
+}
+
+/* When no repeats can come any more, a stranger's connection outlasts those that were in such a state. */
+static void assert_gives_way(uint8_t state)
+{
+	struct flow_ends slow = { addr_from_v4(0xcb007107), addr_from_v4(0xc000020a), 50000, 23 };
+	struct flow_ends ends = { addr_from_v4(0x0a000001), addr_from_v4(0xc000020a), 0, 80 };
+	uint64_t now_ns = START_NS;
+
+	for (; ends.peer_port < 60 * FLOWS; ends.peer_port++)
+		flows_begin(fs, &ends, 1, true, now_ns)->state |= state;
+	now_ns += (FLOW_REPEAT_MS + 10000) * NS_PER_MS;
+	flows_begin(fs, &slow, 7, false, now_ns)->state |= FLOW_ANSWERED;
+	for (; ends.peer_port < 60 * FLOWS + FLOWS / FLOWS_WAYS; ends.peer_port++)
+		flows_begin(fs, &ends, 1, true, now_ns)->state |= FLOW_ANSWERED;
+	assert_non_null(flows_find(fs, &slow, now_ns));
+}
+
+static void test_the_unanswered_give_way(void **state)
+{
+	(void)state;
+	assert_gives_way(0);
+}
+
+static void test_the_ended_give_way(void **state)
+{
+	(void)state;
+	assert_gives_way(FLOW_ANSWERED | FLOW_ENDED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, done)
 
 int main(void)
@@ -147,6 +198,9 @@ int main(void)
 		TEST(test_repeats_and_reuse),
 		TEST(test_the_oldest_give_way),
 		TEST(test_known_peers_stay),
+		TEST(test_what_is_over_gives_way),
+		TEST(test_the_unanswered_give_way),
+		TEST(test_the_ended_give_way),
 	};
 
 	return cmocka_run_group_tests_name("flow", tests, NULL, NULL);
