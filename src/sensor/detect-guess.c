@@ -8,6 +8,7 @@
 
 #define A_PERSONS_TRIES 3 /* in one connection: OpenSSH's client asks so often */
 #define MANY_TRIES 2 /* what a connection with more counts */
+#define MANY_AT_ONCE 6 /* and one beside another such of the peer: that is guessing */
 
 struct guesses *guesses_new(uint64_t quiet_ns, uint64_t seed, guess_emit_fn *emit, void *arg)
 {
@@ -202,20 +203,33 @@ void guesses_refused(struct guesses *gs, const struct guess_try *t, uint64_t now
 		streak_dialog(s, t->refusals > 0, t->asked_after, t->served_after);
 }
 
+static bool began_before(const struct guess_try *t, uint32_t when_ms, uint32_t now_ms)
+{
+	return now_ms - t->age_ms - when_ms > UINT32_MAX / 2;
+}
+
 /* Did it begin before another of the peer's had ended? */
 static bool parallel(const struct guess_try *t, const struct streak *s, uint32_t now_ms)
 {
-	return s && (s->connections || s->maybe) &&
-	       now_ms - t->age_ms - s->ended_ms > UINT32_MAX / 2;
+	return s && (s->connections || s->maybe) && began_before(t, s->ended_ms, now_ms);
 }
 
-/* Tools try in parallel, and often in one connection; no person does. But a person's agent may have many keys. */
+static bool many(const struct guess_reading *r)
+{
+	return r->passwords && r->tries > A_PERSONS_TRIES;
+}
+
+/*
+ * Tools try in parallel, and often in one connection; no person does. But a person's agent may have many keys. Who
+ * else gets in behind the same address meanwhile does not excuse what is both.
+ */
 static unsigned int worth(const struct guess_try *t, const struct streak *s,
 			  const struct guess_reading *r, uint32_t now_ms)
 {
-	bool passwords = r->passwords && r->tries > A_PERSONS_TRIES;
-
-	return passwords || (parallel(t, s, now_ms) && r->tries > 1) ? MANY_TRIES : 1;
+	if (r->shape == SHAPE_FAILED && many(r) && s && s->many &&
+	    began_before(t, s->many_ms, now_ms))
+		return MANY_AT_ONCE;
+	return many(r) || (parallel(t, s, now_ms) && r->tries > 1) ? MANY_TRIES : 1;
 }
 
 static bool dialog_outgrown(const struct guess_try *t, const struct streak *s)
@@ -251,7 +265,8 @@ void guesses_served(struct guesses *gs, const struct guess_try *t, uint64_t now_
  * One failure after the other, and then let in, but nothing was done there. Some session may be just of that
  * size: so it takes others that failed, before it or beside it.
  */
-static bool premature(struct guesses *gs, const struct guess_try *t, uint32_t now_ms)
+static bool premature(struct guesses *gs, const struct guess_try *t, const struct guess_reading *r,
+		      uint32_t now_ms)
 {
 	struct streak *s =
 		streaks_get(&gs->streaks, STREAK_HOST, t->peer, t->port, t->service, now_ms);
@@ -259,15 +274,29 @@ static bool premature(struct guesses *gs, const struct guess_try *t, uint32_t no
 	if (!s || s->finding || streak_length(s))
 		return false;
 	s->maybe = true;
+	s->failure = r->greeted ? r->failure : 0;
 	s->ended_ms = now_ms;
 	return true;
+}
+
+/* After a connection that failed has been counted: what the next ones are compared with. */
+static void remember(struct streak *s, const struct guess_reading *r, uint32_t now_ms)
+{
+	s->ended_ms = now_ms;
+	if (r->failure)
+		s->failure = r->failure;
+	if (r->shape == SHAPE_FAILED && many(r)) {
+		s->many = true;
+		s->many_ms = now_ms;
+	}
+	s->odd |= r->shape == SHAPE_ADMITTED;
 }
 
 void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_ns)
 {
 	uint32_t now_ms = guess_ms(now_ns);
 	struct streak *s = streaks_find(&gs->streaks, STREAK_HOST, t->peer, t->port, now_ms);
-	struct guess_reading r = guess_shape(t, s ? s->excess : 0);
+	struct guess_reading r = guess_shape(t, s ? s->excess : 0, s ? s->failure : 0);
 	unsigned int n;
 	bool beside;
 
@@ -286,10 +315,11 @@ void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_n
 	if (s && t->service == GUESS_HTTP && t->served && !t->refused_last)
 		s->served = true;
 	if (r.shape == SHAPE_NOTHING || t->repeated ||
-	    (r.shape == SHAPE_ADMITTED && premature(gs, t, now_ms)))
+	    (r.shape == SHAPE_ADMITTED && premature(gs, t, &r, now_ms)))
 		return;
 	n = worth(t, s, &r, now_ms);
-	beside = s && s->maybe && parallel(t, s, now_ms);
+	beside = s && s->maybe && parallel(t, s, now_ms) &&
+		 (!s->failure || s->failure == r.failure);
 	if (beside) {
 		s->odd = true;
 		n += MANY_TRIES;
@@ -300,8 +330,7 @@ void guesses_ended(struct guesses *gs, const struct guess_try *t, uint64_t now_n
 	s = streaks_find(&gs->streaks, STREAK_HOST, t->peer, t->port, now_ms);
 	if (!s)
 		return;
-	s->ended_ms = now_ms;
-	s->odd |= r.shape == SHAPE_ADMITTED;
+	remember(s, &r, now_ms);
 	if (s->odd && s->finding)
 		succeeded(gs, t, true, false, now_ns);
 }

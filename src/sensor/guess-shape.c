@@ -17,7 +17,10 @@
 /* In one connection: less may be a key that was refused, of a user with a long name. */
 #define PADDED_FEWEST 3
 #define UNANSWERED_FROM 4 /* passwords: a person may leave before the answer to a few */
+#define GREETED_FROM 2 /* tries: with one it may be anybody who logs in and leaves */
 #define GOODBYE_FROM 3 /* tries: no server is known to allow fewer */
+
+#define OPENSSH_SUCCESS 28 /* what tells OpenSSH's server in a dialect: dropbear's is longer */
 
 #define PLAIN_MOST_ASKED 400
 #define PLAIN_LEAST_ASKED 10
@@ -49,9 +52,9 @@ struct dialect {
 
 /* chacha20-poly1305, as of libssh (hydra), OpenSSH (ncrack); counter mode with hmac-sha2-256, as of libssh2 (medusa). */
 static const struct dialect dialects[] = {
-	{ ONCE, 44, 60, 76, 76, 100, 8, 52, 76, 28, 6, 0, 10 },
+	{ ONCE, 44, 60, 76, 76, 100, 8, 52, 76, OPENSSH_SUCCESS, 6, 0, 10 },
 	{ ONCE, 44, 60, 76, 76, 100, 8, 52, 76, 36, 10, 0, 10 }, /* dropbear's success */
-	{ ONCE, 44, 60, 76, 76, 100, 8, 76, 76, 28, 6, 0, 6 },
+	{ ONCE, 44, 60, 76, 76, 100, 8, 76, 76, OPENSSH_SUCCESS, 6, 0, 6 },
 	{ PADDED, 44, 0, 0, 84, 148, 64, 52, 76, 28, 6, 0, 6 },
 	{ PADDED, 44, 0, 0, 84, 148, 64, 76, 76, 28, 6, 0, 6 },
 	{ EACH, 64, 80, 96, 96, 112, 16, 80, 96, 48, 10, 64, 10 },
@@ -117,7 +120,7 @@ static bool may_lack_answer(const struct dialect *d, unsigned int answers, unsig
 static struct guess_reading failures(const struct dialect *d, const struct guess_try *t,
 				     unsigned int answers, bool goodbye)
 {
-	const struct guess_reading nothing = { SHAPE_NOTHING, 0, false };
+	const struct guess_reading nothing = { .shape = SHAPE_NOTHING };
 	unsigned int nones, tries = passwords_of(d, answers, &nones);
 
 	if (tries > d->most || (goodbye && tries < GOODBYE_FROM))
@@ -125,11 +128,13 @@ static struct guess_reading failures(const struct dialect *d, const struct guess
 	if (tries && asks(d, t->asked, nones, tries) &&
 	    (d->manner != PADDED ||
 	     padded_for_sure(d, t->asked, tries, goodbye || d->goodbye == d->failure)))
-		return (struct guess_reading){ SHAPE_FAILED, tries, tries > 1 };
+		return (struct guess_reading){ SHAPE_FAILED, tries, tries > 1,
+					       .failure = d->failure };
 	/* Messages are odd multiples of half a step: so no keys that were all answered look like this. */
 	if (!goodbye && tries < d->most && may_lack_answer(d, answers, tries) &&
 	    asks(d, t->asked, nones, tries + 1))
-		return (struct guess_reading){ SHAPE_FAILED, tries + 1, true };
+		return (struct guess_reading){ SHAPE_FAILED, tries + 1, true, .unanswered = true,
+					       .failure = d->failure };
 	return nothing;
 }
 
@@ -141,14 +146,14 @@ static struct guess_reading admitted(const struct dialect *d, const struct guess
 
 	if ((d->manner == EACH && answers % 2 == 0) || (d->manner == ONCE && answers == 0) ||
 	    tries > d->success_tries || !asks(d, t->asked, nones, tries))
-		return (struct guess_reading){ SHAPE_NOTHING, 0, false };
-	return (struct guess_reading){ SHAPE_ADMITTED, tries, true };
+		return (struct guess_reading){ .shape = SHAPE_NOTHING };
+	return (struct guess_reading){ SHAPE_ADMITTED, tries, true, .failure = d->failure };
 }
 
 /* Is what was served just so many messages of the dialect, and fits what was asked? */
 static struct guess_reading read_as(const struct dialect *d, const struct guess_try *t)
 {
-	struct guess_reading r = { SHAPE_NOTHING, 0, false };
+	struct guess_reading r = { .shape = SHAPE_NOTHING };
 	unsigned int n = 0;
 
 	for (uint32_t sum = d->service; sum <= t->served && n <= 2U * d->most;
@@ -172,18 +177,63 @@ static unsigned int tries_asked(uint32_t asked)
 	return tries > 2 ? tries - 1 : 1;
 }
 
-/* Where two dialects fit, failures are likelier. */
+/* Where two dialects fit, failures are likelier, and most if all were answered. */
 static struct guess_reading read_in_any(const struct guess_try *t)
 {
-	struct guess_reading r = { SHAPE_NOTHING, 0, false };
+	struct guess_reading r = { .shape = SHAPE_NOTHING };
 
 	for (unsigned int i = 0; i < sizeof(dialects) / sizeof(dialects[0]); i++) {
 		struct guess_reading one = read_as(&dialects[i], t);
 
-		if (one.shape == SHAPE_FAILED)
+		if (one.shape == SHAPE_FAILED && !one.unanswered)
 			return one;
-		if (one.shape != SHAPE_NOTHING)
+		if (one.shape == SHAPE_FAILED ||
+		    (one.shape != SHAPE_NOTHING && r.shape != SHAPE_FAILED))
 			r = one;
+	}
+	return r;
+}
+
+/*
+ * Hydra's way: OpenSSH's server has told its host keys when the tool leaves, as it does at once after "success" (PROTOCOL
+ * §2.5): Ed25519, and before it ECDSA, RSA of 2048 and 3072 bits.
+ */
+static struct guess_reading read_greeted(const struct guess_try *t, const struct dialect *d)
+{
+	static const uint16_t host_keys[] = { 116, 220, 396, 500, 524, 628 };
+	struct guess_reading r = { .shape = SHAPE_NOTHING };
+
+	for (unsigned int i = 0; i < sizeof(host_keys) / sizeof(host_keys[0]); i++) {
+		uint32_t rest = (uint32_t)d->service + d->success + host_keys[i];
+
+		if (t->served < rest || (t->served - rest) % d->failure)
+			continue;
+		r = admitted(d, t, (t->served - rest) / d->failure);
+		if (r.shape != SHAPE_NOTHING)
+			return r;
+	}
+	return r;
+}
+
+/* A password that was not answered is told from host keys by how the server answered before. */
+static struct guess_reading read_best(const struct guess_try *t, unsigned int failure)
+{
+	struct guess_reading r = read_in_any(t);
+
+	if (r.shape != SHAPE_NOTHING && !r.unanswered)
+		return r;
+	for (unsigned int i = 0; i < sizeof(dialects) / sizeof(dialects[0]); i++) {
+		const struct dialect *d = &dialects[i];
+		struct guess_reading one;
+
+		if (d->manner != ONCE || d->success != OPENSSH_SUCCESS ||
+		    (failure && failure != d->failure))
+			continue;
+		one = read_greeted(t, d);
+		if (one.shape == SHAPE_NOTHING || one.tries < GREETED_FROM)
+			continue;
+		one.greeted = true;
+		return one;
 	}
 	return r;
 }
@@ -192,26 +242,27 @@ static struct guess_reading read_in_any(const struct guess_try *t)
  * A tool that was let in leaves while the server still tells its host keys; one that has found a password elsewhere
  * does not wait for answers. So there are two readings, as of its good-bye and as of this side's.
  */
-static struct guess_reading in_dialect(const struct guess_try *t)
+static struct guess_reading in_dialect(const struct guess_try *t, unsigned int failure)
 {
-	struct guess_reading r = read_in_any(t), early;
+	struct guess_reading r = read_best(t, failure), early;
 	struct guess_try then = *t;
 
 	if (t->served_early == t->served)
 		return r;
 	then.served = t->served_early;
-	early = read_in_any(&then);
+	early = read_best(&then, failure);
 	return early.shape == SHAPE_ADMITTED || r.shape == SHAPE_NOTHING ? early : r;
 }
 
-static struct guess_reading ssh_shape(const struct guess_try *t, unsigned int excess)
+static struct guess_reading ssh_shape(const struct guess_try *t, unsigned int excess,
+				      unsigned int failure)
 {
-	struct guess_reading r = { SHAPE_NOTHING, 0, false };
+	struct guess_reading r = { .shape = SHAPE_NOTHING };
 	uint32_t a = t->asked, s = t->served;
 
 	if (!t->keyed || s < SSH_LEAST_SERVED)
 		return r;
-	r = in_dialect(t);
+	r = in_dialect(t, failure);
 	if (r.shape != SHAPE_NOTHING)
 		return r;
 	if (a < SSH_LEAST_ASKED)
@@ -270,9 +321,11 @@ static enum guess_shape plain_shape(const struct guess_try *t)
 	return SHAPE_NOTHING;
 }
 
-struct guess_reading guess_shape(const struct guess_try *t, unsigned int excess)
+struct guess_reading guess_shape(const struct guess_try *t, unsigned int excess,
+				 unsigned int failure)
 {
 	if (t->service == GUESS_SSH)
-		return ssh_shape(t, excess);
-	return (struct guess_reading){ plain_shape(t), t->refusals ? t->refusals : 1, false };
+		return ssh_shape(t, excess, failure);
+	return (struct guess_reading){ .shape = plain_shape(t),
+				       .tries = t->refusals ? t->refusals : 1 };
 }

@@ -57,10 +57,17 @@ struct guess_reading {
 	enum guess_shape shape;
 	unsigned int tries; /* passwords, at least 1 where there is a shape of failures */
 	bool passwords; /* ssh: several, and certainly no keys: those are what an agent offers by itself */
+	bool unanswered; /* the last password was, if it is read right */
+	bool greeted; /* after "success" came host keys, if it is read right */
+	uint8_t failure; /* ssh: bytes of the answer to a password, 0 where no dialect fits */
 };
 
-/* excess: by how much more was served than asked at most, of the peer's failures so far: an ssh banner. */
-struct guess_reading guess_shape(const struct guess_try *t, unsigned int excess);
+/*
+ * Of the peer's failures so far, excess: by how much more was served than asked at most: an ssh banner; failure: the
+ * size of the answer to a password, 0 where none was read.
+ */
+struct guess_reading guess_shape(const struct guess_try *t, unsigned int excess,
+				 unsigned int failure);
 
 /* Has an ssh connection the size of one with passwords, whatever they came to? */
 bool guess_shape_comparable(const struct guess_try *t);

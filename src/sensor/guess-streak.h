@@ -39,6 +39,7 @@ struct streak {
 	struct addr who; /* of a prefix: its first; of ALL: :: */
 	uint32_t first_ms, last_ms;
 	uint32_t ended_ms; /* when the connection that failed last ended */
+	uint32_t many_ms;
 	uint16_t port;
 	uint8_t service, level;
 	bool used;
@@ -53,6 +54,8 @@ struct streak {
 	bool served; /* http: something else was served, too */
 	uint16_t run_asked;
 	uint32_t run_ms; /* when it was refused last */
+	bool many; /* ssh: one had more passwords than a person tries; many_ms: when it ended, the last of them */
+	uint8_t failure; /* ssh: bytes of the answer to a password, as read last; 0: not known */
 	bool odd; /* one was answered otherwise than others that asked just the same: it got in */
 	uint16_t count[STREAK_WAYS]; /* failures, by enum streak_way */
 	uint16_t connections, tries;

@@ -24,6 +24,54 @@ static void test_parallel(void **state)
 	assert_int_equal(x.guess[0].g.attempts, 12);
 }
 
+static const struct shape openssh_six = { 616, 432, false };
+
+/* More passwords than a person tries, in two connections at once: told when both have ended, whoever else logs in. */
+static void test_many_at_once(void **state)
+{
+	struct connection c[4];
+
+	(void)state;
+	ssh("203.0.113.7", openssh_job);
+	for (unsigned int i = 0; i < 4; i++) {
+		c[i] = open_to(ip("203.0.113.7"), 22);
+		exchange_keys(&c[i]);
+	}
+	for (unsigned int i = 0; i < 16; i++) {
+		pass_ms(&x, 500);
+		ssh("203.0.113.7", openssh_job);
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(x.n_guesses, 0);
+		ssh("203.0.113.7", openssh_job);
+		c[i].asked += openssh_six.asked;
+		c[i].served += openssh_six.served;
+		end(&c[i], false);
+	}
+	assert_int_equal(x.n_guesses, 1);
+	assert_int_equal(x.guess[0].g.outcome, GUESS_FAILING);
+}
+
+/* One after the other, and beside somebody who mistypes: those may be a person's. */
+static void test_many_one_by_one(void **state)
+{
+	struct connection c;
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		ssh("198.51.100.5", openssh_six);
+		pass_ms(&x, 2000);
+	}
+	c = open_to(ip("198.51.100.6"), 22);
+	exchange_keys(&c);
+	ssh("198.51.100.6", openssh_one);
+	pass_ms(&x, 20000);
+	c.asked += openssh_six.asked;
+	c.served += openssh_six.served;
+	end(&c, false);
+	assert_silent();
+}
+
 static void repeat(struct shape s, unsigned int times, unsigned int every_s)
 {
 	for (unsigned int i = 0; i < times; i++) {
@@ -284,6 +332,19 @@ static void test_right_among_wrong(void **state)
 		  { 636, 200, false },
 		  { 636, 252, false },
 		  { 636, 200, false } },
+		/* the server's host keys were told: one, two, and three */
+		{ { 616, 500, false },
+		  { 532, 356, false },
+		  { 524, 356, false },
+		  { 532, 304, false } },
+		{ { 616, 604, false },
+		  { 532, 356, false },
+		  { 524, 356, false },
+		  { 532, 356, false } },
+		{ { 616, 884, false },
+		  { 532, 356, false },
+		  { 524, 356, false },
+		  { 532, 356, false } },
 		{ { 1200, 992, false },
 		  { 1008, 864, false },
 		  { 1008, 864, false },
@@ -314,6 +375,37 @@ static void test_right_among_wrong(void **state)
 		}
 		if (!x.n_guesses || x.guess[x.n_guesses - 1].g.outcome != GUESS_SUCCEEDED)
 			fail_msg("%u / %u is no success", tool[0].asked, tool[0].served);
+		sleep_s(&x, 3600);
+	}
+}
+
+/* What looks like host keys is the answer "failure" of a server that says it at more length. */
+static void test_unanswered(void **state)
+{
+	static const struct shape shapes[] = {
+		{ 616, 500, false }, { 532, 500, false }, { 524, 500, false }, { 532, 500, false }
+	};
+	struct connection c[4];
+	char peer[32];
+
+	(void)state;
+	for (unsigned int first = 0; first < 4; first++) {
+		x.n_guesses = 0;
+		snprintf(peer, sizeof(peer), "203.0.%u.7", 100 + first);
+		for (unsigned int i = 0; i < 4; i++) {
+			c[i] = open_to(ip(peer), 22);
+			exchange_keys(&c[i]);
+		}
+		pass_ms(&x, 9000);
+		for (unsigned int i = 0; i < 4; i++) {
+			unsigned int k = (i + first) % 4;
+
+			c[k].asked += shapes[k].asked;
+			c[k].served += shapes[k].served;
+			end(&c[k], false);
+		}
+		assert_int_equal(x.n_guesses, 1);
+		assert_int_equal(x.guess[0].g.outcome, GUESS_FAILING);
 		sleep_s(&x, 3600);
 	}
 }
@@ -374,6 +466,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_parallel),
+		TEST(test_many_at_once),
+		TEST(test_many_one_by_one),
 		TEST(test_job),
 		TEST(test_failures),
 		TEST(test_old_key),
@@ -389,6 +483,7 @@ int main(void)
 		TEST(test_ordinary),
 		TEST(test_old_keys),
 		TEST(test_right_among_wrong),
+		TEST(test_unanswered),
 		TEST(test_host_keys_after_good_bye),
 		TEST(test_key_beside_guesser),
 	};
