@@ -11,6 +11,7 @@
 #define CEILING_MOST 64 /* times the configured rate */
 #define TIMES_MEAN 3
 #define TIMES_DEVIATION 4
+#define RESET_NS (NS_PER_S / 2) /* the way there and back, of nearly all */
 #define LOOKS_BITS 7 /* some 128 packets of a window are looked at */
 
 static unsigned int lanes_of(const struct floods *fs)
@@ -126,8 +127,9 @@ void floods_reset(struct floods *fs, const struct packet *p)
 {
 	struct flood_case *c = floods_lane(fs, FLOOD_LANE_SYN, p->dst)->suspect;
 
-	/* As many as there are SYNs are no flood of RSTs. */
-	if (c && (c->port.value == p->dport || !c->port.votes)) {
+	/* As many as there are SYNs are no flood of RSTs; nor is what comes long after them explained by them. */
+	if (c && (!c->open || p->t_ns < c->hot_ns + RESET_NS) &&
+	    (c->port.value == p->dport || !c->port.votes)) {
 		c->resets += p->stands_for;
 		if (c->resets <= c->f.packets + c->lane->count)
 			floods_credit(fs, FLOOD_LANE_RST, p->dst, p->stands_for);
