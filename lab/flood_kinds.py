@@ -121,7 +121,7 @@ def _kinds():
     yield Kind("FIN, open port, random sources", "fin", "rst", "random", device.HTTP, FORGED)
     yield Kind("UDP, open port", "udp", "udp", "one", device.DNS, bytes=100, least=9600)
     yield Kind("UDP, open port, random sources", "udp", "udp", "random", device.DNS, FORGED, bytes=100,
-               least=150)
+               least=1000)
     yield Kind("UDP, closed port", "udp", "udp", "one", CLOSED_UDP, bytes=512, least=150)
     yield Kind("UDP, closed port, random sources", "udp", "udp", "random", CLOSED_UDP, FORGED,
                bytes=512, least=150)
