@@ -23,6 +23,7 @@ LIT = {  # what the device sends when a password was wrong
     "rtsp": re.compile(rb"^RTSP/1\.0 401 "),
     "mqtt": re.compile(rb"^\x20\x02.[\x01-\x05]", re.S),
 }
+TELNET_OPTION = re.compile(rb"\xff[\xfb-\xfe].", re.S)  # RFC 854
 
 
 class Connection:
@@ -33,6 +34,7 @@ class Connection:
         self.answered = False
         self.ended = None
         self.failures = []
+        self.typed = 0  # bytes that the peer sent, telnet's options apart
         self.frames = []  # (t, frame, length on the wire)
 
     def signs(self, t):
@@ -76,6 +78,8 @@ def _take(one, packet, frame, wire, outward):
     one.answered |= outward and packet.flags & (SYN | ACK) == SYN | ACK
     if one.ended is None and packet.flags & (FIN | RST):
         one.ended = packet.t
+    if not outward:
+        one.typed += len(TELNET_OPTION.sub(b"", _payload(packet, frame)))
     lit = LIT.get(guess_tools.SERVICE_OF.get(one.port))
     if lit and outward:
         data = _payload(packet, frame)
@@ -92,6 +96,8 @@ def logged(path, peers):
 
 def tries(tool, service, tried, steps):
     """Those of the connections in which a password may have been tried; steps: when runs began."""
+    if service == "telnet":
+        return [one for one in tried if one.typed]
     if (tool, service) != ("hydra", "ssh"):
         return tried
     # Hydra begins each run with a connection that asks whether passwords are taken, and leaves.
