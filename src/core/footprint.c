@@ -52,8 +52,9 @@ void footprint_touch_data(void)
 
 	for (uintptr_t p = (uintptr_t)__bss_start; p < (uintptr_t)_end; p = (p / page + 1) * page) {
 		volatile char *byte = (volatile char *)p;
+		char same = *byte;
 
-		*byte = *byte;
+		*byte = same;
 	}
 }
 
