@@ -20,6 +20,7 @@ What moves much: cameras, downloads, crowds. habits.py runs them, inside namespa
 import concurrent.futures
 import ipaddress
 import selectors
+import contextlib
 import socket
 import time
 
@@ -79,6 +80,9 @@ def take_stream(source, target, port, every, seconds):
                 sock.recv(65536)
                 came += 1
             except (TimeoutError, ConnectionError):
+                if not came:  # nobody has heard it yet
+                    with contextlib.suppress(ConnectionError):
+                        sock.send(b"SETUP")
                 continue
             if came % int(every) == 0:
                 sock.send(b"report")
