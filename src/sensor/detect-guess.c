@@ -112,8 +112,8 @@ static void failed(struct guesses *gs, const struct guess_try *t, enum streak_wa
 		if (t->age_ms > now_ms - s[level]->first_ms)
 			s[level]->first_ms = now_ms - t->age_ms;
 		streak_add(s[level], way, level == STREAK_ALL && ended ? 1 : n, t->peer, now_ms);
-		s[level]->tries = (uint16_t)(s[level]->tries + tries);
-		s[level]->connections = (uint16_t)(s[level]->connections + ended);
+		s[level]->tries += tries;
+		s[level]->connections += ended;
 		if (ended && streak_shape(s[level], t->asked, t->served) && level == STREAK_HOST)
 			s[level]->odd |= t->service == GUESS_SSH;
 		if (level == STREAK_HOST && way == STREAK_SEEN && told_in_words(t))

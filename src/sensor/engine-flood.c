@@ -245,7 +245,7 @@ static bool answers_ping(struct engine *e, const struct packet *p)
 	return false;
 }
 
-static void bulk_icmp(struct engine *e, const struct packet *p)
+void engine_flood_icmp(struct engine *e, const struct packet *p)
 {
 	if (p->proto == PACKET_ICMP_ECHO_REPLY && answers_ping(e, p))
 		return;
@@ -273,7 +273,7 @@ void engine_flood_bulk(struct engine *e, const struct packet *p)
 	case PACKET_ICMP_QUERY:
 	case PACKET_UNREACHABLE:
 	case PACKET_ICMP:
-		bulk_icmp(e, p);
+		engine_flood_icmp(e, p);
 		break;
 	case PACKET_OTHER:
 		if (engine_watches(e, p->src, p->dst))

@@ -145,6 +145,9 @@ void engine_flood_fin_sent(struct engine *e, const struct packet *p);
 void engine_flood_rst(struct engine *e, const struct packet *p);
 void engine_flood_bulk(struct engine *e, const struct packet *p);
 
+/* ICMP that came in, a sample of it or not: replies to this side's own pings are welcome. */
+void engine_flood_icmp(struct engine *e, const struct packet *p);
+
 /* Somebody of this side pings. */
 void engine_flood_ping(struct engine *e, const struct packet *p);
 

@@ -83,6 +83,7 @@ void engine_icmp_query(struct engine *e, const struct packet *p)
 
 	if (!engine_watches(e, p->src, p->dst))
 		return;
+	floods_count(e->floods, FLOOD_LANE_ICMP, p, false);
 	crowd_traits(p, p->src, PROBE_ICMP_QUERY, probe.trait);
 	engine_passing(e, &probe, CONTACT_ECHO);
 }

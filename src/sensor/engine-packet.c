@@ -373,6 +373,8 @@ void engine_packet(struct engine *e, const struct packet *p)
 		on_udp(e, p);
 		break;
 	case PACKET_UNREACHABLE:
+		if (p->dir != PACKET_DIR_OUT)
+			engine_flood_icmp(e, p);
 		engine_unreachable(e, p);
 		break;
 	case PACKET_SCTP:
@@ -394,6 +396,9 @@ void engine_packet(struct engine *e, const struct packet *p)
 		engine_neighbour(e, p, PROBE_NEIGHBOUR);
 		break;
 	case PACKET_ICMP_ECHO_REPLY:
+		if (p->dir != PACKET_DIR_OUT)
+			engine_flood_icmp(e, p);
+		break;
 	case PACKET_ICMP:
 	case PACKET_OTHER:
 		break;

@@ -24,6 +24,7 @@
 #define SMALL 256 /* bytes */
 #define SYSTEM_PORTS 1024 /* RFC 6335 §6 */
 #define SCAN_PORTS 4
+#define SCAN_UNSEEN 4096 /* a scan of so many packets has met the slice, 64 times on average */
 #define SCAN_SHARERS 32 /* decoys ask for each port one after the other */
 #define NODES_MAX (2 * (FLOOD_LEAVES + 2 + FLOOD_AGGREGATES) + 2)
 #define WIDE_V4 (ADDR_V4_OFFSET + 8) /* a wider prefix is nobody's own */
@@ -247,8 +248,9 @@ bool flood_case_scans(const struct flood_case *c)
 		return false;
 	if (datagrams && c->f.bytes > c->f.packets * SCAN_PAYLOAD)
 		return false;
-	return c->slice_packets < 16 ||
-	       c->slice_packets < FLOOD_SCAN_TRIES * sketch_count(&c->slice);
+	if (c->slice_packets < 16)
+		return c->f.packets < SCAN_UNSEEN;
+	return c->slice_packets < FLOOD_SCAN_TRIES * sketch_count(&c->slice);
 }
 
 bool flood_case_crumbs(const struct flood_case *c)
@@ -407,7 +409,9 @@ static enum flood_forged forged(const struct flood_case *c, unsigned int seen)
 		ways += bits_count(c->ttls[i]);
 	if (c->bogons * 64ULL > c->samples)
 		return FLOOD_FORGED_YES;
-	if (c->handshakes * 5 >= c->f.packets || c->resets * 2 >= c->f.packets)
+	/* Who forges a SYN can forge the RST that follows it; many hosts that come once each do not all refuse. */
+	if (c->handshakes * 5 >= c->f.packets ||
+	    (c->resets * 2 >= c->f.packets && !one_way_each(c, seen, MOST)))
 		return FLOOD_FORGED_NO;
 	if (c->lane->kind == FLOOD_LANE_AMPLIFIED && c->answers * 2ULL >= c->samples)
 		return FLOOD_FORGED_NO;

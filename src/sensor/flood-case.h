@@ -50,10 +50,10 @@ struct flood_case {
 	uint32_t now_samples;
 	struct flood f;
 
+	uint32_t slice_packets; /* of the ports in the slice, since it is suspected */
 	uint32_t samples, first_ports; /* packets looked at; those in port_bits */
 	uint32_t first_flows; /* those that could be in flow_bits: of peers that nobody has answered */
 	uint32_t sketched; /* of them in the sketch of sources */
-	uint32_t slice_packets; /* of the ports in the slice, since it is suspected */
 	uint32_t ordinary; /* SYNs with all the options that a client's kernel gives them */
 	uint32_t bogons; /* sources that nobody can have */
 	uint32_t answers; /* datagrams that answer what nobody here asked */

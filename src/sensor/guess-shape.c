@@ -11,6 +11,8 @@
 #define SSH_ONE_SERVED 3000 /* with a banner before it */
 #define SSH_MOST_COMPARED 1100 /* ten passwords, as many as dropbear allows */
 #define SSH_MOST_ASKED 2200 /* ten passwords, each sent in two ways */
+#define SSH_FAILURES_SERVED \
+	2060 /* ten passwords, "none" before each: bytes asked can be padded, these cannot */
 #define SSH_KEYS_SERVED 300 /* of what OpenSSH's server tells in a session, host keys foremost */
 #define SSH_PASSWORD 84 /* one of usual length, with the user's name */
 
@@ -272,7 +274,8 @@ static struct guess_reading ssh_shape(const struct guess_try *t, unsigned int ex
 	if (s <= SSH_ONE_SERVED &&
 	    (a <= SSH_ONE_ASKED || (a <= SSH_TWO_ASKED && (uint64_t)s * 32 >= (uint64_t)a * 26)))
 		r.shape = SHAPE_FAILED;
-	else if (s > a + SSH_KEYS_SERVED + excess || (a > SSH_MOST_ASKED && !t->by_self))
+	else if (s > a + SSH_KEYS_SERVED + excess ||
+		 (a > SSH_MOST_ASKED && s > SSH_FAILURES_SERVED + excess && !t->by_self))
 		r.shape = SHAPE_SESSION;
 	return r;
 }

@@ -58,7 +58,7 @@ struct streak {
 	uint8_t failure; /* ssh: bytes of the answer to a password, as read last; 0: not known */
 	bool odd; /* one was answered otherwise than others that asked just the same: it got in */
 	uint16_t count[STREAK_WAYS]; /* failures, by enum streak_way */
-	uint16_t connections, tries;
+	uint32_t connections, tries;
 	uint16_t key_port; /* ssh: the peer's port whose login by key the system's record had last */
 	/* telnet: the most that was served, and asked, before a connection's first refusal, and between two */
 	uint16_t dialog[2], typed[2];

@@ -10,6 +10,7 @@ enum { HALF_OPEN, HELD };
 
 #define USUAL_BITS 4 /* of what is learnt */
 #define USUAL_SLOW 3 /* one look counts for an eighth */
+#define USUAL_MOST 8 /* times the configured number: who holds more slowly more is found, too */
 #define TIMES_USUAL 3
 #define UNFINISHED 2 /* SYN/ACKs repeated: 3 s */
 #define MANY_PEERS 8 /* whose handshakes are all unfinished: forged */
@@ -180,9 +181,11 @@ static void tell(struct slow_floods *s, struct slow_flood *sf, enum finding_phas
 
 static uint64_t limit_of(const struct slow_floods *s, unsigned int kind)
 {
-	uint64_t usual = TIMES_USUAL * s->usual[kind] >> USUAL_BITS;
+	uint64_t usual = TIMES_USUAL * s->usual[kind] >> USUAL_BITS, least = s->params.least[kind];
 
-	return usual > s->params.least[kind] ? usual : s->params.least[kind];
+	if (usual > least * USUAL_MOST)
+		usual = least * USUAL_MOST;
+	return usual > least ? usual : least;
 }
 
 static void open_flood(struct slow_floods *s, unsigned int kind, const struct service *service,

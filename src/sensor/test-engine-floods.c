@@ -163,24 +163,6 @@ static void test_kinds(void **state)
 	}
 }
 
-static struct packet bare_rst(unsigned int i)
-{
-	return segment(forged_syn(i), TCP_RST, 80);
-}
-
-/* What follows a flood of SYNs is not explained by it, though its first RSTs may be. */
-static void test_resets_after_syns(void **state)
-{
-	uint64_t onset_ns;
-
-	(void)state;
-	flood(forged_syn, 20000, 3000);
-	onset_ns = x.clock.now_ns;
-	flood(bare_rst, 300, 4000);
-	assert_in_range(told_flood(FINDING_START, FLOOD_RST)->at_ns - onset_ns, NS_PER_S / 2,
-			5 * NS_PER_S / 2);
-}
-
 /* Of one peer, too: pings without end, crumbs of datagrams, small datagrams to a service that is silent. */
 static struct packet own_ping(unsigned int i)
 {
@@ -442,7 +424,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_peer, begin, done),
 		cmocka_unit_test_setup_teardown(test_kinds, begin, done),
 		cmocka_unit_test_setup_teardown(test_kinds_of_one, begin, done),
-		cmocka_unit_test_setup_teardown(test_resets_after_syns, begin, done),
 		cmocka_unit_test_setup_teardown(test_room, begin, done),
 		cmocka_unit_test_setup_teardown(test_samples, begin, done),
 		cmocka_unit_test_setup_teardown(test_one_sample_is_none, begin, done),
