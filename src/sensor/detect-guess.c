@@ -147,8 +147,7 @@ static void welcome(struct guesses *gs, const struct guess_try *t, struct streak
 		host->guest = true;
 	else if (!host->guest)
 		host->odd = true; /* if they go on, it was a guesser who got in */
-	if (excused > STREAK_PARDON)
-		excused = STREAK_PARDON;
+	excused = streak_excuse(host, excused, now_ms);
 	for (int level = STREAK_HOST; excused && level <= STREAK_ALL; level++)
 		if (s[level] && !s[level]->finding)
 			streak_pardon(s[level], excused);

@@ -185,6 +185,25 @@ static void take(uint16_t *from, unsigned int n)
 	*from = *from > n ? (uint16_t)(*from - n) : 0;
 }
 
+unsigned int streak_excuse(struct streak *s, unsigned int n, uint32_t now_ms)
+{
+	uint32_t regained = (now_ms - s->pardon_ms) / STREAK_PARDON_MS;
+
+	if (regained < s->pardoned) {
+		s->pardoned = (uint8_t)(s->pardoned - regained);
+		s->pardon_ms += regained * STREAK_PARDON_MS;
+	} else {
+		s->pardoned = 0;
+		s->pardon_ms = now_ms;
+	}
+	if (n > STREAK_PARDON)
+		n = STREAK_PARDON;
+	if (n > STREAK_PARDON_MOST - (unsigned int)s->pardoned)
+		n = STREAK_PARDON_MOST - (unsigned int)s->pardoned;
+	s->pardoned = (uint8_t)(s->pardoned + n);
+	return n;
+}
+
 void streak_pardon(struct streak *s, unsigned int n)
 {
 	for (unsigned int i = 0; i < STREAK_WAYS; i++)

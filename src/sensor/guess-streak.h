@@ -30,6 +30,9 @@
 #define STREAK_RUN_MS \
 	600 /* refusals of a run are less apart: no person, and no program that waits */
 #define STREAK_PARDON 3 /* so many failures a login makes up for: a person mistypes */
+#define STREAK_PARDON_MOST \
+	6 /* of one peer; more only as time passes: who may log in may guess, too */
+#define STREAK_PARDON_MS 20000 /* until one more is made up for */
 
 enum streak_level { STREAK_HOST, STREAK_PREFIX, STREAK_ALL };
 
@@ -49,6 +52,8 @@ struct streak {
 	bool maybe; /* ssh: before any failure, one may have tried many passwords and got in */
 	uint8_t run; /* refusals at once, of requests that hardly differ, until now */
 	bool guest; /* somebody was let in before there were many failures: there may be several behind the address */
+	uint8_t pardoned; /* failures that logins have made up for; one is forgotten in STREAK_PARDON_MS */
+	uint32_t pardon_ms; /* since when */
 	bool users; /* the record has failures of several names */
 	uint32_t user; /* the hash of the last of them, 0: not told */
 	bool served; /* http: something else was served, too */
@@ -103,6 +108,9 @@ bool streak_outgrown(const struct streak *s, bool again, uint32_t asked, uint32_
 
 /* A request of so many bytes was refused in clear text. */
 void streak_run(struct streak *s, uint32_t asked, uint32_t now_ms);
+
+/* How many of n failures of this peer a login makes up for now; they are taken off what it may have. */
+unsigned int streak_excuse(struct streak *s, unsigned int n, uint32_t now_ms);
 
 /* Somebody got in, who had failed so often before: no more than STREAK_PARDON. */
 void streak_pardon(struct streak *s, unsigned int n);

@@ -72,6 +72,22 @@ static void test_many_one_by_one(void **state)
 	assert_silent();
 }
 
+/* Bytes asked can be made more by whoever fails; what is served of failures cannot. */
+static void test_padded(void **state)
+{
+	static const struct shape padded = { 2600, 196, false };
+
+	(void)state;
+	for (unsigned int i = 0; i < 12; i++) {
+		ssh("203.0.113.7", openssh_one);
+		pass_ms(&x, 2000);
+	}
+	ssh("203.0.113.7", padded);
+	engine_finish(x.engine);
+	assert_int_equal(x.n_guesses, 2);
+	assert_int_equal(x.guess[1].g.outcome, GUESS_FAILING);
+}
+
 static void repeat(struct shape s, unsigned int times, unsigned int every_s)
 {
 	for (unsigned int i = 0; i < times; i++) {
@@ -468,6 +484,7 @@ int main(void)
 		TEST(test_parallel),
 		TEST(test_many_at_once),
 		TEST(test_many_one_by_one),
+		TEST(test_padded),
 		TEST(test_job),
 		TEST(test_failures),
 		TEST(test_old_key),

@@ -119,6 +119,20 @@ static void test_person(void **state)
 	assert_silent();
 }
 
+/* Who may log in is not excused without end. */
+static void test_guesser_with_an_account(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 20; i++) {
+		for (unsigned int n = 0; n < 3; n++) {
+			ssh("203.0.113.7", openssh_one);
+			pass_ms(&x, 1000);
+		}
+		ssh("203.0.113.7", openssh_job);
+	}
+	assert_int_equal(told_guess(FINDING_START), 1);
+}
+
 static void test_neighbours(void **state)
 {
 	char text[32];
@@ -454,6 +468,7 @@ int main(void)
 		TEST(test_odd_port),
 		TEST(test_person),
 		TEST(test_neighbours),
+		TEST(test_guesser_with_an_account),
 		TEST(test_strangers),
 		TEST(test_strangers_beside_users),
 		TEST(test_telnet),
