@@ -18,17 +18,17 @@ static int fail(char *error, int err, const char *sentence)
 	return err;
 }
 
-static int send_request(int fd, struct helper_message *head, const void *payload)
+/* In one piece: sendmsg() could pass descriptors on, so it is not on the engine's list. */
+static int send_request(int fd, const struct helper_message *head, const void *payload)
 {
-	struct iovec iov[2] = {
-		{ head, sizeof(*head) },
-		{ (void *)payload, head->length },
-	};
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = head->length ? 2 : 1 };
+	char message[HELPER_MAX_MESSAGE];
 	ssize_t n;
 
+	memcpy(message, head, sizeof(*head));
+	if (head->length)
+		memcpy(message + sizeof(*head), payload, head->length);
 	do
-		n = sendmsg(fd, &m, MSG_NOSIGNAL);
+		n = send(fd, message, sizeof(*head) + head->length, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }

@@ -9,6 +9,7 @@
 #include "sensor/output.h"
 
 #include "core/addr.h"
+#include "core/event.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -125,13 +125,13 @@ int output_syslog_open(const char *path)
 	return fd;
 }
 
-static int send_message(struct output *o, struct iovec *iov, size_t n)
+/* By send(): sendmsg() could pass descriptors on, so it is not on the engine's list. */
+static int send_message(struct output *o, const char *message, size_t len)
 {
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = n };
 	int attempt;
 
 	for (attempt = 0;; attempt++) {
-		if (sendmsg(o->syslog.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		if (send(o->syslog.fd, message, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 			return 0;
 		if (errno == EINTR)
 			continue;
@@ -147,23 +147,24 @@ static int send_message(struct output *o, struct iovec *iov, size_t n)
 static void syslog_write(struct output *o, const struct output_record *r)
 {
 	unsigned int pri = o->syslog.facility * 8u + syslog_severity(r);
-	char header[HEADER_MAX], seconds[24];
-	struct iovec iov[2];
+	char message[HEADER_MAX + EVENT_MAX_BYTES], seconds[24];
+	size_t json_len = r->json_len - 1; /* without its newline */
 	struct timespec now;
 	struct tm tm;
-	int len, err;
+	int len, err = -EMSGSIZE;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
 	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
-	len = snprintf(header, sizeof(header), "<%u>1 %s.%06ldZ %s %s %d %s - ", pri, seconds,
+	len = snprintf(message, HEADER_MAX, "<%u>1 %s.%06ldZ %s %s %d %s - ", pri, seconds,
 		       now.tv_nsec / 1000, o->syslog.host, o->syslog.app, (int)getpid(),
 		       r->alert ? "finding" :
 		       r->own	? "source" :
 				  "notice");
-	iov[0] = (struct iovec){ header, (size_t)len };
-	iov[1] = (struct iovec){ (void *)r->json, r->json_len - 1 };
-	err = send_message(o, iov, 2);
+	if (json_len <= EVENT_MAX_BYTES) {
+		memcpy(message + len, r->json, json_len);
+		err = send_message(o, message, (size_t)len + json_len);
+	}
 	if (err)
 		output_failed(o, what, -err);
 	else

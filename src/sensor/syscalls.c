@@ -133,9 +133,10 @@ static const struct call {
 	 * Sockets that are open. Never towards the network by a packet socket: sources have numbers
 	 * that cannot speak, nothing can be duplicated or bound, and numbers that can are never free. Who
 	 * has the engine can listen, not send. Without an address the kernel refuses write() there.
+	 * No sendmsg(): it would pass a socket that hears to another process.
 	 */
-	{ E, { SYS_sendto, { VOICE(0) } } }, /* the listing of sockets; standard output */
-	{ E, { SYS_sendmsg, { VOICE(0) } } }, /* requests to the helper; syslog */
+	/* Requests to the helper, syslog, the listing of sockets, standard output. */
+	{ E, { SYS_sendto, { VOICE(0) } } },
 	{ H, { SYS_sendto, { { 0 } } } }, /* the log, the service manager */
 	{ H, { SYS_sendmsg, { { 0 } } } }, /* replies */
 	{ E | H, { SYS_recvmsg, { { 0 } } } }, /* listings; the helper's replies and descriptors */
