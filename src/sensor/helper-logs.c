@@ -7,7 +7,8 @@
  * with a watch on the file and one on its directory, since a log's name goes to another file when
  * it is rotated. The helper keeps a copy of the instance, so that it can put a watch on that file
  * when the engine asks for it; an instance of its own for each request would have the engine's
- * loop change.
+ * loop change. There is one instance a log, however often the engine asks: they are few, and counted
+ * against the helper's user.
  */
 #include "sensor/helper-internal.h"
 
@@ -42,22 +43,27 @@ int helper_watch_log(struct helper_logs *logs, const struct auth_file *f, uint32
 {
 	const char *slash = strrchr(f->path, '/');
 	struct helper_log *log = &logs->log[index];
+	bool first = log->watch_fd <= 0;
 	char dir[CONF_TEXT_LEN];
+	int fd;
 
-	if (log->watch_fd > 0)
-		close(log->watch_fd);
-	*log = (struct helper_log){ .watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC) };
+	if (first)
+		*log = (struct helper_log){ .watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC) };
 	if (log->watch_fd < 0)
 		return fail(error, "cannot watch the log", f->path);
 	snprintf(dir, sizeof(dir), "%.*s", slash == f->path ? 1 : (int)(slash - f->path), f->path);
+	/* Each time: the directory's name may be another one's by now. */
 	if (inotify_add_watch(log->watch_fd, dir, DIRECTORY_EVENTS) < 0) {
 		int err = fail(error, "cannot watch the log's directory", dir);
 
-		close(log->watch_fd);
-		log->watch_fd = -1;
+		if (first) { /* else the engine may have a copy, and closing this one frees nothing */
+			close(log->watch_fd);
+			log->watch_fd = -1;
+		}
 		return err;
 	}
-	return fcntl(log->watch_fd, F_DUPFD_CLOEXEC, 0);
+	fd = fcntl(log->watch_fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? fail(error, "cannot watch the log", f->path) : fd;
 }
 
 /* The watch on the file before stays, as its last lines may be written after it was renamed; the

@@ -390,6 +390,28 @@ static void test_forged(void **state)
 	}
 }
 
+/* Whoever keeps what he was given gets one inotify instance a log; a user has 128 of them. */
+static void test_one_instance(void **state)
+{
+	char error[HELPER_ERROR_LEN];
+	int fd[200];
+
+	(void)state;
+	append_text("auth.log", "");
+	add_file("auth.log", AUTH_TEXT);
+	follow();
+	for (size_t i = 0; i < sizeof(fd) / sizeof(fd[0]); i++) {
+		fd[i] = helper_call(&fixture.client, HELPER_WATCH_LOG, 0, NULL, 0, error);
+		assert_true(fd[i] >= 0);
+	}
+	/* They are one: what is to be read at the last is to be read at the first. */
+	append_text("another", "");
+	FIXTURE_AWAIT(poll(&(struct pollfd){ .fd = fd[199], .events = POLLIN }, 1, 0) == 1);
+	assert_int_equal(poll(&(struct pollfd){ .fd = fd[0], .events = POLLIN }, 1, 0), 1);
+	for (size_t i = 0; i < sizeof(fd) / sizeof(fd[0]); i++)
+		close(fd[i]);
+}
+
 /* A syslog user's log that its group may read, and one that only he may. */
 static void test_groups(void **state)
 {
@@ -420,7 +442,7 @@ int main(void)
 		TEST(test_gone_and_back), TEST(test_old_file),	  TEST(test_links),
 		TEST(test_overlong),	  TEST(test_too_much),	  TEST(test_btmp),
 		TEST(test_once),	  TEST(test_other_hosts), TEST(test_forged),
-		TEST(test_groups),
+		TEST(test_one_instance),  TEST(test_groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
