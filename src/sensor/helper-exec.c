@@ -27,6 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MINUTE_NS (60 * NS_PER_S)
+#define CREDIT_NS (2 * MINUTE_NS)
 #define EXIT_NOT_STARTED 127 /* as the shells have it */
 #define CHILD_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -63,6 +65,10 @@ int helper_exec_init(struct helper_exec *x, const struct sensor_config *config)
 	x->at_once = config->on_finding_at_once;
 	if (x->at_once > HELPER_EXEC_MAX_CHILDREN)
 		x->at_once = HELPER_EXEC_MAX_CHILDREN;
+	if (config->on_finding_per_minute)
+		x->start_costs_ns = MINUTE_NS / config->on_finding_per_minute;
+	x->credit_ns = CREDIT_NS;
+	x->credit_at_ns = helper_now_ns();
 	x->unusable = split_words(x, config->on_finding);
 	if (x->unusable) {
 		log_error("on_finding: more than %d words", HELPER_EXEC_MAX_ARGS);
@@ -135,6 +141,24 @@ static struct helper_child *find_child(struct helper_exec *x, pid_t pid)
 	return NULL;
 }
 
+/*
+ * The engine keeps the minute's number; this is for one in wrong hands. The engine's minutes begin when
+ * they like, and the end of one may be as busy as the next one's beginning: hence twice the number at once.
+ */
+static bool may_start(struct helper_exec *x)
+{
+	uint64_t now = helper_now_ns();
+
+	x->credit_ns += now - x->credit_at_ns;
+	if (x->credit_ns > CREDIT_NS)
+		x->credit_ns = CREDIT_NS;
+	x->credit_at_ns = now;
+	if (x->credit_ns < x->start_costs_ns)
+		return false;
+	x->credit_ns -= x->start_costs_ns;
+	return true;
+}
+
 int helper_exec_start(struct helper_exec *x, uint32_t severity, const char *event, size_t len,
 		      char error[HELPER_ERROR_LEN])
 {
@@ -150,6 +174,10 @@ int helper_exec_start(struct helper_exec *x, uint32_t severity, const char *even
 		snprintf(error, HELPER_ERROR_LEN, "%u of on_finding run already", x->running);
 		return -EAGAIN;
 	}
+	if (!may_start(x)) {
+		snprintf(error, HELPER_ERROR_LEN, "on_finding was started too often lately");
+		return -EAGAIN;
+	}
 	fd = event_descriptor(event, len);
 	pid = fd < 0 ? -1 : fork();
 	if (pid < 0) {
@@ -158,7 +186,7 @@ int helper_exec_start(struct helper_exec *x, uint32_t severity, const char *even
 		snprintf(error, HELPER_ERROR_LEN, "cannot start on_finding: %s", strerror(-err));
 		if (fd >= 0)
 			close(fd);
-		/* -EAGAIN means "enough of them run"; a full process table is a failure. */
+		/* -EAGAIN means "enough of them"; a full process table is a failure. */
 		return err == -EAGAIN ? -ENOMEM : err;
 	}
 	if (pid == 0)

@@ -47,6 +47,8 @@ struct helper_exec {
 	gid_t gid;
 	uint64_t timeout_ns;
 	unsigned int at_once, running;
+	uint64_t start_costs_ns; /* of credit; 0: no limit */
+	uint64_t credit_ns, credit_at_ns; /* what there was at that time */
 	struct helper_child child[HELPER_EXEC_MAX_CHILDREN];
 };
 
@@ -106,7 +108,7 @@ void helper_join_logs(const struct auth_files *files);
 
 /* Splits the command and finds the user. 0, or -errno (logged): then every start will fail. */
 int helper_exec_init(struct helper_exec *x, const struct sensor_config *config);
-/* 0, -EAGAIN when as many run as may, or -errno; with a sentence. */
+/* 0, -EAGAIN when as many run as may or were started lately, or -errno; with a sentence. */
 int helper_exec_start(struct helper_exec *x, uint32_t severity, const char *event, size_t len,
 		      char error[HELPER_ERROR_LEN]);
 /* A child has ended but is not reaped: ends what it started. True if it was one of on_finding's. */

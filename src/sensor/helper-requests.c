@@ -134,11 +134,16 @@ static int serve_log(struct helper *h, const struct helper_message *m, struct re
 	return give(r, helper_open_log(&h->logs, &files->file[m->arg], m->arg, r->error));
 }
 
-/* One line of one JSON object: nothing else reaches the executable. */
+/* One line in braces, with no control character but the newline at its end: nothing else reaches the
+ * executable. What is between them is the engine's word. */
 static bool is_event(const char *text, uint32_t len)
 {
-	return len >= 3 && len <= EVENT_MAX_BYTES && text[0] == '{' && text[len - 2] == '}' &&
-	       memchr(text, '\n', len) == text + len - 1 && !memchr(text, '\0', len);
+	if (len < 3 || len > EVENT_MAX_BYTES)
+		return false;
+	for (uint32_t i = 0; i < len - 1; i++)
+		if ((unsigned char)text[i] < ' ')
+			return false;
+	return text[0] == '{' && text[len - 2] == '}' && text[len - 1] == '\n';
 }
 
 /* Checks everything that the engine says again, then does it. */

@@ -38,7 +38,7 @@ static void exec_write(struct output *o, const struct output_record *r)
 	o->exec.used++;
 	err = helper_call(o->exec.helper, HELPER_ON_FINDING, r->severity, r->json, r->json_len,
 			  error);
-	if (err == -EAGAIN) /* as many run already as may */
+	if (err == -EAGAIN) /* as many run already as may, or the helper counts more than this */
 		o->stats.over_budget++;
 	else if (err < 0)
 		output_failed(o, what, -err);

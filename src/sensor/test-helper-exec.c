@@ -82,6 +82,53 @@ static void test_at_once(void **state)
 	assert_int_equal(access(fixture_path(f, "done"), F_OK), 0);
 }
 
+/* An engine in wrong hands does not keep the minute's number: the helper does, with room for one
+ * whose minutes begin at other times. */
+static void test_forged_starts(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int i, refused = 0;
+
+	script(f, "echo >>$1/starts");
+	f->config.on_finding_per_minute = 3;
+	f->config.on_finding_at_once = HELPER_EXEC_MAX_CHILDREN;
+	fixture_serve(f, sources);
+	for (i = 0; i < 6; i++)
+		assert_int_equal(find(f), 0);
+	for (i = 0; i < 50; i++) /* one more each 20 s */
+		refused += find(f) == -EAGAIN;
+	assert_true(refused >= 49);
+	assert_int_equal(fixture_end(f, 0), 0);
+	assert_in_range(strlen(read_file(fixture_path(f, "starts"))), 6, 7);
+}
+
+/* It comes back with time. */
+static void test_credit(void **state)
+{
+	static const struct sensor_config config = {
+		.on_finding = "/nonexistent",
+		.on_finding_user = "nobody",
+		.on_finding_at_once = 8,
+		.on_finding_per_minute = 2,
+	};
+	char error[HELPER_ERROR_LEN];
+	struct helper_exec x;
+	int started = 0, i;
+
+	(void)state;
+	assert_int_equal(helper_exec_init(&x, &config), 0);
+	for (i = 0; i < 8; i++)
+		started += helper_exec_start(&x, 1, EVENT, strlen(EVENT), error) == 0;
+	assert_int_equal(started, 4);
+	x.credit_at_ns -= 61 * NS_PER_S;
+	for (i = 0; i < 4; i++)
+		started += helper_exec_start(&x, 1, EVENT, strlen(EVENT), error) == 0;
+	assert_int_equal(started, 6);
+	assert_non_null(strstr(error, "too often"));
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+}
+
 static void test_failures_are_logged(void **state)
 {
 	struct fixture *f = *state;
@@ -113,9 +160,14 @@ static void test_never_as_root(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_finding_reaches_script),    CASE(test_timeout_kills_the_group),
-		CASE(test_end_takes_the_group_along), CASE(test_at_once),
-		CASE(test_failures_are_logged),	      CASE(test_never_as_root),
+		CASE(test_finding_reaches_script),
+		CASE(test_timeout_kills_the_group),
+		CASE(test_end_takes_the_group_along),
+		CASE(test_at_once),
+		CASE(test_failures_are_logged),
+		CASE(test_never_as_root),
+		CASE(test_forged_starts),
+		CASE(test_credit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
