@@ -106,7 +106,8 @@ static int event_descriptor(const char *event, size_t len)
 }
 
 /* Only calls that are safe between fork and exec. Nothing of the terminal. */
-static _Noreturn void become(const struct helper_exec *x, uint32_t severity, int event)
+static _Noreturn void become(const struct helper_exec *x, pid_t helper, uint32_t severity,
+			     int event)
 {
 	char severity_env[] = "MIMAMORI_SEVERITY=0", path_env[] = CHILD_PATH;
 	char *env[] = { path_env, severity_env, NULL };
@@ -126,6 +127,9 @@ static _Noreturn void become(const struct helper_exec *x, uint32_t severity, int
 	umask(077);
 	if (chdir("/") || (x->drop && isolate_drop(x->uid, x->gid)) ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || sigprocmask(SIG_SETMASK, &none, NULL))
+		_exit(EXIT_NOT_STARTED);
+	/* No helper, no time limit. After the drop, which would undo it; the helper may be gone already. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != helper)
 		_exit(EXIT_NOT_STARTED);
 	execve(x->argv[0], x->argv, env);
 	_exit(EXIT_NOT_STARTED);
@@ -163,7 +167,7 @@ int helper_exec_start(struct helper_exec *x, uint32_t severity, const char *even
 		      char error[HELPER_ERROR_LEN])
 {
 	struct helper_child *c = find_child(x, 0);
-	pid_t pid;
+	pid_t helper = getpid(), pid;
 	int fd;
 
 	if (!x->argv[0] || x->unusable) {
@@ -190,7 +194,7 @@ int helper_exec_start(struct helper_exec *x, uint32_t severity, const char *even
 		return err == -EAGAIN ? -ENOMEM : err;
 	}
 	if (pid == 0)
-		become(x, severity, fd);
+		become(x, helper, severity, fd);
 	close(fd);
 	*c = (struct helper_child){ .pid = pid, .deadline_ns = helper_now_ns() + x->timeout_ns };
 	x->running++;

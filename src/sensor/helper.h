@@ -65,8 +65,9 @@ int helper_call(struct helper_client *c, enum helper_request request, uint32_t a
  * passed on (unless the terminal sent them to both), HUP too; the engine's death by signal is
  * logged. on_finding children get argv, the event on standard input, a clean environment, the
  * user configured, no descriptors but 0-2, and are killed after config's timeout, with what they
- * started; at most config's number run at a time, and of starts it takes twice config's number at once
- * and that number a minute: an honest engine asks for no more. Gives up all capabilities it does not need.
+ * started, or when the helper dies, without what they started; at most config's number run at a
+ * time, and of starts it takes twice config's number at once and that number a minute: an honest
+ * engine asks for no more. Gives up all capabilities it does not need.
  * fd stays the caller's. Returns the exit code for the process: the engine's, or non-zero when it
  * died. ready, which may be NULL, is called once, when the engine first says that it watches; the
  * service manager is told of that, of HUP, TERM and of the end (core/notify.h).

@@ -58,6 +58,20 @@ static void test_end_takes_the_group_along(void **state)
 	FIXTURE_AWAIT(pid_in(f, "child") > 0 && !is_running(pid_in(f, "child")));
 }
 
+static void test_killed_helper_takes_it_along(void **state)
+{
+	struct fixture *f = *state;
+
+	script(f, "echo $$ >$1/self; exec sleep 600");
+	fixture_serve(f, NULL); /* with its capabilities gone and its system calls filtered */
+	assert_int_equal(find(f), 0);
+	FIXTURE_AWAIT(pid_in(f, "self") > 0);
+	assert_true(is_running(pid_in(f, "self")));
+	assert_return_code(kill(f->helper, SIGKILL), errno);
+	assert_int_equal(fixture_wait(f), -SIGKILL);
+	FIXTURE_AWAIT(!is_running(pid_in(f, "self")));
+}
+
 static void test_at_once(void **state)
 {
 	static const uint8_t code = 0;
@@ -168,6 +182,7 @@ int main(void)
 		CASE(test_never_as_root),
 		CASE(test_forged_starts),
 		CASE(test_credit),
+		CASE(test_killed_helper_takes_it_along),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
