@@ -16,7 +16,7 @@ static const char usage[] =
 	"       mimamori-sensor check [--config FILE]\n"
 	"       mimamori-sensor --version | --help\n"
 	"\n"
-	"Finds port scans of this device, over IPv4 and IPv6.\n"
+	"Finds scans, floods and password guessing against this device, over IPv4 and IPv6.\n"
 	"\n"
 	"run      watch this host; findings go where the configuration says\n"
 	"  --config FILE      the configuration (default " SENSOR_CONFIG_PATH ", if there is one)\n"

@@ -23,7 +23,7 @@ static const struct {
 	[FLOOD_AMPLIFIED] = { "amplified", "amplified UDP flood", "UDP", "UDP", true },
 	[FLOOD_ICMP] = { "icmp", "ICMP flood", "ICMP", "IPv6-ICMP", false },
 	[FLOOD_FRAGMENT] = { "fragment", "flood of fragments", "IP", "IP", false },
-	[FLOOD_PROTOCOL] = { "protocol", "flood of an unspoken protocol", "IP", "IP", false },
+	[FLOOD_PROTOCOL] = { "protocol", "flood of another IP protocol", "IP", "IP", false },
 	[FLOOD_HALF_OPEN] = { "half-open", "half-open connections", "TCP", "TCP", true },
 	[FLOOD_HELD] = { "held", "connections held open", "TCP", "TCP", true },
 };
@@ -196,7 +196,7 @@ static void add_rate(char buf[EVE_TEXT_LEN], size_t *len, const struct flood *f,
 		}
 		return;
 	}
-	eve_add(buf, len, ", %s", phase == FINDING_END ? "at most " : "");
+	eve_add(buf, len, ", %s", phase == FINDING_END ? "peak " : "");
 	add_number(buf, len, f->rate);
 	eve_add(buf, len, " packets/s, %.1f Mbit/s", (double)f->byte_rate * 8 / 1e6);
 }

@@ -23,6 +23,7 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	fprintf(to, "mimamori-sensor: %.1f s watched\n", (double)watched_ns / NS_PER_S);
 	fprintf(to, "  %12" PRIu64 " packets, %" PRIu64 " looked at\n", source->packets,
 		engine->packets);
+	line_if(to, source->sampled, "of them samples of bulk traffic");
 	fprintf(to, "  %12" PRIu64 " first contacts, %" PRIu64 " in vain\n", engine->contacts,
 		engine->failed);
 	fprintf(to, "  %12" PRIu64 " scans found, %" PRIu64 " notices\n", engine->findings.opened,
@@ -33,7 +34,6 @@ void summary_print(FILE *to, const struct source_stats *source, const struct eng
 	line_if(to, engine->guesses.succeeded, "of them got in");
 	fprintf(to, "  %12" PRIu64 " packets lost for want of room\n", source->lost);
 	line_if(to, source->shed, "times the host's answers were left out to shed load");
-	line_if(to, source->sampled, "of them samples of bulk traffic");
 	line_if(to, source->unasked, "samples too many to look for their socket");
 	line_if(to, source->truncated, "packets cut short");
 	line_if(to, source->malformed, "malformed packets");

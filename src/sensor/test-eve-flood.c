@@ -45,7 +45,7 @@ static void test_flood(void **state)
 		   "FLOOD   203.0.113.7  SYN flood: port 80 of 192.0.2.10, 10,000 packets/s, "
 		   "3.2 Mbit/s");
 	assert_has(eve_text_flood(text, &ctx, &flood, FINDING_END),
-		   "at most 10,000 packets/s, 3.2 Mbit/s, 300,000 packets in 30 s");
+		   "peak 10,000 packets/s, 3.2 Mbit/s, 300,000 packets in 30 s");
 	/* A forged address is nobody's to be acted on. */
 	flood.forged = FLOOD_FORGED_YES;
 	assert_has(write_flood(&flood, FINDING_START), "\"src_ip\":\"0.0.0.0\"");
