@@ -23,7 +23,7 @@ help:
 	@echo 'make bench     what the sensor costs (as root)'
 	@echo 'make beside    the same attacks on it and on other detectors: docs/beside.md (as root)'
 	@echo 'make matrix    every kind of scan, slow and through floods: a table (as root)'
-	@echo 'make guards    floods and password guessing by real tools, and those who do neither (as root)'
+	@echo 'make guards    floods and guessing by real tools, whole; make check has a shorter form (as root)'
 	@echo 'make floods    every kind of flood, quiet and busy: a table (as root)'
 	@echo 'make soak      the long versions of the tests: hours (as root)'
 	@echo 'make clean     remove what the above built'

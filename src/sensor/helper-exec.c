@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * on_finding: the operator's executable, started once per finding without a shell.
+ * on_finding: the operator's executable, started once per event of an alert, without a shell.
  *
  * The command is split at blanks; there is no quoting, since there is nothing variable in it: the
  * event comes on standard input, as a sealed-off copy in memory, so a child that never reads

@@ -35,7 +35,8 @@ enum helper_request {
 	HELPER_OPEN_SOURCE = 1,
 	HELPER_OPEN_EVENTS, /* the event file, opened for appending; reply carries it */
 	/* Rename FILE to FILE.1 .. FILE.keep and open anew; reply carries it. A file that is not near
-	 * its limit is only opened: an engine in wrong hands cannot rotate the records away. */
+	 * its limit is only opened: to rotate the records away, an engine in wrong hands has to fill the
+	 * file each time, and that it can. */
 	HELPER_ROTATE_EVENTS,
 	HELPER_ON_FINDING, /* arg: severity; payload: the event line. Starts the executable */
 	/* arg: index of a log (auth-files.h); reply carries an inotify descriptor, then the log's own. */
