@@ -176,11 +176,15 @@ static uint64_t position(const struct auth_log *log)
 static void skip_to_end(struct auth_log *log, struct auth_tail *t)
 {
 	struct stat st;
+	char last;
 
 	if (log->file->kind == AUTH_JOURNAL)
 		auth_journal_start(&t->journal, t->fd, true);
 	else if (fstat(t->fd, &st) == 0)
 		t->offset = (uint64_t)st.st_size;
+	/* Perhaps within a line that is not yet whole: what follows is the peer's text, no line's beginning. */
+	if (log->file->kind == AUTH_TEXT && t->offset)
+		t->overlong = pread(t->fd, &last, 1, (off_t)t->offset - 1) == 1 && last != '\n';
 	if (log->file->kind == AUTH_BTMP)
 		t->offset -= t->offset % auth_btmp_bytes();
 }

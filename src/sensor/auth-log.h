@@ -57,7 +57,7 @@ struct auth_tail {
 	dev_t dev;
 	ino_t ino;
 	uint64_t offset; /* of the first line or record not read whole */
-	bool overlong; /* within a line that is */
+	bool overlong; /* within a line that is, or whose beginning was not read */
 	struct auth_journal journal;
 };
 

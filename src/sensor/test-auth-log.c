@@ -434,15 +434,40 @@ static void test_groups(void **state)
 	assert_int_equal(fixture_logged(&fixture, "private.log: Permission denied"), 1);
 }
 
+/* What was half written when reading began may end in a peer's text that looks like a line. */
+static void test_begun_within_a_line(void **state)
+{
+	(void)state;
+	append_text("auth.log", "Nov 22 06:52:45 localhost sshd[1]: Invalid user ");
+	add_file("auth.log", AUTH_TEXT);
+	follow();
+	fail_login("auth.log", 1);
+	assert_int_equal(failures(), 0);
+	fail_login("auth.log", 2);
+	assert_int_equal(failures(), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_follow),	  TEST(test_rename),	  TEST(test_copytruncate),
-		TEST(test_gone_and_back), TEST(test_old_file),	  TEST(test_links),
-		TEST(test_overlong),	  TEST(test_too_much),	  TEST(test_btmp),
-		TEST(test_once),	  TEST(test_other_hosts), TEST(test_forged),
-		TEST(test_one_instance),  TEST(test_groups),
+		TEST(test_begun_within_a_line),
+		TEST(test_rename),
+		TEST(test_copytruncate),
+		TEST(test_follow),
+		TEST(test_rename),
+		TEST(test_copytruncate),
+		TEST(test_gone_and_back),
+		TEST(test_old_file),
+		TEST(test_links),
+		TEST(test_overlong),
+		TEST(test_too_much),
+		TEST(test_btmp),
+		TEST(test_once),
+		TEST(test_other_hosts),
+		TEST(test_forged),
+		TEST(test_one_instance),
+		TEST(test_groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
