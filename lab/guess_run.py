@@ -19,7 +19,7 @@ import matrix_oracle
 import matrix_slow
 import net
 
-LANES_AT_ONCE = 6
+LANES_AT_ONCE = 4
 LANE_S = 300
 SPEEDS_S = {"20 s": 20, "60 s": 60}
 LANE = os.path.join(device.HERE, "guess_lane.py")
