@@ -24,7 +24,9 @@
 #define SMALL 256 /* bytes */
 #define SYSTEM_PORTS 1024 /* RFC 6335 §6 */
 #define SCAN_PORTS 4
-#define SCAN_UNSEEN 4096 /* a scan of so many packets has met the slice, 64 times on average */
+#define SCAN_UNSEEN \
+	4096 /* a scan of so many packets, for each sharer, has met the slice: 64 times on average */
+#define SCAN_PORTS_MANY 16 /* and has more ports than that */
 #define SCAN_SHARERS 32 /* decoys ask for each port one after the other */
 #define NODES_MAX (2 * (FLOOD_LEAVES + 2 + FLOOD_AGGREGATES) + 2)
 #define WIDE_V4 (ADDR_V4_OFFSET + 8) /* a wider prefix is nobody's own */
@@ -248,8 +250,11 @@ bool flood_case_scans(const struct flood_case *c)
 		return false;
 	if (datagrams && c->f.bytes > c->f.packets * SCAN_PAYLOAD)
 		return false;
+	if (ports < SCAN_PORTS_MANY && c->first_ports >= FIRST_PORTS / 2 &&
+	    c->f.packets >= SCAN_UNSEEN)
+		return false;
 	if (c->slice_packets < 16)
-		return c->f.packets < SCAN_UNSEEN;
+		return c->f.packets < (uint64_t)SCAN_UNSEEN * sharers;
 	return c->slice_packets < FLOOD_SCAN_TRIES * sketch_count(&c->slice);
 }
 
