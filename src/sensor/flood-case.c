@@ -414,9 +414,7 @@ static enum flood_forged forged(const struct flood_case *c, unsigned int seen)
 		ways += bits_count(c->ttls[i]);
 	if (c->bogons * 64ULL > c->samples)
 		return FLOOD_FORGED_YES;
-	/* Who forges a SYN can forge the RST that follows it; many hosts that come once each do not all refuse. */
-	if (c->handshakes * 5 >= c->f.packets ||
-	    (c->resets * 2 >= c->f.packets && !one_way_each(c, seen, MOST)))
+	if (c->handshakes * 5 >= c->f.packets || c->resets * 2 >= c->f.packets)
 		return FLOOD_FORGED_NO;
 	if (c->lane->kind == FLOOD_LANE_AMPLIFIED && c->answers * 2ULL >= c->samples)
 		return FLOOD_FORGED_NO;

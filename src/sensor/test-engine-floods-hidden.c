@@ -48,26 +48,6 @@ static void test_hidden_as_a_scan(void **state)
 	}
 }
 
-/* Who forges a SYN can forge the RST after it. */
-static struct packet syn_and_reset(unsigned int i)
-{
-	static struct packet latest;
-
-	if (i % 2)
-		return segment(latest, TCP_RST, 80);
-	latest = forged_syn(i);
-	return latest;
-}
-
-static void test_forged_resets(void **state)
-{
-	(void)state;
-	flood(syn_and_reset, 20000, 2000);
-	assert_int_not_equal(told_flood(FINDING_START, FLOOD_SYN)->f.forged, FLOOD_FORGED_NO);
-	sleep_s(&x, 10);
-	assert_int_not_equal(told_flood(FINDING_END, FLOOD_SYN)->f.forged, FLOOD_FORGED_NO);
-}
-
 /* Every question of ICMP is looked at, and so is what a capture has of answers and errors. */
 static struct packet forged_query(unsigned int i)
 {
@@ -105,7 +85,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_resets_after_syns, begin, done),
 		cmocka_unit_test_setup_teardown(test_hidden_as_a_scan, begin, done),
-		cmocka_unit_test_setup_teardown(test_forged_resets, begin, done),
 		cmocka_unit_test_setup_teardown(test_icmp, begin, done),
 	};
 
