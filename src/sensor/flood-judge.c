@@ -231,6 +231,9 @@ void floods_judge(struct floods *fs, struct lane *l, uint64_t excess, uint64_t n
 	/* Better told a moment later than without knowing who and where. */
 	if (c->samples < SAMPLES_LEAST || (c->samples < FIRST_LOOK && l->windows < WAIT_WINDOWS))
 		return;
+	/* Refusals do not show which way it came that was refused: samples of that do, a moment later. */
+	if (l->kind == FLOOD_LANE_ACK && !c->ways && l->windows < WAIT_WINDOWS)
+		return;
 	if (excess <= limit_of(l, limits[l->kind].burst) || flood_case_scans(c) ||
 	    ordinary(fs, l, excess))
 		return;
