@@ -5,27 +5,17 @@
 #ifndef MIMAMORI_SENSOR_FLOOD_FIXTURE_H
 #define MIMAMORI_SENSOR_FLOOD_FIXTURE_H
 
-#include "sensor/engine-fixture.h"
+#include "sensor/device-fixture.h"
 
 #define HOME "192.0.2.0/24"
 #define ATTACKER "203.0.113.7"
 
-static struct fixture x;
 static uint64_t seed;
 
 static inline int begin(void **state)
 {
-	(void)state;
 	seed = 42;
-	fixture_host(&x);
-	return 0;
-}
-
-static inline int done(void **state)
-{
-	(void)state;
-	fixture_done(&x);
-	return 0;
+	return start(state);
 }
 
 /* A packet at its time, in place of the fixture's own steps of 0.1 ms. */

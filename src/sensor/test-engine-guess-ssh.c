@@ -332,6 +332,27 @@ static void test_old_keys(void **state)
 	}
 }
 
+/* Four connections of the nth peer side by side, that end one after the other from this one on. */
+static void four_at_once(unsigned int n, const struct shape tool[4], unsigned int first)
+{
+	struct connection c[4];
+	char peer[32];
+
+	snprintf(peer, sizeof(peer), "203.0.%u.7", 100 + n);
+	for (unsigned int i = 0; i < 4; i++) {
+		c[i] = open_to(ip(peer), 22);
+		exchange_keys(&c[i]);
+	}
+	pass_ms(&x, 9000);
+	for (unsigned int i = 0; i < 4; i++) {
+		unsigned int k = (i + first) % 4;
+
+		c[k].asked += tool[k].asked;
+		c[k].served += tool[k].served;
+		end(&c[k], false);
+	}
+}
+
 /* Four connections at a time, of which one gets in: told as succeeded, whichever ends first. */
 static void test_right_among_wrong(void **state)
 {
@@ -367,8 +388,6 @@ static void test_right_among_wrong(void **state)
 		  { 1008, 864, false } },
 	};
 	const unsigned int n = sizeof(tools) / sizeof(tools[0]);
-	struct connection c[4];
-	char peer[32];
 
 	(void)state;
 	for (unsigned int run = 0; run < n * 4; run++) {
@@ -376,19 +395,7 @@ static void test_right_among_wrong(void **state)
 		unsigned int first = run % 4;
 
 		x.n_guesses = 0;
-		snprintf(peer, sizeof(peer), "203.0.%u.7", 100 + run);
-		for (unsigned int i = 0; i < 4; i++) {
-			c[i] = open_to(ip(peer), 22);
-			exchange_keys(&c[i]);
-		}
-		pass_ms(&x, 9000);
-		for (unsigned int i = 0; i < 4; i++) {
-			unsigned int k = (i + first) % 4;
-
-			c[k].asked += tool[k].asked;
-			c[k].served += tool[k].served;
-			end(&c[k], false);
-		}
+		four_at_once(run, tool, first);
 		if (!x.n_guesses || x.guess[x.n_guesses - 1].g.outcome != GUESS_SUCCEEDED)
 			fail_msg("%u / %u is no success", tool[0].asked, tool[0].served);
 		sleep_s(&x, 3600);
@@ -401,25 +408,11 @@ static void test_unanswered(void **state)
 	static const struct shape shapes[] = {
 		{ 616, 500, false }, { 532, 500, false }, { 524, 500, false }, { 532, 500, false }
 	};
-	struct connection c[4];
-	char peer[32];
 
 	(void)state;
 	for (unsigned int first = 0; first < 4; first++) {
 		x.n_guesses = 0;
-		snprintf(peer, sizeof(peer), "203.0.%u.7", 100 + first);
-		for (unsigned int i = 0; i < 4; i++) {
-			c[i] = open_to(ip(peer), 22);
-			exchange_keys(&c[i]);
-		}
-		pass_ms(&x, 9000);
-		for (unsigned int i = 0; i < 4; i++) {
-			unsigned int k = (i + first) % 4;
-
-			c[k].asked += shapes[k].asked;
-			c[k].served += shapes[k].served;
-			end(&c[k], false);
-		}
+		four_at_once(first, shapes, first);
 		assert_int_equal(x.n_guesses, 1);
 		assert_int_equal(x.guess[0].g.outcome, GUESS_FAILING);
 		sleep_s(&x, 3600);
