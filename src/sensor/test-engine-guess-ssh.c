@@ -72,16 +72,21 @@ static void test_many_one_by_one(void **state)
 	assert_silent();
 }
 
+static void guessing(struct shape s, unsigned int times)
+{
+	for (unsigned int i = 0; i < times; i++) {
+		ssh("203.0.113.7", s);
+		pass_ms(&x, 2000);
+	}
+}
+
 /* Bytes asked can be made more by whoever fails; what is served of failures cannot. */
 static void test_padded(void **state)
 {
 	static const struct shape padded = { 2600, 196, false };
 
 	(void)state;
-	for (unsigned int i = 0; i < 12; i++) {
-		ssh("203.0.113.7", openssh_one);
-		pass_ms(&x, 2000);
-	}
+	guessing(openssh_one, 12);
 	ssh("203.0.113.7", padded);
 	engine_finish(x.engine);
 	assert_int_equal(x.n_guesses, 2);
@@ -173,10 +178,7 @@ static void test_monitors(void **state)
 static void test_success(void **state)
 {
 	(void)state;
-	for (unsigned int i = 0; i < 7; i++) {
-		ssh("203.0.113.7", openssh_one);
-		pass_ms(&x, 2000);
-	}
+	guessing(openssh_one, 7);
 	ssh("198.51.100.5", openssh_job);
 	assert_int_equal(x.n_guesses, 1);
 	ssh("203.0.113.7", openssh_job);
@@ -193,10 +195,7 @@ static void test_success(void **state)
 static void test_success_without_session(void **state)
 {
 	(void)state;
-	for (unsigned int i = 0; i < 7; i++) {
-		ssh("203.0.113.7", openssh_three);
-		pass_ms(&x, 2000);
-	}
+	guessing(openssh_three, 7);
 	ssh("203.0.113.7", (struct shape){ openssh_three.asked, openssh_three.served - 48, false });
 	assert_int_equal(x.n_guesses, 2);
 	assert_int_equal(x.guess[1].g.outcome, GUESS_SUCCEEDED);
@@ -425,10 +424,7 @@ static void test_host_keys_after_good_bye(void **state)
 	struct connection c;
 
 	(void)state;
-	for (unsigned int i = 0; i < 7; i++) {
-		ssh("203.0.113.7", (struct shape){ 736, 640, true });
-		pass_ms(&x, 2000);
-	}
+	guessing((struct shape){ 736, 640, true }, 7);
 	assert_int_equal(x.guess[x.n_guesses - 1].g.outcome, GUESS_FAILING);
 	c = open_to(ip("203.0.113.7"), 22);
 	exchange_keys(&c);
@@ -452,10 +448,7 @@ static void test_key_beside_guesser(void **state)
 	struct connection c;
 
 	(void)state;
-	for (unsigned int i = 0; i < 7; i++) {
-		ssh("203.0.113.7", openssh_one);
-		pass_ms(&x, 2000);
-	}
+	guessing(openssh_one, 7);
 	assert_int_equal(x.n_guesses, 1);
 	c = open_to(ip("203.0.113.7"), 22);
 	exchange_keys(&c);
