@@ -223,6 +223,51 @@ static void test_answered(void **state)
 	assert_int_equal(x.n_floods, 0);
 }
 
+/* Of questions from ever new ports and of their answers, samples never show two that belong together. */
+static void sampled_questions(void)
+{
+	fixture_listen(&x, 5300, true);
+	for (unsigned int i = 0; i < 4000; i++) {
+		struct packet p = { .src = addr_from_v4(0xc6120007 + i / 2 % 8 * 0x10100),
+				    .dst = ip(DEVICE),
+				    .sport = (uint16_t)(20000 + i),
+				    .dport = 5300,
+				    .proto = PACKET_UDP,
+				    .dir = PACKET_DIR_IN,
+				    .payload = 40,
+				    .ttl = 57,
+				    .bulk = 1,
+				    .stands_for = 16 };
+
+		if (i % 2) {
+			p.dst = p.src;
+			p.src = ip(DEVICE);
+			p.dport = p.sport;
+			p.sport = 5300;
+			p.dir = PACKET_DIR_OUT;
+		}
+		at(x.clock.now_ns + 10 * NS_PER_MS, p);
+	}
+	assert_int_equal(x.n_floods, 0);
+}
+
+static void test_sampled_questions(void **state)
+{
+	(void)state;
+	sampled_questions();
+}
+
+static void test_sampled_questions_at_a_gateway(void **state)
+{
+	(void)state;
+	fixture_done(&x);
+	fixture_init(&x);
+	fixture_own(&x, DEVICE, "192.0.2.0/24");
+	x.config.scope = CONFIG_SCOPE_GATEWAY;
+	fixture_start(&x, HOME_GATEWAY, NULL);
+	sampled_questions();
+}
+
 /* Replies to pings of this host's own are welcome; those of others' are not. */
 static void test_ping_replies(void **state)
 {
@@ -298,6 +343,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fast_scans_are_none, begin, done),
 		cmocka_unit_test_setup_teardown(test_decoys, begin, done),
 		cmocka_unit_test_setup_teardown(test_answered, begin, done),
+		cmocka_unit_test_setup_teardown(test_sampled_questions, begin, done),
+		cmocka_unit_test_setup_teardown(test_sampled_questions_at_a_gateway, begin, done),
 		cmocka_unit_test_setup_teardown(test_flood_beside_scan, begin, done),
 		cmocka_unit_test_setup_teardown(test_clients_after_a_reboot, begin, done),
 		cmocka_unit_test_setup_teardown(test_clients_in_vain, begin, done),
