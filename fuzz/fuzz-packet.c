@@ -57,7 +57,7 @@ static void check_ok(const struct packet *p, const struct told *t)
 	assert(p->unreachable_port <= 1 &&
 	       (!p->unreachable_port || p->proto == PACKET_UNREACHABLE));
 	if (p->proto == PACKET_TCP)
-		assert(!packet_is_plain_data(p->tcp_flags) || p->question || p->bulk);
+		assert(!packet_is_plain_data(p->tcp_flags) || p->question || p->login || p->bulk);
 	else if (p->proto == PACKET_IP)
 		assert(!p->sport && packet_unspoken((uint8_t)p->dport) && p->dport <= UINT8_MAX);
 	else if (p->proto != PACKET_UDP && p->proto != PACKET_UNREACHABLE &&
@@ -81,7 +81,9 @@ static void check_shorter(const struct packet_parser *before, struct told t, con
 	if (p.bulk && !whole->bulk) /* a question that was cut is data like any other */
 		return;
 	assert(p.answer <= whole->answer); /* the payload may be cut where it says so */
+	assert(p.login == whole->login || !p.login); /* likewise */
 	p.answer = whole->answer;
+	p.login = whole->login;
 	assert(!memcmp(&p, whole, sizeof(p)));
 }
 

@@ -16,7 +16,7 @@ from case import Skip, check
 RATES = (300, 2000, 20000)  # in turn, so that each kind comes at one of them
 CLEARLY = 2.5  # times the rate below which a kind is no flood: less, and the next rate is taken
 SHORT_S = 4  # that a flood lasts which is not found
-GROUP_S = 40  # to close them all
+GROUP_S = 300  # to close them all; to have them first, if it is run by itself
 TOOLS = ("hping3", "atk6-thcsyn6")
 
 
@@ -51,7 +51,13 @@ def flood_case(kind, rate, family):
 
 
 def closed_case(lab, say):
-    """Everything that was found is closed in time, and the innocent are not accused."""
+    """Everything that was found is closed in time, and the innocent are not accused.
+
+    Run by itself it has every kind flood first, at one rate: there is nothing to judge otherwise.
+    """
+    if not lab.cells:
+        for kind in flood_kinds.mixed(lab.family):
+            lab.judge(lab.run(kind, RATES[-1], SHORT_S, until_found=True))
     lab.wait_closed()
     for cell in lab.cells:
         before = len(cell.wrong)
@@ -61,7 +67,7 @@ def closed_case(lab, say):
     bad = [str(c) for c in found if c.wrong]
     say(f"{len(found)} of {len(lab.cells)} floods found, {len(found) - len(bad)} closed in time")
     check(not bad, "; ".join(bad[:6]))
-    check(found or not lab.cells, "nothing was found")
+    check(found, "nothing was found")
     client = lab.load.client.address[lab.family]
     accused = [str(e) for _told, e in lab.teller.told if e.is_peer(client)]
     check(not accused, f"the benign client is accused: {accused[:3]}")
