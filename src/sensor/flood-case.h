@@ -39,7 +39,8 @@ struct flood_case {
 	uint8_t index; /* of its counters in the trie */
 	struct lane *lane;
 	uint64_t opened_ns;
-	uint64_t hot_ns; /* end of the latest window that was hot */
+	uint64_t hot_ns; /* end of the latest window that was hot: over what is allowed, and not by itself */
+	uint64_t over_ns; /* end of the latest window over what is allowed */
 	uint64_t report_at; /* packets */
 	uint64_t peak, peak_bytes; /* of a second */
 	uint64_t peak_window; /* packets of the busiest window */

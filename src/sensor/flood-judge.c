@@ -11,6 +11,7 @@
 #define HANDSHAKE_WINDOWS 2
 #define GRAINS 8ULL /* by chance, once in e to the eighth lumps that much is between two */
 #define MOVE_NS NS_PER_S /* a flood whose victim changes is another one, but not more often */
+#define LULL_NS (2 * NS_PER_S) /* a flood in bursts has another one within this */
 #define HOT_SHARE \
 	64 /* a window with less than this part of the busiest is not the flood any more */
 
@@ -91,7 +92,7 @@ static void open_case(struct floods *fs, struct flood_case *c, uint64_t now_ns)
 	fs->stats.open++;
 	c->open = true;
 	c->opened_ns = now_ns;
-	c->hot_ns = now_ns;
+	c->hot_ns = c->over_ns = now_ns;
 	c->report_at = f->packets * FLOOD_GROWTH;
 	c->lane->slice = FLOOD_NO_SLICE;
 	tell(fs, c, FINDING_START);
@@ -292,9 +293,12 @@ bool floods_roll_case(struct floods *fs, struct lane *l, uint64_t x, uint64_t en
 		return false;
 	}
 	c->now_samples = c->now.votes = 0;
-	/* Not sooner: what samples explain of ordinary clients comes in lumps. */
-	if (x >= l->allowed && x * HOT_SHARE >= c->peak_window)
-		c->hot_ns = end_ns;
+	/* Not sooner: what samples explain of ordinary clients comes in lumps. And not by one of those. */
+	if (x >= l->allowed && x * HOT_SHARE >= c->peak_window) {
+		if (end_ns <= c->over_ns + LULL_NS)
+			c->hot_ns = end_ns;
+		c->over_ns = end_ns;
+	}
 	if (c->f.packets >= c->report_at)
 		update_case(fs, c, end_ns);
 	else

@@ -385,6 +385,30 @@ static void test_prefixes(void **state)
 	assert_in_range(t->f.top[1].share, 25, 35);
 }
 
+/* A lump every three seconds does not keep a flood open that has ended; bursts of one that goes on do. */
+static void test_lumps(void **state)
+{
+	uint64_t end_ns;
+
+	(void)state;
+	flood(forged_syn, 2000, 2000);
+	end_ns = x.clock.now_ns;
+	for (unsigned int i = 0; i < 4; i++) {
+		sleep_s(&x, 3);
+		flood(forged_syn, 2000, 200);
+	}
+	assert_int_equal(floods_told(FINDING_END, FLOOD_SYN), 1);
+	assert_true(told_flood(FINDING_END, FLOOD_SYN)->at_ns - end_ns < 10 * NS_PER_S);
+	sleep_s(&x, 20);
+	x.n_floods = 0;
+	for (unsigned int i = 0; i < 15; i++) {
+		flood(forged_syn, 10000, 300);
+		sleep_s(&x, 1);
+	}
+	assert_int_equal(floods_told(FINDING_START, FLOOD_SYN), 1);
+	assert_int_equal(floods_told(FINDING_END, FLOOD_SYN), 0);
+}
+
 /* Asleep again: no timer without a flood. */
 static void test_no_timer(void **state)
 {
@@ -433,6 +457,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_learning, begin, done),
 		cmocka_unit_test_setup_teardown(test_slow_ramp, begin, done),
 		cmocka_unit_test_setup_teardown(test_prefixes, begin, done),
+		cmocka_unit_test_setup_teardown(test_lumps, begin, done),
 		cmocka_unit_test_setup_teardown(test_no_timer, begin, done),
 		cmocka_unit_test_setup_teardown(test_switched_off, begin, done),
 		cmocka_unit_test_setup_teardown(test_memory, begin, done),
