@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-	"Usage: mimamori-sensor run [--config FILE] [--source auto|packet] [--interface NAME]...\n"
+	"Usage: mimamori-sensor run [--config FILE] [--source auto|packet|bpf] [--interface NAME]...\n"
 	"                           [--scope host|gateway] [--foreground]\n"
 	"       mimamori-sensor replay [--home ADDR/LEN]... [--quiet] FILE...\n"
 	"       mimamori-sensor check [--config FILE]\n"

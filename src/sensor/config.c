@@ -51,6 +51,10 @@ static const struct conf_key keys[] = {
 	{ "packet", "block_retire", CONF_DURATION, AT(block_retire_ns), "1s", 0.1, 10, NULL },
 	{ "packet", "shed_rate", CONF_UINT, AT(shed_rate), "10000", 0, 1000000, NULL },
 
+	{ "bpf", "ring", CONF_SIZE, AT(bpf_ring_bytes), "1M", 64 * KIB, 64 * MIB, NULL },
+	{ "bpf", "peers_new", CONF_UINT, AT(bpf_newcomers), "2048", 256, 65536, NULL },
+	{ "bpf", "peers_known", CONF_UINT, AT(bpf_known), "512", 64, 65536, NULL },
+
 	{ "memory", "peers_new", CONF_UINT, AT(peers_new), "512", 64, 16384, NULL },
 	{ "memory", "peers_near", CONF_UINT, AT(peers_near), "128", 64, 16384, NULL },
 	{ "memory", "peers_suspect", CONF_UINT, AT(peers_suspect), "512", 64, 16384, NULL },
@@ -137,6 +141,9 @@ static int check_ring(const struct sensor_config *c, char *error)
 		return conf_refuse(error,
 				   "[packet] ring: it must hold at least two blocks, so that one "
 				   "can fill while the other is read");
+	if (c->bpf_ring_bytes & (c->bpf_ring_bytes - 1))
+		return conf_refuse(error, "[bpf] ring: %" PRIu64 " bytes are no power of two",
+				   c->bpf_ring_bytes);
 	return 0;
 }
 

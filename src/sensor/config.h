@@ -33,6 +33,10 @@ struct sensor_config {
 	uint64_t block_retire_ns;
 	uint32_t shed_rate; /* packets a second above which a flood's answers are left out; 0: never */
 
+	/* [bpf] */
+	uint64_t bpf_ring_bytes;
+	uint32_t bpf_newcomers, bpf_known; /* peers that the kernel keeps count of */
+
 	/* [memory] */
 	uint32_t peers_new; /* that wait with the doorkeeper */
 	uint32_t peers_near, peers_suspect, peers_known; /* quotas of the trie */

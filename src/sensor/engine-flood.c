@@ -255,7 +255,6 @@ void engine_flood_icmp(struct engine *e, const struct packet *p)
 
 void engine_flood_bulk(struct engine *e, const struct packet *p)
 {
-	e->bulk_ns = e->clock->now_ns;
 	if (p->fragment != PACKET_WHOLE) {
 		if (engine_watches(e, p->src, p->dst))
 			floods_count(e->floods, FLOOD_LANE_FRAGMENT, p, false);
@@ -263,6 +262,9 @@ void engine_flood_bulk(struct engine *e, const struct packet *p)
 	}
 	switch ((enum packet_proto)p->proto) {
 	case PACKET_TCP:
+		/* The BPF source shows none of connections. */
+		if (p->solicited != PACKET_SOLICITED_NO)
+			e->bulk_ns = e->clock->now_ns;
 		engine_flood_data(e, p);
 		break;
 	case PACKET_UDP:

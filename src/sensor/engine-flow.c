@@ -60,15 +60,15 @@ void engine_flow_answered(struct engine *e, const struct packet *p, const struct
 	f->state |= FLOW_ANSWERED | (credited ? FLOW_CREDITED : 0);
 }
 
-/* The handshake was finished: its SYN is no flood's. */
-static void finished(struct engine *e, struct flow *f, struct addr self)
+/* The handshake was finished: its SYN is no flood's, nor those that it stands for. */
+static void finished(struct engine *e, struct flow *f, struct addr self, uint32_t stands_for)
 {
 	if (f->state & FLOW_FINISHED)
 		return;
 	f->state |= FLOW_FINISHED;
 	/* Where samples show the last packet of a handshake, its end must not count it again. */
 	if (e->pairs || e->clock->now_ns >= e->bulk_ns + BULK_NS)
-		floods_proven(e->floods, self, 1);
+		floods_proven(e->floods, self, stands_for);
 }
 
 void engine_flow_used(struct engine *e, const struct packet *p)
@@ -79,7 +79,7 @@ void engine_flow_used(struct engine *e, const struct packet *p)
 	if (!f || !(f->state & FLOW_ANSWERED) || !flow_proven(f, p->tcp_ack))
 		return;
 	if (e->pairs)
-		finished(e, f, p->dst);
+		finished(e, f, p->dst, 1);
 	else if (p->tcp_seq == f->peer_isn + 1)
 		floods_proven(e->floods, p->dst, p->stands_for);
 }
@@ -93,7 +93,7 @@ void engine_flow_self_ended(struct engine *e, const struct packet *p)
 		return;
 	f->state |= FLOW_SELF_ENDED;
 	if (f->state & FLOW_ANSWERED)
-		finished(e, f, p->src);
+		finished(e, f, p->src, p->stands_for);
 }
 
 /* What served the peer does not speak for it any more. */
@@ -163,7 +163,7 @@ bool engine_flow_ended(struct engine *e, const struct packet *p)
 	slow_floods_ended(&e->slow);
 	if (!flow_proven(f, p->tcp_ack)) /* perhaps a guess; there is no second */
 		return false;
-	finished(e, f, p->dst);
+	finished(e, f, p->dst, p->stands_for);
 	end = flow_end(f, p->tcp_seq, p->tcp_ack, e->clock->now_ns);
 	left = end.by_peer && end.asked == 0 && !(f->state & FLOW_KEYED) && p->payload == 0 &&
 	       end.age_ms < LEAVE_MS;

@@ -81,6 +81,15 @@ static inline bool filter_is_sample(uint32_t snaplen, uint32_t kept, uint32_t le
 	return kept + 1 == (len < snaplen ? len : snaplen);
 }
 
+struct host;
+
+/*
+ * Which addresses of the link stand for all, by their last byte modulo FILTER_SAMPLE: such that none of this
+ * host's own is among them, as its neighbours ask for those all the time, nor, if possible, .1 and .254, where
+ * routers are.
+ */
+uint8_t filter_sample(const struct host *h, bool v4);
+
 /* Attaches it to a socket at once, replacing the one before. 0 or -errno. No privilege needed. */
 int filter_attach(int fd, const struct filter_params *params);
 

@@ -25,7 +25,7 @@
 #define SYSTEM_PORTS 1024 /* RFC 6335 §6 */
 #define SCAN_PORTS 4
 #define SCAN_UNSEEN \
-	4096 /* a scan of so many packets, for each sharer, has met the slice: 64 times on average */
+	4096 /* a scan of which so many were seen, for each sharer, has met the slice: 64 times on average */
 #define SCAN_PORTS_MANY 16 /* and has more ports than that */
 #define SCAN_SHARERS 32 /* decoys ask for each port one after the other */
 #define NODES_MAX (2 * (FLOOD_LEAVES + 2 + FLOOD_AGGREGATES) + 2)
@@ -124,7 +124,7 @@ void flood_case_begin(struct flood_case *c, struct flood_prefixes *fp, struct la
 
 	*c = (struct flood_case){ .used = true, .index = index, .lane = l };
 	c->f.first_ns = c->f.last_ns = c->hot_ns = now_ns;
-	c->f.sampled = 1;
+	c->f.sampled = c->thinned = 1;
 	flood_case_forget(c, fp);
 }
 
@@ -220,6 +220,8 @@ void flood_case_sample(struct flood_case *c, struct flood_prefixes *fp, const st
 	c->f.last_ns = p->t_ns > c->f.last_ns ? p->t_ns : c->f.last_ns;
 	if (p->stands_for > c->f.sampled)
 		c->f.sampled = p->stands_for;
+	if (!p->bulk && p->stands_for > c->thinned)
+		c->thinned = p->stands_for;
 }
 
 void flood_case_slice(struct flood_case *c, const struct packet *p, bool turned)
@@ -228,12 +230,45 @@ void flood_case_slice(struct flood_case *c, const struct packet *p, bool turned)
 	uint16_t port = turned ? p->sport : p->dport;
 
 	/* All ports of one address several times over: whoever goes on is judged anew. */
-	if (c->slice_packets == SLICE_MOST) {
+	if (c->slice_looks == SLICE_MOST) {
 		memset(&c->slice, 0, sizeof(c->slice));
+		c->slice_looks = 0;
 		c->slice_packets = 0;
 	}
-	c->slice_packets++;
+	c->slice_looks++;
+	c->slice_packets += p->bulk ? 1 : p->stands_for;
 	sketch_add(&c->slice, addr_hash(peer, addr_hash(self, 0) ^ (uint64_t)port << 32));
+}
+
+/* How many different ones there are if n draws from them gave d: solved by bisection. */
+static uint64_t population(unsigned int d, uint32_t n, uint64_t most)
+{
+	double low = d, high = (double)most;
+
+	/* So few came twice that chance says nothing: as many as there were packets. */
+	if (d >= most || (uint64_t)d * 10 >= (uint64_t)n * 9)
+		return n ? (uint64_t)((double)most * (d < n ? d : n) / n) : 0;
+	for (int i = 0; i < 40; i++) {
+		double middle = (low + high) / 2;
+		/* 1.4427: log2(e) */
+		double expected = middle * (1 - approx_exp2(-1.4426950408889634 * n / middle));
+
+		if (expected < d)
+			low = middle;
+		else
+			high = middle;
+	}
+	return (uint64_t)(low + 0.5);
+}
+
+/* How many peers, addresses and ports the slice has: some are not seen where packets stand for others. */
+static uint64_t slice_targets(const struct flood_case *c)
+{
+	unsigned int seen = sketch_count(&c->slice);
+
+	return c->slice_looks == c->slice_packets ?
+		       seen :
+		       population(seen, c->slice_looks, c->slice_packets);
 }
 
 bool flood_case_scans(const struct flood_case *c)
@@ -253,9 +288,9 @@ bool flood_case_scans(const struct flood_case *c)
 	if (ports < SCAN_PORTS_MANY && c->first_ports >= FIRST_PORTS / 2 &&
 	    c->f.packets >= SCAN_UNSEEN)
 		return false;
-	if (c->slice_packets < 16)
-		return c->f.packets < (uint64_t)SCAN_UNSEEN * sharers;
-	return c->slice_packets < FLOOD_SCAN_TRIES * sketch_count(&c->slice);
+	if (c->slice_looks < 16)
+		return c->f.packets < (uint64_t)SCAN_UNSEEN * sharers * c->thinned;
+	return c->slice_packets < FLOOD_SCAN_TRIES * slice_targets(c);
 }
 
 bool flood_case_crumbs(const struct flood_case *c)
@@ -303,27 +338,6 @@ bool flood_case_many(const struct flood_case *c)
 	if (c->bogons * 2 >= c->samples && c->samples)
 		return true;
 	return flows >= MANY_FLOWS && flows * 2 >= c->first_flows;
-}
-
-/* How many different ones there are if n draws from them gave d: solved by bisection. */
-static uint64_t population(unsigned int d, uint32_t n, uint64_t most)
-{
-	double low = d, high = (double)most;
-
-	/* So few came twice that chance says nothing: as many as there were packets. */
-	if (d >= most || (uint64_t)d * 10 >= (uint64_t)n * 9)
-		return n ? (uint64_t)((double)most * (d < n ? d : n) / n) : 0;
-	for (int i = 0; i < 40; i++) {
-		double middle = (low + high) / 2;
-		/* 1.4427: log2(e) */
-		double expected = middle * (1 - approx_exp2(-1.4426950408889634 * n / middle));
-
-		if (expected < d)
-			low = middle;
-		else
-			high = middle;
-	}
-	return (uint64_t)(low + 0.5);
 }
 
 struct gathered {

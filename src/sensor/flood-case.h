@@ -51,7 +51,9 @@ struct flood_case {
 	uint32_t now_samples;
 	struct flood f;
 
-	uint32_t slice_packets; /* of the ports in the slice, since it is suspected */
+	uint32_t slice_looks; /* packets of the ports in the slice, since it is suspected */
+	uint64_t slice_packets; /* for how many those stand, bulk for itself */
+	uint32_t thinned; /* so many packets, not bulk, one stands for at the most */
 	uint32_t samples, first_ports; /* packets looked at; those in port_bits */
 	uint32_t first_flows; /* those that could be in flow_bits: of peers that nobody has answered */
 	uint32_t sketched; /* of them in the sketch of sources */

@@ -70,6 +70,7 @@ struct helper {
 	void (*ready_fn)(void *arg); /* NULL: nobody waits */
 	void *ready_arg;
 	bool ready; /* the engine watches */
+	const struct source_ops *source; /* opened last; NULL: none */
 	pid_t engine;
 	bool engine_gone;
 	int exit_code;
@@ -89,6 +90,8 @@ int helper_run(struct helper *h);
  * too many of its requests made no sense.
  */
 int helper_take_request(struct helper *h);
+/* Lets go of what the source that was opened last holds in this process. */
+void helper_close_source(struct helper *h);
 
 /* Opens the configured event file for appending, its directory too when only that is missing.
  * The descriptor, owned, or -errno with a sentence. */

@@ -75,6 +75,13 @@ static bool may_reopen(struct helper *h)
 	return true;
 }
 
+void helper_close_source(struct helper *h)
+{
+	if (h->source && h->source->close_privileged)
+		h->source->close_privileged();
+	h->source = NULL;
+}
+
 static int open_source(struct helper *h, uint32_t index, struct reply *r)
 {
 	const char *wanted = h->config->source;
@@ -88,7 +95,25 @@ static int open_source(struct helper *h, uint32_t index, struct reply *r)
 		snprintf(r->error, sizeof(r->error), "opened too often lately");
 		return -EAGAIN;
 	}
-	return give(r, h->sources[index]->open_privileged(h->config, r->error, sizeof(r->error)));
+	helper_close_source(h);
+	h->source = h->sources[index];
+	return give(r, h->source->open_privileged(h->config, r->error, sizeof(r->error)));
+}
+
+static int serve_source(struct helper *h, const struct helper_message *m, struct reply *r)
+{
+	if (m->type == HELPER_OPEN_SOURCE)
+		return open_source(h, m->arg, r);
+	if (m->arg != 0)
+		return refuse(r, "the request has an argument");
+	if (m->type == HELPER_SECOND_FD) {
+		if (!h->source || !h->source->second_privileged)
+			return refuse(r, "the source has no second descriptor");
+		return give(r, h->source->second_privileged(r->error, sizeof(r->error)));
+	}
+	if (!h->source || !h->source->follow_privileged)
+		return refuse(r, "the source has nothing attached");
+	return h->source->follow_privileged(h->config, r->error, sizeof(r->error));
 }
 
 static int engine_lost(struct helper *h, uint32_t index, struct reply *r)
@@ -150,7 +175,7 @@ static bool is_event(const char *text, uint32_t len)
 static int serve_request(struct helper *h, const struct helper_message *m, const char *payload,
 			 struct reply *r)
 {
-	if (m->type < HELPER_OPEN_SOURCE || m->type > HELPER_LOST)
+	if (m->type < HELPER_OPEN_SOURCE || m->type > HELPER_FOLLOW_LINKS)
 		return refuse(r, "unknown request");
 	if (m->type != HELPER_ON_FINDING && m->length != 0)
 		return refuse(r, "the request has a payload");
@@ -168,7 +193,9 @@ static int serve_request(struct helper *h, const struct helper_message *m, const
 		notify_send("WATCHDOG=1");
 		return 0;
 	case HELPER_OPEN_SOURCE:
-		return open_source(h, m->arg, r);
+	case HELPER_SECOND_FD:
+	case HELPER_FOLLOW_LINKS:
+		return serve_source(h, m, r);
 	case HELPER_OPEN_EVENTS:
 	case HELPER_ROTATE_EVENTS:
 		if (m->arg != 0)

@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -201,14 +202,37 @@ int helper_run(struct helper *h)
 			take_signal(h);
 		end_what_is_due(h);
 	}
+	helper_close_source(h);
 	close(h->signal_fd);
 	return h->exit_code;
+}
+
+static bool loads_bpf(const struct sensor_config *config)
+{
+	return strcmp(config->source, "bpf") == 0;
+}
+
+/* Before Linux 5.11 maps and programs count as locked memory, of which a process may have 64 kB. Where it may not have
+ * more, loading them says so. */
+static void allow_locked_memory(void)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	setrlimit(RLIMIT_MEMLOCK, &all);
+}
+
+/* Only what the configured source needs. */
+static uint64_t source_caps(const struct sensor_config *config)
+{
+	return CAP_BIT(CAP_NET_RAW) | (loads_bpf(config) ? CAP_BIT(CAP_BPF) | CAP_BIT(CAP_PERFMON) |
+								   CAP_BIT(CAP_NET_ADMIN) :
+							   0);
 }
 
 /* Files are root's by their owner, not by CAP_DAC_OVERRIDE. */
 static uint64_t needed_caps(const struct sensor_config *config)
 {
-	uint64_t caps = CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_KILL); /* the engine is another user */
+	uint64_t caps = source_caps(config) | CAP_BIT(CAP_KILL); /* the engine is another user */
 
 	if (config->on_finding[0])
 		caps |= CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP);
@@ -234,14 +258,16 @@ int helper_serve(const struct sensor_config *config, int fd, pid_t engine, void 
 
 	if (geteuid() == 0)
 		helper_join_logs(&config->auth_files);
+	if (loads_bpf(config))
+		allow_locked_memory();
 	/* Not root: of the engine's user, which needs no CAP_KILL, and on_finding's too. */
 	err = geteuid() == 0 ? isolate_limit_caps(needed_caps(config)) :
-			       isolate_shed_caps(CAP_BIT(CAP_NET_RAW));
+			       isolate_shed_caps(source_caps(config));
 	if (err)
 		log_error("helper: cannot give up the capabilities it does not need: %s",
 			  strerror(-err));
 	else
-		err = sandbox_helper(engine, config->on_finding[0] != '\0');
+		err = sandbox_helper(engine, config->on_finding[0] != '\0', loads_bpf(config));
 	if (err) {
 		kill_engine(&h, "the engine has no helper that is safe");
 		waitpid(engine, NULL, 0);

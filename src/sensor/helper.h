@@ -45,6 +45,8 @@ enum helper_request {
 	HELPER_READY, /* arg: index of the source. All is open: at the start, after HUP, once more */
 	HELPER_ALIVE, /* the engine's loop runs: for the service manager's watchdog */
 	HELPER_LOST, /* arg: index of the source that died. Nothing is watched until HELPER_READY */
+	HELPER_SECOND_FD, /* the second descriptor of the source that is open, if it has one */
+	HELPER_FOLLOW_LINKS, /* interfaces came or went: what the open source has attached to them follows */
 };
 
 /* Client side: the engine's end. Embedded. */

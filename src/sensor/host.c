@@ -429,3 +429,20 @@ const struct host_link *host_link_named(const struct host *h, const char *name)
 	}
 	return NULL;
 }
+
+bool host_seen_above(const struct host *h, struct addr src, int ifindex)
+{
+	bool above = false;
+
+	for (unsigned int i = 0; i < h->n_addrs; i++) {
+		const struct host_link *link;
+
+		if (!addr_eq(h->addr[i].addr, src))
+			continue;
+		if (h->addr[i].ifindex == ifindex)
+			return false;
+		link = host_link(h, h->addr[i].ifindex);
+		above |= link && link->lower == ifindex;
+	}
+	return above;
+}

@@ -69,6 +69,9 @@ bool host_on_link(const struct host *h, struct addr a);
 const struct host_link *host_link(const struct host *h, int ifindex);
 const struct host_link *host_link_named(const struct host *h, const char *name);
 
+/* Sent by src from a macvlan or ipvlan: the packet was seen there, before it came to this one below. */
+bool host_seen_above(const struct host *h, struct addr src, int ifindex);
+
 /*
  * Are its packets seen again on its master (a bridge, bond, team, Open vSwitch)? A VRF is the
  * exception: drivers/net/vrf.c shows packets on the VRF only to who listens on it by name, so there

@@ -261,10 +261,18 @@ uint64_t ladder_due(const struct ladder *l)
 	return l->source.ops ? l->source.due_ns : l->retry_ns;
 }
 
+void ladder_catch_up(struct ladder *l, struct engine *engine)
+{
+	if (l->source.ops && l->source.ops->lazy)
+		ladder_read(l, engine, 0);
+}
+
 void ladder_timer(struct ladder *l, struct engine *engine)
 {
-	uint64_t due_ns = ladder_due(l);
+	uint64_t due_ns;
 
+	ladder_catch_up(l, engine);
+	due_ns = ladder_due(l);
 	if (!due_ns || l->p.env.clock->read_ns < due_ns)
 		return;
 	if (l->source.ops) {

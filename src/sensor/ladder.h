@@ -97,6 +97,9 @@ void ladder_read(struct ladder *l, struct engine *engine, uint32_t epoll_events)
 uint64_t ladder_due(const struct ladder *l);
 void ladder_timer(struct ladder *l, struct engine *engine);
 
+/* Before time passes: takes what waits unannounced (source_ops.lazy). */
+void ladder_catch_up(struct ladder *l, struct engine *engine);
+
 /* Links, addresses or listeners changed. 0 or -errno: the source cannot follow. */
 int ladder_reconfigure(struct ladder *l);
 

@@ -147,6 +147,11 @@ int netlink_ask(int fd, struct nlmsghdr *request, netlink_fn *fn, void *arg)
 	return exchange(fd, request, NLM_F_ACK, fn, arg); /* asked for, it ends the answer */
 }
 
+int netlink_order(int fd, struct nlmsghdr *request, uint16_t flags, netlink_fn *fn, void *arg)
+{
+	return exchange(fd, request, NLM_F_ACK | flags, fn, arg);
+}
+
 int netlink_notices(int fd, netlink_fn *fn, void *arg)
 {
 	int err = 0, first = 0;

@@ -41,6 +41,9 @@ int netlink_dump(int fd, struct nlmsghdr *request, netlink_fn *fn, void *arg);
  */
 int netlink_ask(int fd, struct nlmsghdr *request, netlink_fn *fn, void *arg);
 
+/* Likewise for an order, with flags such as NLM_F_CREATE: 0 when it was obeyed. */
+int netlink_order(int fd, struct nlmsghdr *request, uint16_t flags, netlink_fn *fn, void *arg);
+
 /* Hands all notices that wait to fn. 0, -ENOBUFS when some were lost, or another -errno. */
 int netlink_notices(int fd, netlink_fn *fn, void *arg);
 

@@ -34,7 +34,7 @@ static int restrict_files(const char *const *captures, int n)
 }
 
 /* 1, 0 where the kernel has no filters, or -errno. */
-static int restrict_calls(enum syscalls_process process, const struct syscalls_known *known)
+static int restrict_calls(unsigned int process, const struct syscalls_known *known)
 {
 	struct syscall_rule rules[SYSCALLS_MAX];
 	size_t n = syscalls_list(rules, process, known);
@@ -62,7 +62,7 @@ int sandbox_take_voices(void)
 	return 0;
 }
 
-int sandbox_engine(void)
+int sandbox_engine(bool reads_bpf)
 {
 	struct syscalls_known known = { .self = getpid(), .engine = -1 };
 	int abi = restrict_files(NULL, 0), filter;
@@ -72,7 +72,7 @@ int sandbox_engine(void)
 		return -EMFILE;
 	if (abi < 0)
 		return failed("the engine's files", abi);
-	filter = restrict_calls(SYSCALLS_ENGINE, &known);
+	filter = restrict_calls(SYSCALLS_ENGINE | (reads_bpf ? SYSCALLS_ENGINE_BPF : 0), &known);
 	if (filter < 0)
 		return failed("the engine's system calls", filter);
 	if (abi)
@@ -86,7 +86,7 @@ int sandbox_engine(void)
 	return 0;
 }
 
-int sandbox_helper(pid_t engine, bool starts_programs)
+int sandbox_helper(pid_t engine, bool starts_programs, bool loads_bpf)
 {
 	struct syscalls_known known = { .self = getpid(), .engine = engine };
 	struct syscall_rule rules[SYSCALLS_MAX];
@@ -94,10 +94,11 @@ int sandbox_helper(pid_t engine, bool starts_programs)
 
 	/* What on_finding starts inherits the filter, and may be any program. */
 	if (starts_programs)
-		err = syscall_filter(rules, syscalls_list_refused(rules), SYSCALL_REFUSE,
+		err = syscall_filter(rules, syscalls_list_refused(rules, loads_bpf), SYSCALL_REFUSE,
 				     SYSCALL_ALLOW);
 	else
-		err = restrict_calls(SYSCALLS_HELPER, &known);
+		err = restrict_calls(SYSCALLS_HELPER | (loads_bpf ? SYSCALLS_HELPER_BPF : 0),
+				     &known);
 	return err < 0 && !is_missing(err) ? failed("the helper's system calls", err) : 0;
 }
 

@@ -21,10 +21,10 @@ int sandbox_take_voices(void);
 
 /* Of the engine: no file can be opened, nothing be sent but through its voices. After isolate_drop(), with
  * all that it needs open. 0 or -errno (logged): then the process has to end. */
-int sandbox_engine(void);
+int sandbox_engine(bool reads_bpf);
 
 /* Of the helper; starts_programs: on_finding is configured. The same result. */
-int sandbox_helper(pid_t engine, bool starts_programs);
+int sandbox_helper(pid_t engine, bool starts_programs, bool loads_bpf);
 
 /*
  * Of replay: only these captures can be opened, only for reading ("-" is standard input, NULL is left out). The

@@ -6,21 +6,11 @@
 
 #include "sensor/config.h"
 #include "sensor/host.h"
+#include "sensor/links.h"
 #include "sensor/listeners.h"
 #include "sensor/packet.h"
 
 #include <string.h>
-
-static bool link_named(const struct sensor_config *config, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < config->interfaces.count; i++) {
-		if (!strcmp(config->interfaces.name[i], name))
-			return true;
-	}
-	return false;
-}
 
 /* Is this interface's master or the one below it named as well? */
 static bool index_named(const struct packet_source *ps, int ifindex)
@@ -62,11 +52,7 @@ static void choose_links(struct packet_source *ps, struct filter_params *f)
 	ps->closed = config->interfaces.count && !f->n_only;
 }
 
-/*
- * Which addresses of the link stand for all: such that none of this host's own is among them, as
- * its neighbours ask for those all the time, nor, if possible, .1 and .254, where routers are.
- */
-static uint8_t sample(const struct host *h, bool v4)
+uint8_t filter_sample(const struct host *h, bool v4)
 {
 	static const uint8_t order[FILTER_SAMPLE] = { 3, 5, 4, 7, 2, 0, 6, 1 };
 	unsigned int own = 0, i;
@@ -125,8 +111,8 @@ void packet_source_filter(struct packet_source *ps, struct filter_params *f)
 	f->gateway = ps->env.config->scope == CONFIG_SCOPE_GATEWAY;
 	f->sample_v4 = f->sample_v6 = FILTER_NO_SAMPLE;
 	if (ps->env.config->link_sweeps) {
-		f->sample_v4 = sample(h, true);
-		f->sample_v6 = sample(h, false);
+		f->sample_v4 = filter_sample(h, true);
+		f->sample_v6 = filter_sample(h, false);
 	}
 	f->bulk_one_in = ps->sample.one_in;
 	f->snaplen = PACKET_SNAPLEN;

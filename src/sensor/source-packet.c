@@ -16,7 +16,7 @@
  *   - VLAN: the frame on the interface below still carries its tag and is dropped by the filter; a
  *     priority tag (id 0) is no VLAN, such a frame is seen once only and passes;
  *   - macvlan, ipvlan: coming in, the interface below sees a packet for another host, which the
- *     filter drops; going out, it sees the packet again, and seen_above() knows it by its source;
+ *     filter drops; going out, it sees the packet again, and host_seen_above() knows it by its source;
  *   - loopback: left out; named explicitly, of the two sightings only the arrival counts.
  */
 #include "sensor/source-packet-internal.h"
@@ -183,28 +183,6 @@ static bool contains(const int *list, unsigned int n, int ifindex)
 	return false;
 }
 
-/* Sent from a macvlan or ipvlan: the packet was seen there, before it came to the one below. */
-static bool seen_above(const struct packet_source *ps, const struct packet *p)
-{
-	const struct host *h = ps->env.host;
-	bool above = false;
-	unsigned int i;
-
-	if (ps->env.config->interfaces.count)
-		return false;
-	for (i = 0; i < h->n_addrs; i++) {
-		const struct host_link *link;
-
-		if (!addr_eq(h->addr[i].addr, p->src))
-			continue;
-		if (h->addr[i].ifindex == p->ifindex)
-			return false;
-		link = host_link(h, h->addr[i].ifindex);
-		above |= link && link->lower == p->ifindex;
-	}
-	return above;
-}
-
 /* The direction of a packet that is to be looked at at all. */
 static bool wanted(const struct packet_source *ps, const struct sockaddr_ll *sll, uint8_t *dir)
 {
@@ -282,7 +260,7 @@ static void take_frame(const struct tpacket3_hdr *h, const struct sockaddr_ll *f
 		       from->sll_pkttype == PACKET_MULTICAST;
 	p.link = p.dir == PACKET_DIR_IN ? packet_link(from->sll_addr, from->sll_halen) : 0;
 	if (p.dir == PACKET_DIR_OUT && contains(ps->lower, ps->n_lowers, p.ifindex) &&
-	    seen_above(ps, &p)) {
+	    !ps->env.config->interfaces.count && host_seen_above(ps->env.host, p.src, p.ifindex)) {
 		ps->seen_above++;
 		return;
 	}

@@ -5,6 +5,9 @@
 
 const struct source_ops *const source_table[] = {
 	&source_packet,
+#ifdef MIMAMORI_BPF
+	&source_bpf,
+#endif
 	NULL,
 };
 

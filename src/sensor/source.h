@@ -16,6 +16,7 @@ struct engine;
 struct host;
 struct listeners;
 struct clock;
+struct helper_client;
 struct kernel_counter_files;
 struct sensor_config;
 
@@ -28,6 +29,7 @@ struct source_stats {
 	uint64_t shed; /* times that load had to be shed */
 	uint64_t sampled; /* packets that passed only to be counted: part of parsed */
 	uint64_t resampled; /* times that the ratio of sampling changed */
+	uint64_t held_back; /* of no passage to user space: the next of their kind stands for them */
 	uint64_t unasked; /* samples whose socket was not looked for: there were too many */
 };
 
@@ -38,6 +40,7 @@ struct source_env {
 	struct listeners *listeners;
 	struct clock *clock;
 	struct kernel_counter_files *counters; /* the kernel's own; may be NULL */
+	struct helper_client *helper; /* NULL: in tests that have none */
 	uint32_t seed; /* random: of hashes that nobody outside may guess */
 	int privileged_fd; /* the descriptor the helper opened for this source; the source's once started */
 };
@@ -54,11 +57,17 @@ struct source {
 struct source_ops {
 	const char *name; /* as in --source */
 	const char *cannot_see; /* one sentence for the operator, said at start */
+	bool lazy; /* what waits does not always make the descriptor readable: read() before time passes */
 	/* Runs in the privileged helper: opens what needs privilege, ring and all, and returns the
 	 * descriptor, or -errno with a sentence in error that says what, why and what to do: which
 	 * capability or kernel option is missing. May run again, under the list of system calls
 	 * (syscalls.h), when the source has died. */
 	int (*open_privileged)(const struct sensor_config *config, char *error, size_t error_len);
+	/* NULL where there is no need. Likewise in the helper, after it: a second descriptor; what is attached to
+	 * interfaces follows them as they are now; all is let go of. */
+	int (*second_privileged)(char *error, size_t error_len);
+	int (*follow_privileged)(const struct sensor_config *config, char *error, size_t error_len);
+	void (*close_privileged)(void);
 	/* Runs in the engine's process, unprivileged, and at a later start under its list of system
 	 * calls. 0 or -errno with a sentence in error: then privileged_fd stays the caller's. */
 	int (*start)(struct source *s, const struct source_env *env, char *error, size_t error_len);
@@ -78,5 +87,6 @@ extern const struct source_ops *const source_table[];
 const struct source_ops *source_named(const char *name);
 
 extern const struct source_ops source_packet;
+extern const struct source_ops source_bpf; /* where the build has clang */
 
 #endif

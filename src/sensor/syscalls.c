@@ -15,6 +15,7 @@
 #define H SYSCALLS_HELPER
 #define R SYSCALLS_REPLAY
 #define REFUSED 0x80 /* with an error, and whoever asks lives on */
+#define B SYSCALLS_HELPER_BPF
 
 enum known { SELF, THE_ENGINE };
 
@@ -174,6 +175,14 @@ static const struct call {
 #endif
 	{ H, { SYS_renameat2, { { 0 } } } }, /* architectures without renameat */
 	{ H, { SYS_unlinkat, { { 0 } } } },
+
+	/* The BPF source: maps, programs, links; interfaces and filters by rtnetlink. */
+	{ SYSCALLS_ENGINE_BPF,
+	  { SYS_epoll_create1,
+	    { { 0 } } } }, /* its ring, polled by edges, when it is opened anew */
+	{ B, { SYS_bpf, { { 0 } } } },
+	{ B, { SYS_socket, { EQ(0, AF_NETLINK) } } },
+	{ B, { SYS_bind, { { 0 } } } },
 
 	/* The record of logins: watched for the engine, which gets a copy of the descriptor. */
 	{ H, { SYS_inotify_init1, { { 0 } } } },
@@ -335,7 +344,7 @@ static void resolve(struct syscall_test *t, const struct syscalls_known *known)
 	t->value = (uint32_t)values[t->value];
 }
 
-size_t syscalls_list(struct syscall_rule out[SYSCALLS_MAX], enum syscalls_process process,
+size_t syscalls_list(struct syscall_rule out[SYSCALLS_MAX], unsigned int process,
 		     const struct syscalls_known *known)
 {
 	size_t n = 0;
@@ -353,12 +362,13 @@ size_t syscalls_list(struct syscall_rule out[SYSCALLS_MAX], enum syscalls_proces
 	return n;
 }
 
-size_t syscalls_list_refused(struct syscall_rule out[SYSCALLS_MAX])
+size_t syscalls_list_refused(struct syscall_rule out[SYSCALLS_MAX], bool loads_bpf)
 {
-	size_t n = sizeof(refused) / sizeof(refused[0]);
+	size_t n = 0;
 
-	for (size_t i = 0; i < n; i++)
-		out[i] = (struct syscall_rule){ .nr = refused[i] };
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (!loads_bpf || refused[i] != SYS_bpf)
+			out[n++] = (struct syscall_rule){ .nr = refused[i] };
 	return n;
 }
 

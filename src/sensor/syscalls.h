@@ -18,6 +18,8 @@ enum syscalls_process {
 	SYSCALLS_ENGINE = 1, /* after its sockets and outputs are open */
 	SYSCALLS_HELPER = 2, /* one that starts no programs */
 	SYSCALLS_REPLAY = 4, /* which opens its captures one after another */
+	SYSCALLS_HELPER_BPF = 8, /* what a helper needs besides that serves the BPF source */
+	SYSCALLS_ENGINE_BPF = 16, /* and an engine that reads it */
 };
 
 /* What only the running program knows, for the tests of arguments. -1: nothing matches it. */
@@ -35,12 +37,13 @@ struct syscalls_known {
  */
 #define SYSCALLS_VOICES 32
 
-/* The process's rules into `out`, and how many they are. */
-size_t syscalls_list(struct syscall_rule out[SYSCALLS_MAX], enum syscalls_process process,
+/* The rules of the processes in the set `process` into `out`, and how many they are. */
+size_t syscalls_list(struct syscall_rule out[SYSCALLS_MAX], unsigned int process,
 		     const struct syscalls_known *known);
 
-/* Calls that neither a helper that starts on_finding nor its programs ever need: to be refused. */
-size_t syscalls_list_refused(struct syscall_rule out[SYSCALLS_MAX]);
+/* Calls that neither a helper that starts on_finding nor its programs ever need: to be refused. loads_bpf: the helper
+ * itself needs bpf(2), and its programs have no capability to use it. */
+size_t syscalls_list_refused(struct syscall_rule out[SYSCALLS_MAX], bool loads_bpf);
 
 /*
  * What an unlisted call comes to: SYSCALL_KILL. In builds with sanitizers or coverage, whose runtimes

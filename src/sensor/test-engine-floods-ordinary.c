@@ -33,6 +33,40 @@ static void test_fast_scans_are_none(void **state)
 	assert_int_equal(floods_told(FINDING_START, FLOOD_SYN), 1);
 }
 
+/* Where one packet in eight is seen and stands for all: of a scan of each port none comes again, of a flood some do. */
+static struct packet thinned_scan(unsigned int i)
+{
+	struct packet p = scan_syn(8 * i);
+
+	p.stands_for = 8;
+	return p;
+}
+
+static struct packet thinned_flood(unsigned int i)
+{
+	uint32_t hash = addr_hash(addr_from_v4(i), 1);
+	struct packet p = syn(ip(ATTACKER), (uint16_t)(1 + hash % 1000));
+
+	p.stands_for = 8;
+	return p;
+}
+
+static void test_thinned_scan(void **state)
+{
+	(void)state;
+	flood(thinned_scan, 8000, 1000);
+	assert_int_equal(x.n_floods, 0);
+	assert_int_equal(told_of(&x, ip(ATTACKER), FINDING_START), 1);
+}
+
+static void test_thinned_flood(void **state)
+{
+	(void)state;
+	flood(thinned_flood, 1250, 2000);
+	assert_int_equal(floods_told(FINDING_START, FLOOD_SYN), 1);
+	assert_int_equal(told_flood(FINDING_START, FLOOD_SYN)->f.sampled, 8);
+}
+
 /* A scan with nineteen decoys asks for each port twenty times, one after the other. */
 static struct packet decoy_syn(unsigned int i)
 {
@@ -345,6 +379,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_answered, begin, done),
 		cmocka_unit_test_setup_teardown(test_sampled_questions, begin, done),
 		cmocka_unit_test_setup_teardown(test_sampled_questions_at_a_gateway, begin, done),
+		cmocka_unit_test_setup_teardown(test_thinned_scan, begin, done),
+		cmocka_unit_test_setup_teardown(test_thinned_flood, begin, done),
 		cmocka_unit_test_setup_teardown(test_flood_beside_scan, begin, done),
 		cmocka_unit_test_setup_teardown(test_clients_after_a_reboot, begin, done),
 		cmocka_unit_test_setup_teardown(test_clients_in_vain, begin, done),

@@ -122,7 +122,7 @@ static int engine_main(void)
 		return 1;
 	if (ladder_start(&ladder, &params) || !sees())
 		return 2;
-	if (sandbox_engine())
+	if (sandbox_engine(false))
 		return 3;
 	ladder_read(&ladder, NULL, EPOLLHUP);
 	if (n_restored != 1 || n_lost != 0)

@@ -311,7 +311,8 @@ static void program_body(void)
 {
 	struct syscall_rule rules[SYSCALLS_MAX];
 
-	if (syscall_filter(rules, syscalls_list_refused(rules), SYSCALL_REFUSE, SYSCALL_ALLOW))
+	if (syscall_filter(rules, syscalls_list_refused(rules, false), SYSCALL_REFUSE,
+			   SYSCALL_ALLOW))
 		_exit(1);
 	if (syscall(SYS_ptrace, 0, 0, 0, 0) != -1 || errno != EPERM)
 		_exit(2);

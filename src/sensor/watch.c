@@ -162,6 +162,8 @@ static void on_login(const struct auth_record *r, void *arg)
 {
 	struct watch *w = arg;
 
+	/* What came before it is to be judged before it. */
+	ladder_catch_up(&w->ladder, w->engine);
 	near_present(w);
 	engine_auth(w->engine, r);
 }
@@ -275,7 +277,8 @@ static int start_source(struct watch *w)
 			 .host = &w->host,
 			 .listeners = &w->listeners,
 			 .clock = &w->clock,
-			 .counters = &w->counters },
+			 .counters = &w->counters,
+			 .helper = &w->helper },
 		.open = open_source,
 		.attach = attach_source,
 		.detach = detach_source,
@@ -462,7 +465,7 @@ static int settle(struct watch *w, int null_fd)
 		close(null_fd);
 		log_init("mimamori-sensor", LOG_TO_SYSLOG, LOG_LEVEL_INFO);
 	}
-	err = sandbox_engine();
+	err = sandbox_engine(strcmp(w->config->source, "bpf") == 0);
 	if (!err)
 		err = say_ready(w);
 	w->ready = !err;

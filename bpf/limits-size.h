@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the loader has to know of limits.h: how large the maps' entries are. */
+#ifndef MIMAMORI_BPF_LIMITS_SIZE_H
+#define MIMAMORI_BPF_LIMITS_SIZE_H
+
+#define PREFIX_BUCKETS 2048
+#define CLASS_BUCKETS 256
+#define LIMITS_BYTES ((PREFIX_BUCKETS + CLASS_BUCKETS + 1) * 16)
+#define KEY_BYTES 16
+#define PEER_BYTES 16
+
+#endif

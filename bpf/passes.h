@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which packets become records, by the buckets of limits.h. */
+#ifndef MIMAMORI_BPF_PASSES_H
+#define MIMAMORI_BPF_PASSES_H
+
+#include "limits.h"
+#include "seen.h"
+
+/* The other side. 0 when its address is not in reach. */
+INLINE int peer_of(const struct seen *s, struct key *k)
+{
+	const struct mimamori_sight *p = &s->sight;
+	const __u8 *h = p->net;
+
+	if (p->ethertype == 0x86dd) {
+		if (h + 40 > p->end)
+			return 0;
+		__builtin_memcpy(k, h + (p->out ? 24 : 8), 16);
+		return 1;
+	}
+	if (h + 28 > p->end && (p->ethertype == 0x0806 || h + 20 > p->end))
+		return 0;
+	k->hi = 0;
+	k->lo = 0;
+	__builtin_memcpy((char *)k + 12, h + (p->ethertype == 0x0806 ? 14 : p->out ? 16 : 12), 4);
+	((__u8 *)k)[10] = ((__u8 *)k)[11] = 0xff;
+	return 1;
+}
+
+/* Does this host answer what somebody asked? */
+INLINE int answers(const struct mimamori_sight *p)
+{
+	return p->out && (p->kind == MIMAMORI_SYN_ACK || p->kind == MIMAMORI_ICMP || p->refusal);
+}
+
+INLINE __u32 class_of(const struct mimamori_sight *p)
+{
+	__u8 ttl = 0;
+
+	if (p->ethertype == 0x0800 && p->net + 20 <= p->end)
+		ttl = p->net[8];
+	else if (p->ethertype == 0x86dd && p->net + 40 <= p->end)
+		ttl = p->net[7];
+	return hash((__u64)p->window << 32 | (__u64)p->flags << 16 | (__u64)p->len << 40 | ttl,
+		    p->kind | p->out << 8) %
+	       CLASS_BUCKETS;
+}
+
+/* Equal for both ways of a flow. Of what has none, and of samples, each packet has its own. */
+INLINE __u32 chance_of(const struct seen *s, const struct key *k, int bulk)
+{
+	const struct mimamori_sight *p = &s->sight;
+	__u32 ends = p->out ? (__u32)p->dport << 16 | p->sport : (__u32)p->sport << 16 | p->dport;
+
+	if (bulk || !p->whole)
+		return random_u32();
+	return hash(k->hi ^ k->lo, (__u64)ends << 32 | shared()->salt);
+}
+
+/* For how many packets this one stands, 0: it is held back. own: of its peer or class. */
+INLINE __u32 passes_by(struct bucket *own, const struct key *k, __u32 chance, __u32 tick)
+{
+	struct limits *l = VALUE(MAP_LIMITS);
+	__u64 network = k->hi ? k->hi : k->lo & HOST_PREFIX;
+	struct bucket *prefix = &l->prefix[hash(network, 1) % PREFIX_BUCKETS], *all = &l->all;
+	__u32 shift = thinned(own, tick), other, n;
+
+	if (chosen(chance, shift)) {
+		other = thinned(prefix, tick);
+		shift = other > shift ? other : shift;
+		other = thinned(all, tick);
+		shift = other > shift ? other : shift;
+	}
+	n = stand_for(own, chance, shift);
+	if (n) {
+		charge(own, tick, PER_TICK(OWN_RATE), OWN_BURST);
+		charge(prefix, tick, PER_TICK(PREFIX_RATE), PREFIX_BURST);
+		charge(all, tick, PER_TICK(ALL_RATE), ALL_BURST);
+	}
+	return n;
+}
+
+INLINE __u32 passes_peer(struct bucket *peer, const struct key *k, const struct seen *s, __u32 tick)
+{
+	struct limits *l = VALUE(MAP_LIMITS);
+	__u32 n;
+
+	if (answers(&s->sight)) {
+		if (!peer->owed)
+			return 0;
+		peer->owed--;
+		charge(&l->all, tick, PER_TICK(ALL_RATE), ALL_BURST);
+		return 1;
+	}
+	n = passes_by(peer, k, chance_of(s, k, 0), tick);
+	if (n)
+		peer->owed++;
+	return n;
+}
+
+/* This host's own good-bye: the handshake was finished, so the address is no forged one. */
+INLINE int proves(const struct mimamori_sight *p)
+{
+	return p->out && p->kind == MIMAMORI_TCP && (p->flags & MIMAMORI_FIN);
+}
+
+/* As passes_by(), of any packet. */
+INLINE __u32 passes(const struct seen *s, __u64 now, int bulk)
+{
+	__u32 tick = (__u32)(now >> TICK_SHIFT), n;
+	struct limits *l = VALUE(MAP_LIMITS);
+	struct bucket *class = &l->class[class_of(&s->sight)], *peer, fresh = {};
+	struct key k;
+
+	if (!peer_of(s, &k))
+		return 0;
+	if (bulk)
+		return passes_by(class, &k, chance_of(s, &k, 1), tick);
+	peer = map_lookup(MAP(MAP_KNOWN), &k);
+	if (!peer) {
+		peer = map_lookup(MAP(MAP_NEWCOMERS), &k);
+		if (proves(&s->sight))
+			map_update(MAP(MAP_KNOWN), &k, peer ? peer : &fresh, BPF_NOEXIST);
+	}
+	if (peer)
+		return passes_peer(peer, &k, s, tick);
+	n = passes_by(class, &k, chance_of(s, &k, 0), tick);
+	if (!answers(&s->sight)) {
+		fresh.tick = tick;
+		fresh.owed = n != 0;
+		map_update(MAP(MAP_NEWCOMERS), &k, &fresh, BPF_ANY);
+	}
+	return n;
+}
+
+#endif
