@@ -180,6 +180,8 @@ class Sensor:
                   # The lab's devices share this machine's logs, with each other too.
                   "guess": {"logs": "none"},
                   "output": {"event_file": self.event_path, "stdout": "none"}}
+        if os.environ.get("MIMAMORI_SOURCE"):
+            wanted["sensor"]["source"] = os.environ["MIMAMORI_SOURCE"]
         for name, keys in (sections or {}).items():
             wanted.setdefault(name, {}).update(keys)
         with open(self.config, "w", encoding="utf-8") as file:
@@ -195,11 +197,13 @@ class Sensor:
         return {row[0] for row in sockets(self.namespace, "packet")}
 
     def wait_ready(self, before=frozenset()):
-        """Until its packet socket runs and its own log says that it watches."""
+        """Until its own log says that it watches, and its packet socket runs if it has one."""
         def ready():
             if self.process.poll() is not None:
                 raise RuntimeError(f"the sensor ended with {self.process.returncode}: {self.log()}")
-            return self._packet_sockets() - set(before) and READY.search(self.log())
+            found = READY.search(self.log())
+            # Sources other than packet have no socket that is listed.
+            return found and (found.group(1) != "packet" or self._packet_sockets() - set(before))
         net.wait_for(ready, 10, "the sensor to watch")
 
     def log(self):
@@ -233,7 +237,7 @@ class Sensor:
             raise RuntimeError("the sensor did not end on SIGTERM") from None
 
 
-READY = re.compile(r"source \w+; it cannot see")
+READY = re.compile(r"source (\w+); it cannot see")
 
 
 class Client:

@@ -260,12 +260,16 @@ class FloodLab:
                           for _told, e in self.teller.told[-6:]]
                          + self.sensor.log().splitlines()[-4:])
 
-    def stop(self):
+    def stop_watching(self):
         """Ends the sensor; its exit code."""
-        self.load.stop()
         code = self.sensor.stop()
         self.teller.stop()
         return code
+
+    def stop(self):
+        """Likewise, and the normal load."""
+        self.load.stop()
+        return self.stop_watching()
 
 
 def is_flood(event, phase=None):

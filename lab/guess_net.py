@@ -107,7 +107,10 @@ class Lab:
         self.logins = logins.Logins(network.device, self.directory)
         network.key = self.logins.key
         self.tcpdump = device.Tcpdump(network.device, self.directory, expression=PACKETS, snap=SNAP)
-        self.sensors = {"alone": self._sensor("none"), "log": self._sensor(self.logins.auth_log)}
+        self.sensors = self._watch()
+
+    def _watch(self):
+        return {"alone": self._sensor("none"), "log": self._sensor(self.logins.auth_log)}
 
     def _sensor(self, logs):
         return device.Sensor(self.network.device, net.directory(), sections={
