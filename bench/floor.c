@@ -2,8 +2,9 @@
 /*
  * usage: floor INTERFACE empty|floor
  *
- * Attaches a program of floor.bpf.c to what comes in there, says "ready" on standard error, and waits
- * for SIGTERM. Whoever measures reads the program's run_cnt and run_time_ns in /proc/PID/fdinfo.
+ * Attaches a program of floor.bpf.c to what comes in there, the empty one to what goes out as well, says "ready"
+ * on standard error, and waits for SIGTERM. Whoever measures reads the program's run_cnt and run_time_ns in
+ * /proc/PID/fdinfo.
  */
 #include "sensor/bpf-load.h"
 #include "sensor/bpf-program.h"
@@ -16,15 +17,27 @@
 
 #define SOURCES 4096
 #define TCX_INGRESS 46
+#define TCX_EGRESS 47
 
 extern const struct bpf_insn_bytes bench_empty[], bench_floor[];
 extern const unsigned int bench_empty_len, bench_floor_len;
+
+static int attach(int program, const char *interface, uint32_t where)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.link_create.prog_fd = (uint32_t)program;
+	attr.link_create.target_ifindex = if_nametoindex(interface);
+	attr.link_create.attach_type = where;
+	return bpf_call(BPF_LINK_CREATE, &attr);
+}
 
 int main(int argc, char **argv)
 {
 	char words[BPF_LOG_BYTES] = "";
 	union bpf_attr attr;
-	int map, program, link;
+	int map, program;
 	bool empty;
 
 	if (argc != 3)
@@ -39,14 +52,9 @@ int main(int argc, char **argv)
 	program = bpf_load_code(empty ? bench_empty : bench_floor,
 				empty ? bench_empty_len : bench_floor_len, &map, NULL, "floor",
 				words);
-	memset(&attr, 0, sizeof(attr));
-	attr.link_create.prog_fd = (uint32_t)program;
-	attr.link_create.target_ifindex = if_nametoindex(argv[1]);
-	attr.link_create.attach_type = TCX_INGRESS;
-	link = bpf_call(BPF_LINK_CREATE, &attr);
-	if (map < 0 || program < 0 || link < 0) {
-		fprintf(stderr, "floor: map %d, program %d, link %d: %s\n", map, program, link,
-			words);
+	if (map < 0 || program < 0 || attach(program, argv[1], TCX_INGRESS) < 0 ||
+	    (empty && attach(program, argv[1], TCX_EGRESS) < 0)) {
+		fprintf(stderr, "floor: map %d, program %d: %s\n", map, program, words);
 		return 1;
 	}
 	fputs("ready\n", stderr);
