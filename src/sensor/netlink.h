@@ -15,8 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The kernel fills a reply to a dump with up to as much as is asked for, 32768 at most. */
-#define NETLINK_BUFFER_BYTES 16384
+/* The kernel fills a reply to a dump with up to as much as is asked for, 32768 at most; a smaller buffer takes more
+ * calls. This much holds any message that is made without asking (NLMSG_GOODSIZE, <linux/netlink.h>). */
+#define NETLINK_BUFFER_BYTES 8192
 #define NETLINK_TIMEOUT_MS 1000 /* longest wait for the next part of a dump */
 #define NETLINK_MAX_READS \
 	256 /* datagrams taken in one call: a flood of notices cannot hold it up */

@@ -26,14 +26,18 @@
 /* Fixed, so that the same capture gives the same lines. */
 #define REPLAY_SEED 0x72706c79
 
-static struct sink sink; /* holds an event's buffer: not for the stack */
+struct replay {
+	struct sink sink; /* holds an event's buffer: not for the stack */
+	struct sensor_config config;
+	struct clock clock;
+};
 
-static struct engine *make_engine(const struct cli *cli, struct sensor_config *config,
-				  struct clock *clock)
+static struct engine *make_engine(const struct cli *cli, struct replay *r)
 {
+	struct sensor_config *config = &r->config;
 	struct engine_params params = {
 		.config = config,
-		.clock = clock,
+		.clock = &r->clock,
 		.home = { .mode = cli->home.count ? HOME_GIVEN : HOME_INFERRED,
 			  .prefixes = cli->home },
 		.contacts = REPLAY_CONTACTS,
@@ -41,7 +45,7 @@ static struct engine *make_engine(const struct cli *cli, struct sensor_config *c
 		.emit = sink_emit,
 		.emit_flood = sink_emit_flood,
 		.emit_guess = sink_emit_guess,
-		.arg = &sink,
+		.arg = &r->sink,
 	};
 
 	*config = cli->config;
@@ -66,31 +70,17 @@ static int leave_out_missing(const struct cli *cli)
 	return status;
 }
 
-int replay_main(const struct cli *cli)
+/* Every file in turn; an exit status. */
+static int replay_files(const struct cli *cli, struct replay *r, struct engine *engine)
 {
-	static struct sensor_config config;
-	struct clock clock;
 	struct source_stats stats = { 0 };
 	struct engine_stats engine_totals;
-	struct engine *engine;
 	char error[REPLAY_ERROR_LEN];
-	int status = leave_out_missing(cli);
+	int status = EXIT_SUCCESS;
 
-	log_init("mimamori-sensor", LOG_TO_STDERR, LOG_LEVEL_INFO);
-	clock_init_replay(&clock);
-	sink.ctx = (struct eve_context){ &clock, "replay", "replay" };
-	output_stream_init(sink_add(&sink), STDOUT_FILENO, true, false);
-	output_stream_wait(&sink.output[0], -1);
-	engine = make_engine(cli, &config, &clock);
-	if (!engine) {
-		fprintf(stderr, "mimamori-sensor: not enough memory to replay\n");
-		return EXIT_FAILURE;
-	}
-	if (sandbox_replay((const char *const *)cli->files, cli->n_files) < 0)
-		return EXIT_FAILURE;
 	for (int i = 0; i < cli->n_files; i++) {
 		if (cli->files[i] &&
-		    replay_file(cli->files[i], engine, &clock, &stats, error) < 0) {
+		    replay_file(cli->files[i], engine, &r->clock, &stats, error) < 0) {
 			fprintf(stderr, "mimamori-sensor: %s\n", error);
 			status = EXIT_FAILURE;
 		}
@@ -98,11 +88,35 @@ int replay_main(const struct cli *cli)
 	engine_finish(engine);
 	engine_stats(engine, &engine_totals);
 	if (!cli->quiet)
-		summary_print(stderr, &stats, &engine_totals, &sink,
-			      clock.now_ns - engine_totals.first_ns);
-	if (sink.output[0].stats.lost)
+		summary_print(stderr, &stats, &engine_totals, &r->sink,
+			      r->clock.now_ns - engine_totals.first_ns);
+	return r->sink.output[0].stats.lost ? EXIT_FAILURE : status;
+}
+
+int replay_main(const struct cli *cli)
+{
+	struct replay *r = calloc(1, sizeof(*r));
+	struct engine *engine = NULL;
+	int status = leave_out_missing(cli);
+
+	log_init("mimamori-sensor", LOG_TO_STDERR, LOG_LEVEL_INFO);
+	if (r) {
+		clock_init_replay(&r->clock);
+		r->sink.ctx = (struct eve_context){ &r->clock, "replay", "replay" };
+		output_stream_init(sink_add(&r->sink), STDOUT_FILENO, true, false);
+		output_stream_wait(&r->sink.output[0], -1);
+		engine = make_engine(cli, r);
+	}
+	if (!engine) {
+		fprintf(stderr, "mimamori-sensor: not enough memory to replay\n");
+		free(r);
+		return EXIT_FAILURE;
+	}
+	if (sandbox_replay((const char *const *)cli->files, cli->n_files) < 0 ||
+	    replay_files(cli, r, engine) != EXIT_SUCCESS)
 		status = EXIT_FAILURE;
-	sink_close(&sink);
+	sink_close(&r->sink);
 	engine_free(engine);
+	free(r);
 	return status;
 }
