@@ -30,6 +30,7 @@ import usage  # pylint: disable=wrong-import-position
 BARS = {"x_floor": 1.4, "x_empty": 2.0, "cpu_percent": 0.5, "wakeups": 0, "pss_kb": 1024,
         "maps_kb": 1536}
 DOWNLOADS = 5
+TIMERS = re.compile(r"timerfd|hrtimer_wakeup|process_timeout|posix_timer|it_real|prb_retire|tpacket")
 STATS = "/proc/sys/kernel/bpf_stats_enabled"
 
 
@@ -202,11 +203,10 @@ def flood_row(wire, arguments):
 
 def requests(wire, count, seconds):
     """HTTP requests of new connections, evenly spread."""
-    wire.sender.run(["nft", "flush", "ruleset"])
     script = f"""
 import socket, time
 for i in range({count}):
-    with socket.create_connection(("10.9.0.1", 8080)) as peer:
+    with socket.create_connection(("10.9.0.1", {device.HTTP})) as peer:
         peer.sendall(b"GET /index.html HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n")
         while peer.recv(65536):
             pass
@@ -215,29 +215,44 @@ for i in range({count}):
     return wire.sender.popen([sys.executable, "-c", script])
 
 
+def session(wire, services):
+    """A login by key that stays, and says so every other second."""
+    argv = ["ssh", "-N", "-p", device.SSH, "-i", services.key, "-o", "StrictHostKeyChecking=no", "-o",
+            "UserKnownHostsFile=/dev/null", "-o", "ServerAliveInterval=2", "-o", "LogLevel=ERROR",
+            "root@10.9.0.1"]
+    return wire.sender.popen(argv)
+
+
 def benign_row(wire, arguments):
-    """Idle, then 1,000 requests and a download."""
-    server = wire.device.popen([sys.executable, "-m", "http.server", "8080", "-d", "/usr/share/doc/nmap"],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    net.wait_for(lambda: device.listening(wire.device, 6, 8080), 5, "the web server")
-    watcher = Bpf(wire)
-    try:
-        time.sleep(3)
-        row = {"pss_kb": usage.memory_kb(watcher.pids()) - mapped_kb(watcher.pids()), "maps_kb": maps_kb(watcher.pids())}
-        cpu0, wake0 = usage.cpu(watcher.pids())
-        time.sleep(arguments.idle)
-        cpu1, wake1 = usage.cpu(watcher.pids())
-        client = requests(wire, 1000, arguments.benign)
-        download(wire)
-        client.wait()
-        cpu2, wake2 = usage.cpu(watcher.pids())
-        row.update(idle_s=arguments.idle, idle_wakeups=wake1 - wake0, benign_wakeups=wake2 - wake1,
-                   benign_cpu_s=round(cpu2 - cpu1, 5), pss_kb_after=usage.memory_kb(watcher.pids()) - mapped_kb(watcher.pids()))
-        return row
-    finally:
-        print(watcher.stop()[-300:], file=sys.stderr)
-        server.kill()
-        server.wait()
+    """Idle, then 1,000 requests, a download and an ssh session."""
+    wire.sender.run(["nft", "flush", "ruleset"])
+    wire.web.kill()
+    wire.web.wait()
+    services = device.Services(wire.device, net.directory())
+    with cost.Timers(TIMERS) as timers:
+        watcher = Bpf(wire)
+        try:
+            time.sleep(3)
+            pids = watcher.pids()
+            row = {"pss_kb": usage.memory_kb(pids) - mapped_kb(pids), "maps_kb": maps_kb(pids)}
+            timers.begin(set(pids))
+            cpu0, wake0 = usage.cpu(pids)
+            time.sleep(arguments.idle)
+            cpu1, wake1 = usage.cpu(pids)
+            client, login = requests(wire, 1000, arguments.benign), session(wire, services)
+            download(wire)
+            client.wait()
+            if login.poll() is not None:
+                raise RuntimeError("the ssh session did not last")
+            login.terminate()
+            login.wait()
+            cpu2, wake2 = usage.cpu(pids)
+            row.update(idle_s=arguments.idle, idle_wakeups=wake1 - wake0, benign_s=arguments.benign,
+                       benign_wakeups=wake2 - wake1, benign_cpu_s=round(cpu2 - cpu1, 5), timers=timers.count(),
+                       pss_kb_after=usage.memory_kb(pids) - mapped_kb(pids))
+            return row
+        finally:
+            print(watcher.stop()[-300:], file=sys.stderr)
 
 
 def main():
@@ -271,9 +286,10 @@ def main():
             cost.table([result["flood"]], ("sent", "seconds", "cpu_s", "cpu_percent", "wakeups", "found"))
         if arguments.only in (None, "benign"):
             result["benign"] = cost.with_wire(benign_row, arguments)
-            print(f"\nidle and ordinary (bars: 0 wakeups, {BARS['pss_kb']} kB, maps {BARS['maps_kb']} kB)")
-            cost.table([result["benign"]], ("idle_s", "idle_wakeups", "benign_wakeups", "benign_cpu_s",
-                                            "pss_kb", "pss_kb_after", "maps_kb"))
+            print(f"\nidle and ordinary (bars: 0 wakeups, 0 timers, {BARS['pss_kb']} kB, maps {BARS['maps_kb']} kB)")
+            cost.table([result["benign"]], ("idle_s", "idle_wakeups", "benign_s", "benign_wakeups",
+                                            "benign_cpu_s", "timers", "pss_kb", "pss_kb_after",
+                                            "maps_kb"))
     finally:
         with open(STATS, "w", encoding="ascii") as file:
             file.write(before)

@@ -194,14 +194,15 @@ def memory_cost(wire, count):
 
 class Timers:
     """
-    Kernel timers of packet rings, by tracefs. A ring's timer belongs to the watcher whose process
-    started it; other rings of the machine are not counted.
+    Kernel timers of packet rings, or of others by the names of their functions, by tracefs. A timer belongs to the
+    watcher whose process started it; others of the machine are not counted.
     """
 
     NAMES = re.compile(r"prb_retire|tpacket|packet_")
     LINE = re.compile(r"-(\d+)\s+\[.*(?:hr)?timer=(\S+) function=(\S+)")
 
-    def __init__(self):
+    def __init__(self, names=NAMES):
+        self.names = names
         self.root = next((p for p in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
                           if os.path.exists(p + "/events")), None)
         if not self.root:
@@ -232,7 +233,7 @@ class Timers:
         with open(f"{self.instance}/trace", encoding="utf-8") as file:
             for line in file:
                 match = self.LINE.search(line)
-                if match and self.NAMES.search(match.group(3)):
+                if match and self.names.search(match.group(3)):
                     yield int(match.group(1)), match.group(2)
 
     def begin(self, pids):
