@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 .PHONY: help deps deps-check build run checked sanitized check demo beside matrix guards floods soak bench coverage \
-	device static style install clean
+	device guests static style install clean
 
 help:
 	@echo 'make run       install what is missing, build, and watch this host (as root)'
@@ -25,6 +25,7 @@ help:
 	@echo 'make matrix    every kind of scan, slow and through floods: a table (as root)'
 	@echo 'make guards    floods and guessing by real tools, whole; make check has a shorter form (as root)'
 	@echo 'make floods    every kind of flood, quiet and busy: a table (as root)'
+	@echo 'make guests    the device binaries and older kernels, booted in QEMU and attacked (as root)'
 	@echo 'make soak      the long versions of the tests: hours (as root)'
 	@echo 'make clean     remove what the above built'
 
@@ -97,6 +98,10 @@ static: deps
 device:
 	@tools/install-deps build device
 	@tools/device
+
+guests: checked
+	@tools/install-deps guest
+	@lab/guest armhf mipsel amd64-6.1 amd64-5.10
 
 install: build
 	@meson install -C build
