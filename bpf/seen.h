@@ -32,10 +32,11 @@ MIMAMORI_INLINE void mimamori_payload(void *packet, __u32 at, __u32 len, __u8 he
 
 	if (len > MIMAMORI_HEAD)
 		len = MIMAMORI_HEAD;
-	/* The compiler knows that already; the verifier would not. */
+	len--;
+	/* The compiler knows that already; the verifier would not, of old kernels nor that it is not 0. */
 	__asm__ volatile("" : "+r"(len));
-	if (len && len <= MIMAMORI_HEAD)
-		load_bytes(skb, LINK + at, head, len);
+	if (len < MIMAMORI_HEAD)
+		load_bytes(skb, LINK + at, head, len + 1);
 }
 
 MIMAMORI_INLINE __u32 mimamori_payload_word(void *packet, __u32 at)

@@ -138,12 +138,12 @@ INLINE void tell(struct seen *s, __u64 now, __u32 stands_for)
 	r->flags = s->flags;
 	if (captured > MIMAMORI_SNAPLEN)
 		captured = MIMAMORI_SNAPLEN;
-	/* The compiler knows that already; the verifier would not. */
+	captured--;
+	/* The compiler knows that already; the verifier would not, of old kernels nor that it is not 0. */
 	__asm__ volatile("" : "+r"(captured));
-	captured &= 0xff;
-	if (captured == 0 || captured > MIMAMORI_SNAPLEN ||
-	    load_bytes(s->skb, LINK, r->bytes, captured))
+	if (captured >= MIMAMORI_SNAPLEN || load_bytes(s->skb, LINK, r->bytes, captured + 1))
 		return;
+	captured++;
 	r->captured = (__u16)captured;
 	if (ring_output(MAP(MAP_RING), r, sizeof(*r) + captured, wakeup(s->weight))) {
 		shared()->lost++;

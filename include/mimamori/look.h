@@ -62,7 +62,11 @@ MIMAMORI_INLINE __u16 mimamori_be16(const __u8 *p)
 
 MIMAMORI_INLINE int mimamori_bit(const __u64 *set, __u16 i)
 {
-	return set[i >> 6] >> (i & 63) & 1;
+	__u64 word = i >> 6;
+
+	/* The compiler knows that it is no more; the verifier of old kernels would not. */
+	__asm__ volatile("" : "+r"(word));
+	return set[word & 0x3ff] >> (i & 63) & 1;
 }
 
 /* As much as MIMAMORI_HEAD bytes of the packet, from this offset of its network header on; the rest stays as it is. */

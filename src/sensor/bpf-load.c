@@ -15,6 +15,7 @@
 
 #define LINK_HEADER 14 /* of Ethernet */
 #define LD_IMM64 (BPF_LD | BPF_DW | BPF_IMM)
+#define LOG_MOST (8u << 20) /* bytes of what the verifier has to say, only taken as it says it */
 
 _Static_assert(sizeof(struct bpf_insn_bytes) == sizeof(struct bpf_insn), "an instruction");
 
@@ -92,6 +93,39 @@ static void fill_in(struct bpf_insn *code, unsigned int n, const int *map,
 	}
 }
 
+/* The verifier's last line but its statistics, or nothing. */
+static const char *last_words(char *words)
+{
+	char *line = words, *end;
+
+	for (char *at = words; (end = strchr(at, '\n')); at = end + 1) {
+		*end = '\0';
+		if (end > at && strncmp(at, "processed ", 10) != 0)
+			line = at;
+	}
+	return line;
+}
+
+/* Why the verifier refused: it has words only for who asks. Before 6.4 it tells all or, by the size, nothing. */
+static void ask_why(union bpf_attr *attr, char *words)
+{
+	char *log = mmap(NULL, LOG_MOST, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int fd;
+
+	if (log == MAP_FAILED)
+		return;
+	attr->log_level = 1;
+	attr->log_buf = (uint64_t)(uintptr_t)log;
+	attr->log_size = LOG_MOST;
+	fd = bpf_call(BPF_PROG_LOAD, attr);
+	if (fd >= 0)
+		close(fd);
+	else if (fd != -ENOSPC)
+		snprintf(words, BPF_LOG_BYTES, "%s", last_words(log));
+	munmap(log, LOG_MOST);
+}
+
 int bpf_load_code(const struct bpf_insn_bytes *code, unsigned int n, const int *map,
 		  const uint32_t *parameter, const char *name, char *words)
 {
@@ -112,12 +146,8 @@ int bpf_load_code(const struct bpf_insn_bytes *code, unsigned int n, const int *
 	attr.license = (uint64_t)(uintptr_t) "GPL";
 	snprintf(attr.prog_name, sizeof(attr.prog_name), "%s", name);
 	fd = bpf_call(BPF_PROG_LOAD, &attr);
-	if (fd == -EACCES || fd == -EINVAL) { /* the verifier has words only for who asks */
-		attr.log_level = 1;
-		attr.log_buf = (uint64_t)(uintptr_t)words;
-		attr.log_size = BPF_LOG_BYTES;
-		fd = bpf_call(BPF_PROG_LOAD, &attr);
-	}
+	if (fd < 0)
+		ask_why(&attr, words);
 	munmap(copy, n * sizeof(*copy));
 	return fd;
 }
@@ -131,19 +161,6 @@ static int load_program(const struct bpf_loaded *b, enum bpf_link_kind kind, boo
 
 	return bpf_load_code(bpf_watch, bpf_watch_len, b->map, parameter,
 			     out ? "mimamori_out" : "mimamori_in", words);
-}
-
-/* The verifier's last line but its statistics, or nothing. */
-static const char *last_words(char *words)
-{
-	char *line = words, *end;
-
-	for (char *at = words; (end = strchr(at, '\n')); at = end + 1) {
-		*end = '\0';
-		if (end > at && strncmp(at, "processed ", 10) != 0)
-			line = at;
-	}
-	return line;
 }
 
 void bpf_loaded_init(struct bpf_loaded *b)
@@ -165,7 +182,7 @@ int bpf_load_programs(struct bpf_loaded *b, enum bpf_link_kind kind, char *error
 			snprintf(error, error_len,
 				 "the kernel does not take its program: %s (%s); it needs CAP_BPF, "
 				 "CAP_PERFMON and CAP_NET_ADMIN",
-				 strerror(-fd), last_words(words));
+				 strerror(-fd), words);
 			return fd;
 		}
 		b->program[kind][out] = fd;

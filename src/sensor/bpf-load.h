@@ -42,8 +42,9 @@ int bpf_load_programs(struct bpf_loaded *b, enum bpf_link_kind kind, char *error
 void bpf_unload(struct bpf_loaded *b);
 
 /*
- * Loads a program for tc of n instructions, with these maps and parameters where it is marked for them. words: for
- * what the verifier says, BPF_LOG_BYTES. Its descriptor or -errno.
+ * Loads a program for tc of n instructions, with these maps and parameters where it is marked for them. words: becomes
+ * the last line of what the verifier says against it, BPF_LOG_BYTES; it stays as it is when there is none. Its
+ * descriptor or -errno.
  */
 struct bpf_insn_bytes;
 int bpf_load_code(const struct bpf_insn_bytes *code, unsigned int n, const int *map,
