@@ -100,13 +100,20 @@ static void find_name(const struct nlmsghdr *header, struct cursor payload, void
 	}
 }
 
-static void remove_filter(struct bpf_places *ps, int ifindex, bool out)
+static bool has_filter(struct bpf_places *ps, int ifindex, bool out)
 {
 	struct tc_request r;
 	bool ours = false;
 
 	filter_request(&r, RTM_GETTFILTER, ifindex, out);
-	if (netlink_ask(ps->netlink, &r.header, find_name, &ours) || !ours)
+	return !netlink_ask(ps->netlink, &r.header, find_name, &ours) && ours;
+}
+
+static void remove_filter(struct bpf_places *ps, int ifindex, bool out)
+{
+	struct tc_request r;
+
+	if (!has_filter(ps, ifindex, out))
 		return;
 	filter_request(&r, RTM_DELTFILTER, ifindex, out);
 	netlink_order(ps->netlink, &r.header, 0, ignore, NULL);
@@ -194,6 +201,20 @@ void bpf_places_done(struct bpf_places *ps)
 	close(ps->netlink);
 }
 
+/* What it was attached to may have been taken off by others, qdisc and all. */
+static int attach_again(struct bpf_places *ps, struct bpf_place *p, const int program[2])
+{
+	int err;
+
+	if (p->link[0] >= 0 ||
+	    (has_filter(ps, p->ifindex, false) && has_filter(ps, p->ifindex, true)))
+		return 0;
+	err = attach_filters(ps, p, program);
+	if (err)
+		*p = ps->place[--ps->count];
+	return err;
+}
+
 int bpf_attach(struct bpf_places *ps, struct bpf_loaded *b, int ifindex, enum bpf_link_kind kind)
 {
 	struct bpf_place *p = &ps->place[ps->count];
@@ -202,7 +223,7 @@ int bpf_attach(struct bpf_places *ps, struct bpf_loaded *b, int ifindex, enum bp
 
 	for (unsigned int i = 0; i < ps->count; i++)
 		if (ps->place[i].ifindex == ifindex)
-			return 0;
+			return attach_again(ps, &ps->place[i], b->program[kind]);
 	if (ps->count == HOST_MAX_LINKS)
 		return -ENOSPC;
 	err = bpf_load_programs(b, kind, words, sizeof(words));

@@ -42,7 +42,8 @@ int bpf_places_init(struct bpf_places *ps);
 /* Takes all off. */
 void bpf_places_done(struct bpf_places *ps);
 
-/* Onto this interface. 0, also when it is there already; or -errno with nothing left attached.
+/* Onto this interface. 0, also when it is there already; or -errno with nothing left attached. Filters that somebody
+ * has taken off are put back.
  * Loads the programs of its kind if they are not yet. */
 int bpf_attach(struct bpf_places *ps, struct bpf_loaded *b, int ifindex, enum bpf_link_kind kind);
 /* Off what is not among these, gone or not wanted any more. */

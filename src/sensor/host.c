@@ -281,6 +281,12 @@ static void take_message(const struct nlmsghdr *header, struct cursor payload, v
 		if (i < h->n_addrs)
 			remove_addr(h, i);
 		break;
+	case RTM_DELQDISC:
+	case RTM_DELTFILTER:
+		/* Perhaps a source's: it has to look. */
+		if (cursor_take(&payload, sizeof(struct tcmsg)))
+			h->generation++;
+		break;
 	case RTM_NEWNETCONF:
 		read_forwarding(h);
 		h->forwards |= forwards_there(payload);
@@ -358,7 +364,7 @@ int host_init(struct host *h)
 	for (unsigned int i = 0; i < HOST_FORWARDING_SWITCHES; i++)
 		h->forwarding_fd[i] = open(switch_path[i], O_RDONLY | O_CLOEXEC);
 	h->fd = netlink_open(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
-						    GROUP(RTNLGRP_IPV4_NETCONF) |
+						    RTMGRP_TC | GROUP(RTNLGRP_IPV4_NETCONF) |
 						    GROUP(RTNLGRP_IPV6_NETCONF));
 	if (h->fd < 0) {
 		err = h->fd;

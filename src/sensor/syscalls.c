@@ -189,7 +189,8 @@ static const struct call {
 	{ H, { SYS_inotify_add_watch, { { 0 } } } },
 	{ H, { SYS_inotify_rm_watch, { { 0 } } } },
 	{ H, { SYS_fcntl, { EQ(1, F_DUPFD_CLOEXEC) } } },
-	{ H, { SYS_fcntl, { EQ(1, F_SETFD) } } }, /* musl's F_DUPFD_CLOEXEC sets the flag once more */
+	{ H,
+	  { SYS_fcntl, { EQ(1, F_SETFD) } } }, /* musl's F_DUPFD_CLOEXEC sets the flag once more */
 #ifdef SYS_fcntl64
 	{ H, { SYS_fcntl64, { EQ(1, F_DUPFD_CLOEXEC) } } },
 	{ H, { SYS_fcntl64, { EQ(1, F_SETFD) } } },

@@ -116,6 +116,21 @@ static void test_addresses_come_and_go(void **state)
 	assert_false(host_owns(&host, a("10.9.0.1")));
 }
 
+/* Filters that a source may have put there. */
+static void test_filters_are_taken_off(void **state)
+{
+	(void)state;
+	assert_int_equal(run("ip link add va type veth peer name vb"), 0);
+	if (run("tc qdisc add dev va clsact")) {
+		printf("skipped: this kernel has no clsact\n");
+		skip();
+	}
+	host_update(&host);
+	assert_false(host_update(&host));
+	assert_int_equal(run("tc qdisc del dev va clsact"), 0);
+	assert_true(host_update(&host));
+}
+
 static void test_bridge_member(void **state)
 {
 	(void)state;
@@ -245,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_loopback, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_addresses_come_and_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_filters_are_taken_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bridge_member, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_vrf_member, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_macvlan_lies_on_its_lower, setup, teardown),

@@ -240,6 +240,16 @@ static void test_filters(void **state)
 	close(places.netlink);
 	attach(true);
 	expect_a_probe();
+	/* Somebody takes the qdisc away, and what hangs on it. */
+	assert_int_equal(run("tc qdisc del dev va clsact"), 0);
+	send_tcp(2, 7, 0x02);
+	usleep(20000);
+	assert_int_equal(count(false), 0);
+	assert_int_equal(bpf_attach(&places, &loaded, (int)if_nametoindex("va"), BPF_ETHERNET), 0);
+	assert_int_equal(places.count, 1);
+	expect_a_probe();
+	assert_int_equal(run("tc filter add dev va ingress pref 7 protocol ip u32 match u32 0 0"),
+			 0);
 	bpf_places_done(&places);
 	send_tcp(2, 7, 0x02);
 	usleep(20000);
