@@ -116,6 +116,21 @@ MIMAMORI_INLINE int mimamori_word_matches(const struct mimamori_words *words, co
 
 #define MIMAMORI_KEYS 0x0000000c /* the length of ssh's NEWKEYS: login.h */
 
+MIMAMORI_INLINE enum mimamori_what mimamori_look_prompt(void *packet, __u32 at, __u32 len)
+{
+	__u8 head[MIMAMORI_HEAD] = { 0 };
+	__u32 end;
+
+	if (len < at + MIMAMORI_PROMPT_LEAST || len > at + MIMAMORI_PROMPT_MOST)
+		return MIMAMORI_NOTHING;
+	mimamori_payload(packet, len - 2, 2, head);
+	end = (__u32)head[0] << 8 | head[1];
+	return end == MIMAMORI_PROMPT_USER || end == MIMAMORI_PROMPT_ROOT ||
+			       end == MIMAMORI_PROMPT_ASKS ?
+		       MIMAMORI_DATA_LOGIN :
+		       MIMAMORI_NOTHING;
+}
+
 /* Plain data, at `at` of a packet of `len` bytes. own_port: this host's. */
 MIMAMORI_INLINE enum mimamori_what mimamori_look_data(const struct mimamori_shared *sh,
 						      void *packet, __u32 at, __u32 len, __u32 most,
@@ -125,22 +140,22 @@ MIMAMORI_INLINE enum mimamori_what mimamori_look_data(const struct mimamori_shar
 	__u8 head[MIMAMORI_HEAD] = { 0 };
 	__u32 first;
 
-	if (len < at + 4)
-		return out ? MIMAMORI_NOTHING : MIMAMORI_BULK_SEEN;
 	if (out) {
 		if (!mimamori_bit(sh->login_port, own_port))
 			return MIMAMORI_NOTHING;
-	} else if (len > most) {
+		if (len < at + 4)
+			return mimamori_look_prompt(packet, at, len);
+	} else if (len > most || len < at + 4) {
 		return MIMAMORI_BULK_SEEN;
 	}
 	first = mimamori_payload_word(packet, at);
 	if (!mimamori_word_may_match(words, first) && (out || first != MIMAMORI_KEYS))
-		return out ? MIMAMORI_NOTHING : MIMAMORI_BULK_SEEN;
+		return out ? mimamori_look_prompt(packet, at, len) : MIMAMORI_BULK_SEEN;
 	mimamori_payload(packet, at, len - at, head);
 	if (mimamori_word_matches(words, head, first))
 		return out ? MIMAMORI_DATA_LOGIN : MIMAMORI_DATA_ASKS;
 	if (out)
-		return MIMAMORI_NOTHING;
+		return mimamori_look_prompt(packet, at, len);
 	return first == MIMAMORI_KEYS && head[4] == 0x0a && head[5] == 0x15 ? MIMAMORI_DATA_KEYS :
 									      MIMAMORI_BULK_SEEN;
 }

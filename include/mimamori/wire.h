@@ -78,6 +78,13 @@ enum mimamori_kind {
 #define MIMAMORI_GATEWAY 1 /* what is forwarded is watched, too */
 #define MIMAMORI_TAGGED 2 /* frames with a VLAN tag are looked at */
 
+/* What this host says is a shell's prompt if it is so long and ends so: login.h. */
+#define MIMAMORI_PROMPT_LEAST 2
+#define MIMAMORI_PROMPT_MOST 48
+#define MIMAMORI_PROMPT_USER 0x2420 /* "$ " */
+#define MIMAMORI_PROMPT_ROOT 0x2320 /* "# " */
+#define MIMAMORI_PROMPT_ASKS 0x366e /* the end of "where is the cursor?" */
+
 /* One page-aligned mapping for both sides. */
 struct mimamori_shared {
 	/* Written by the sensor. */

@@ -9,6 +9,13 @@
 
 #define ENTRIES_MAX 32
 
+_Static_assert(MIMAMORI_PROMPT_LEAST == LOGIN_PROMPT_LEAST &&
+		       MIMAMORI_PROMPT_MOST == LOGIN_PROMPT_MOST &&
+		       MIMAMORI_PROMPT_USER == LOGIN_PROMPT_USER &&
+		       MIMAMORI_PROMPT_ROOT == LOGIN_PROMPT_ROOT &&
+		       MIMAMORI_PROMPT_ASKS == LOGIN_PROMPT_ASKS,
+	       "one meaning of a prompt");
+
 static bool place(struct mimamori_words *words, const struct mimamori_word *entry, unsigned int n)
 {
 	memset(words->word, 0, sizeof(words->word));

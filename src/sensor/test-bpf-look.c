@@ -246,13 +246,43 @@ static void test_newkeys(void **state)
 	assert_int_equal(look(&m, bytes, sizeof(bytes)), MIMAMORI_BULK_SEEN);
 }
 
+/* Of each length, with each of the two last bytes right or wrong: as the filter has it. */
+static void test_prompts(void **state)
+{
+	static const uint8_t ends[][2] = { "$ ", "# ", "6n", "> ", "$x", "x " };
+	struct metadata m = { .pkttype = PACKET_OUTGOING, .protocol = ETH_P_IP };
+	unsigned int passed = 0;
+
+	(void)state;
+	for (unsigned int n = 1; n < 56; n++) {
+		uint8_t bytes[40 + 56] = {
+			0x45,	 0,	    0,		 (uint8_t)(40 + n), [8] = 64,
+			[9] = 6, [21] = 23, [22] = 0x9c, [32] = 0x50,	    [33] = 0x18
+		};
+
+		memset(bytes + 40, 'a', n);
+		for (unsigned int i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+			size_t len = 40 + n;
+			bool wanted;
+
+			if (n >= 2)
+				memcpy(bytes + len - 2, ends[i], 2);
+			wanted = run(&params, &m, bytes, len) != 0;
+			passed += wanted;
+			if (looks(&m, bytes, len) != wanted)
+				fail_msg("%u bytes that end \"%.2s\": filter %d", n, ends[i],
+					 wanted);
+		}
+	}
+	assert_int_equal(passed, 3 * (LOGIN_PROMPT_MOST - LOGIN_PROMPT_LEAST + 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_samples),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_words),
-		cmocka_unit_test(test_newkeys),
+		cmocka_unit_test(test_samples), cmocka_unit_test(test_random),
+		cmocka_unit_test(test_words),	cmocka_unit_test(test_newkeys),
+		cmocka_unit_test(test_prompts),
 	};
 
 	random_seed();
