@@ -209,7 +209,7 @@ int helper_run(struct helper *h)
 
 static bool loads_bpf(const struct sensor_config *config)
 {
-	return strcmp(config->source, "bpf") == 0;
+	return source_may_be(config->source, "bpf");
 }
 
 /* Before Linux 5.11 maps and programs count as locked memory, of which a process may have 64 kB. Where it may not have

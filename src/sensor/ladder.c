@@ -287,13 +287,29 @@ void ladder_timer(struct ladder *l, struct engine *engine)
 	wait_and_retry(l);
 }
 
+/* Is there a lower rung? */
+static bool has_other(const struct ladder *l)
+{
+	for (unsigned int i = l->index + 1; i < LADDER_RUNGS_MAX && l->p.table[i]; i++)
+		if (is_wanted(l, i))
+			return true;
+	return false;
+}
+
 int ladder_reconfigure(struct ladder *l)
 {
+	char reason[LADDER_REASON_LEN];
 	int err;
 
 	if (!l->source.ops)
 		return 0; /* what starts next reads it anew */
 	err = l->source.ops->reconfigure(&l->source);
+	if (err < 0 && has_other(l)) {
+		snprintf(reason, sizeof(reason),
+			 "it cannot follow the change of interfaces or ports: %s", strerror(-err));
+		die(l, reason);
+		return 0;
+	}
 	look(l);
 	return err;
 }

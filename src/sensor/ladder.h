@@ -100,7 +100,8 @@ void ladder_timer(struct ladder *l, struct engine *engine);
 /* Before time passes: takes what waits unannounced (source_ops.lazy). */
 void ladder_catch_up(struct ladder *l, struct engine *engine);
 
-/* Links, addresses or listeners changed. 0 or -errno: the source cannot follow. */
+/* Links, addresses or listeners changed. 0 or -errno: the source cannot follow, and there is no other; else that is
+ * its end. */
 int ladder_reconfigure(struct ladder *l);
 
 bool ladder_watches(const struct ladder *l); /* something does, and is not blind */

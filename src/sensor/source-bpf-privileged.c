@@ -29,7 +29,8 @@ static enum bpf_link_kind kind_of(const struct host_link *link)
 										 BPF_BARE;
 }
 
-/* An interface that cannot be watched does not keep others from it. 0, or the last error when none can. */
+/* An interface that cannot be watched does not keep others from it, unless another source could watch it: 0, or the
+ * last error. */
 static int attach_all(const struct sensor_config *config, const struct host *h)
 {
 	int wanted[HOST_MAX_LINKS], err = 0;
@@ -50,7 +51,7 @@ static int attach_all(const struct sensor_config *config, const struct host *h)
 		}
 		attached += !failed;
 	}
-	return attached ? 0 : err;
+	return attached && strcmp(config->source, "bpf") == 0 ? 0 : err;
 }
 
 int source_bpf_follow(const struct sensor_config *config, char *error, size_t error_len)

@@ -4,10 +4,10 @@
 #include <string.h>
 
 const struct source_ops *const source_table[] = {
-	&source_packet,
 #ifdef MIMAMORI_BPF
 	&source_bpf,
 #endif
+	&source_packet,
 	NULL,
 };
 
@@ -20,4 +20,9 @@ const struct source_ops *source_named(const char *name)
 			return source_table[i];
 	}
 	return NULL;
+}
+
+bool source_may_be(const char *wanted, const char *name)
+{
+	return strcmp(wanted, name) == 0 || (strcmp(wanted, "auto") == 0 && source_named(name));
 }

@@ -86,6 +86,9 @@ extern const struct source_ops *const source_table[];
 
 const struct source_ops *source_named(const char *name);
 
+/* May the source of this name watch, where `wanted` is configured: its name, or auto? */
+bool source_may_be(const char *wanted, const char *name);
+
 extern const struct source_ops source_packet;
 extern const struct source_ops source_bpf; /* where the build has clang */
 

@@ -238,17 +238,21 @@ static void test_service_manager(void **state)
 	struct fixture *f = *state;
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char text[128];
 
 	strcpy(addr.sun_path, fixture_path(f, "notify"));
 	assert_return_code(bind(manager, (struct sockaddr *)&addr, sizeof(addr)), errno);
 	setenv("NOTIFY_SOCKET", addr.sun_path, 1);
 	fixture_serve(f, NULL);
 	assert_int_equal(call(f, HELPER_READY, 0), 0);
-	expect(manager, "READY=1\nSTATUS=watching, source packet");
+	snprintf(text, sizeof(text), "READY=1\nSTATUS=watching, source %s", source_table[0]->name);
+	expect(manager, text);
 	assert_int_equal(call(f, HELPER_ALIVE, 0), 0);
 	expect(manager, "WATCHDOG=1");
 	assert_int_equal(call(f, HELPER_LOST, 0), 0);
-	expect(manager, "STATUS=nothing is watched: source packet was lost");
+	snprintf(text, sizeof(text), "STATUS=nothing is watched: source %s was lost",
+		 source_table[0]->name);
+	expect(manager, text);
 	kill(f->helper, SIGTERM);
 	expect(manager, "STOPPING=1");
 	assert_int_equal(fixture_wait(f), 128 + SIGTERM);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The privileged helper, as a real process: event files, ends, and what it keeps of its rights. */
 #include "sensor/helper-script-fixture.h"
+#include "sensor/source.h"
 
 static void test_event_file(void **state)
 {
@@ -97,25 +98,39 @@ static void test_helper_end(void **state)
 	assert_int_equal(fixture_wait(f), -SIGKILL);
 }
 
-/* helper_serve() itself: it holds exactly CAP_NET_RAW (13) and CAP_KILL (5) when nothing is started. */
-static void test_capabilities(void **state)
+/* With this source configured. */
+static void expect_caps(struct fixture *f, const char *source, const char *caps)
 {
-	struct fixture *f = *state;
-	char path[64];
+	char path[64], line[64];
 	int fd;
 
-	if (getuid() != 0) {
-		print_message("skipped: needs root\n");
-		skip();
-	}
+	strcpy(f->config.source, source);
 	fixture_serve(f, NULL);
 	fd = call(f, HELPER_OPEN_EVENTS, 0);
 	assert_true(fd >= 0);
 	close(fd);
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)f->helper);
-	assert_non_null(strstr(read_file(path), "CapEff:\t0000000000002020\n"));
-	assert_non_null(strstr(read_file(path), "CapBnd:\t0000000000002020\n"));
+	snprintf(line, sizeof(line), "CapEff:\t%s\n", caps);
+	assert_non_null(strstr(read_file(path), line));
+	snprintf(line, sizeof(line), "CapBnd:\t%s\n", caps);
+	assert_non_null(strstr(read_file(path), line));
 	assert_int_equal(fixture_end(f, 0), 0);
+}
+
+/*
+ * helper_serve() itself: it holds exactly CAP_NET_RAW (13) and CAP_KILL (5) when nothing is started, and where BPF may
+ * be loaded CAP_NET_ADMIN (12), CAP_PERFMON (38) and CAP_BPF (39).
+ */
+static void test_capabilities(void **state)
+{
+	struct fixture *f = *state;
+
+	if (getuid() != 0) {
+		print_message("skipped: needs root\n");
+		skip();
+	}
+	expect_caps(f, "packet", "0000000000002020");
+	expect_caps(f, "auto", source_named("bpf") ? "000000c000003020" : "0000000000002020");
 
 	/* With on_finding it can still change to its user, and kill it. */
 	script(f, "echo $$ >$1/self; sleep 600");

@@ -24,7 +24,7 @@
 enum { BEST, MIDDLE, LAST, FAKES };
 
 static struct will {
-	int open, start, read, attach; /* 0 or more, or -errno */
+	int open, start, read, attach, follow; /* 0 or more, or -errno */
 	unsigned int opened, started, stopped, attached, detached;
 	const char *blind;
 } will[FAKES];
@@ -67,7 +67,7 @@ static int fake_read(struct source *s, struct engine *engine)
 static int fake_reconfigure(struct source *s)
 {
 	s->blind = will[rung_of(s)].blind;
-	return 0;
+	return will[rung_of(s)].follow;
 }
 
 static int fake_fd(const struct source *s)
@@ -290,6 +290,26 @@ static void test_replaced(void **state)
 	expect(3, LADDER_REPLACED, "best");
 }
 
+/* An interface came that it cannot watch: another does; without another it stays, and says so. */
+static void test_cannot_follow(void **state)
+{
+	(void)state;
+	assert_int_equal(start("auto"), 0);
+	will[BEST].follow = -EBUSY;
+	will[BEST].open = -EBUSY;
+	assert_int_equal(ladder_reconfigure(&ladder), 0);
+	assert_int_equal(n_told, 2);
+	expect(1, LADDER_REPLACED, "middle");
+	assert_non_null(strstr(told[1].reason, strerror(EBUSY)));
+	ladder_stop(&ladder);
+	setup(NULL);
+	will[BEST].follow = -EBUSY;
+	assert_int_equal(start("best"), 0);
+	assert_int_equal(ladder_reconfigure(&ladder), -EBUSY);
+	assert_int_equal(n_told, 1);
+	assert_true(ladder_watches(&ladder));
+}
+
 /* The only one that works dies as soon as it runs: pauses double, each loss is told, time runs while down. */
 static void test_pauses(void **state)
 {
@@ -436,7 +456,7 @@ int main(void)
 		CASE(test_best),       CASE(test_refused),  CASE(test_named),
 		CASE(test_none_works), CASE(test_restored), CASE(test_replaced),
 		CASE(test_pauses),     CASE(test_all_die),  CASE(test_down_for_long),
-		CASE(test_descriptor), CASE(test_blind),
+		CASE(test_descriptor), CASE(test_blind),    CASE(test_cannot_follow),
 	};
 
 	return cmocka_run_group_tests_name("ladder", tests, NULL, NULL);

@@ -465,7 +465,7 @@ static int settle(struct watch *w, int null_fd)
 		close(null_fd);
 		log_init("mimamori-sensor", LOG_TO_SYSLOG, LOG_LEVEL_INFO);
 	}
-	err = sandbox_engine(strcmp(w->config->source, "bpf") == 0);
+	err = sandbox_engine(source_may_be(w->config->source, "bpf"));
 	if (!err)
 		err = say_ready(w);
 	w->ready = !err;
