@@ -85,7 +85,8 @@ INLINE __u32 passes_peer(struct bucket *peer, const struct key *k, const struct 
 	struct limits *l = VALUE(MAP_LIMITS);
 	__u32 n;
 
-	if (answers(&s->sight)) {
+	/* A refusal of what is bulk is the only one to tell of it: it speaks for itself. */
+	if (answers(&s->sight) && (peer->owed || s->sight.kind != MIMAMORI_ICMP)) {
 		if (!peer->owed)
 			return 0;
 		peer->owed--;
@@ -93,7 +94,7 @@ INLINE __u32 passes_peer(struct bucket *peer, const struct key *k, const struct 
 		return 1;
 	}
 	n = passes_by(peer, k, chance_of(s, k, 0), tick);
-	if (n)
+	if (n && !answers(&s->sight))
 		peer->owed++;
 	return n;
 }

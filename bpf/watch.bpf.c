@@ -216,12 +216,9 @@ INLINE int look_closer(struct __sk_buff *skb, int bulk)
 	/* Of a datagram or a sample the socket says what it is, of others how urgent they are. */
 	if (bulk || s.sight.protocol == 17)
 		found = ask(&s);
-	if (!bulk && found > SOCKET_NONE) {
-		/* The sensor does not know yet that this port serves. */
-		if (!drawn(sh))
-			return UNSPEC;
-		bulk = 1;
-	}
+	/* The sensor does not know yet that this port serves: it is told once, and looks itself. */
+	if (!bulk && found > SOCKET_NONE)
+		mimamori_set_bit(sh->udp_open, s.sight.dport);
 	if (bulk && found >= SOCKET_SILENT)
 		return UNSPEC;
 	now = boot_ns();

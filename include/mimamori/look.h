@@ -69,6 +69,14 @@ MIMAMORI_INLINE int mimamori_bit(const __u64 *set, __u16 i)
 	return set[word & 0x3ff] >> (i & 63) & 1;
 }
 
+MIMAMORI_INLINE void mimamori_set_bit(__u64 *set, __u16 i)
+{
+	__u64 word = i >> 6;
+
+	__asm__ volatile("" : "+r"(word));
+	set[word & 0x3ff] |= 1ULL << (i & 63);
+}
+
 /* As much as MIMAMORI_HEAD bytes of the packet, from this offset of its network header on; the rest stays as it is. */
 #define MIMAMORI_HEAD 20
 MIMAMORI_INLINE void mimamori_payload(void *packet, __u32 at, __u32 len, __u8 head[MIMAMORI_HEAD]);
