@@ -7,8 +7,10 @@
  * Token buckets. A peer that comes again has one of its own; one that comes for the first time shares that
  * of its class, the looks of its packet (TTL, window, kind): a flood of forged addresses is of a few classes, and leaves those
  * of others alone. Above both stand that of the peer's prefix, in an array where a hash decides and strangers
- * may meet, and that of all. Newcomers push out newcomers; who has finished a handshake is known, and
- * kept apart.
+ * may meet, and that of all: one of those who come for the first time, one of those who come again, one of those who have
+ * finished a handshake, so that a flood of one sort takes nothing from others. Newcomers push out newcomers; who has
+ * finished a handshake is known, and kept apart. Looks that nobody has had for a while (RARE_TICKS) pass whatever all of
+ * them have spent: somebody who asks now and then is seen through a flood of forged addresses.
  *
  * A bucket that runs dry is thinned: of its flows one in 2^shift passes from then on, chosen by a salted hash of
  * the flow's ends. So an opening and its end pass both or neither, and each stands for 2^shift: rates,
@@ -34,8 +36,9 @@
 #define OWN_BURST 8192
 #define PREFIX_RATE 4000
 #define PREFIX_BURST 16384
-#define ALL_RATE 6000
+#define ALL_RATE 4000
 #define ALL_BURST 16384
+#define RARE_TICKS 64 /* at most one record of each class in so long: 4000 a second */
 #define SHIFT_MOST 16
 #define SECOND 1024 /* ticks */
 /* What is held back falls by an eighth more than chance has it; by chance, this many times 2^shift pile up once in
@@ -51,7 +54,7 @@ struct bucket {
 };
 
 struct limits {
-	struct bucket prefix[PREFIX_BUCKETS], class[CLASS_BUCKETS], all;
+	struct bucket prefix[PREFIX_BUCKETS], class[CLASS_BUCKETS], all[ALL_BUCKETS];
 };
 
 /* The first three bytes of an IPv4 address at the end of a key, as lo has them. */

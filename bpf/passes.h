@@ -57,43 +57,78 @@ INLINE __u32 chance_of(const struct seen *s, const struct key *k, int bulk)
 	return hash(k->hi ^ k->lo, (__u64)ends << 32 | shared()->salt);
 }
 
-/* For how many packets this one stands, 0: it is held back. own: of its peer or class. */
-INLINE __u32 passes_by(struct bucket *own, const struct key *k, __u32 chance, __u32 tick)
+INLINE struct bucket *prefix_of(const struct key *k)
 {
 	struct limits *l = VALUE(MAP_LIMITS);
 	__u64 network = k->hi ? k->hi : k->lo & HOST_PREFIX;
-	struct bucket *prefix = &l->prefix[hash(network, 1) % PREFIX_BUCKETS], *all = &l->all;
-	__u32 shift = thinned(own, tick), other, n;
 
-	if (chosen(chance, shift)) {
+	return &l->prefix[hash(network, 1) % PREFIX_BUCKETS];
+}
+
+/* Whose bucket of all. */
+enum all { ALL_NEW, ALL_AGAIN, ALL_KNOWN };
+
+INLINE struct bucket *all_of(enum all who)
+{
+	struct limits *l = VALUE(MAP_LIMITS);
+
+	return &l->all[who];
+}
+
+/* By which of the three this packet is held back, if it is; else the thinnest. */
+INLINE __u32 shift_for(struct bucket *own, struct bucket *prefix, enum all who, __u32 chance,
+		       __u32 tick)
+{
+	__u32 shift = thinned(own, tick), other;
+
+	if (chosen(chance, shift) && (who != ALL_NEW || tick - own->tick < RARE_TICKS)) {
 		other = thinned(prefix, tick);
 		shift = other > shift ? other : shift;
-		other = thinned(all, tick);
+		other = thinned(all_of(who), tick);
 		shift = other > shift ? other : shift;
 	}
-	n = stand_for(own, chance, shift);
+	return shift;
+}
+
+INLINE void charge_all(enum all who, __u32 tick)
+{
+	charge(all_of(who), tick, PER_TICK(ALL_RATE), ALL_BURST);
+}
+
+/* For how many packets this one stands, 0: it is held back. own: of its peer or class. */
+INLINE __u32 passes_by(struct bucket *own, const struct key *k, enum all who, __u32 chance,
+		       __u32 tick)
+{
+	struct bucket *prefix = prefix_of(k);
+	__u32 n = stand_for(own, chance, shift_for(own, prefix, who, chance, tick));
+
 	if (n) {
 		charge(own, tick, PER_TICK(OWN_RATE), OWN_BURST);
 		charge(prefix, tick, PER_TICK(PREFIX_RATE), PREFIX_BURST);
-		charge(all, tick, PER_TICK(ALL_RATE), ALL_BURST);
+		charge_all(who, tick);
 	}
 	return n;
 }
 
-INLINE __u32 passes_peer(struct bucket *peer, const struct key *k, const struct seen *s, __u32 tick)
+INLINE __u32 passes_peer(struct bucket *peer, const struct key *k, enum all who,
+			 const struct seen *s, __u32 tick)
 {
-	struct limits *l = VALUE(MAP_LIMITS);
-	__u32 n;
+	__u32 n, chance = chance_of(s, k, 0);
 
 	/* A refusal of what is bulk is the only one to tell of it: it speaks for itself. */
 	if (answers(&s->sight) && (peer->owed || s->sight.kind != MIMAMORI_ICMP)) {
 		if (!peer->owed)
 			return 0;
+		/* Owed to another flow. */
+		if (s->sight.protocol == 6 &&
+		    !chosen(chance, shift_for(peer, prefix_of(k), who, chance, tick)))
+			return 0;
 		peer->owed--;
-		charge(&l->all, tick, PER_TICK(ALL_RATE), ALL_BURST);
+		/* Of most it is the answer to the first packet. */
+		charge_all(who == ALL_KNOWN ? ALL_KNOWN : ALL_NEW, tick);
 		return 1;
 	}
-	n = passes_by(peer, k, chance_of(s, k, 0), tick);
+	n = passes_by(peer, k, who, chance, tick);
 	if (n && !answers(&s->sight))
 		peer->owed++;
 	return n;
@@ -111,21 +146,23 @@ INLINE __u32 passes(const struct seen *s, __u64 now, int bulk)
 	__u32 tick = (__u32)(now >> TICK_SHIFT), n;
 	struct limits *l = VALUE(MAP_LIMITS);
 	struct bucket *class = &l->class[class_of(&s->sight)], *peer, fresh = {};
+	enum all who = ALL_KNOWN;
 	struct key k;
 
 	if (!peer_of(s, &k))
 		return 0;
 	if (bulk)
-		return passes_by(class, &k, chance_of(s, &k, 1), tick);
+		return passes_by(class, &k, ALL_NEW, chance_of(s, &k, 1), tick);
 	peer = map_lookup(MAP(MAP_KNOWN), &k);
 	if (!peer) {
+		who = ALL_AGAIN;
 		peer = map_lookup(MAP(MAP_NEWCOMERS), &k);
 		if (proves(&s->sight))
 			map_update(MAP(MAP_KNOWN), &k, peer ? peer : &fresh, BPF_NOEXIST);
 	}
 	if (peer)
-		return passes_peer(peer, &k, s, tick);
-	n = passes_by(class, &k, chance_of(s, &k, 0), tick);
+		return passes_peer(peer, &k, who, s, tick);
+	n = passes_by(class, &k, ALL_NEW, chance_of(s, &k, 0), tick);
 	if (!answers(&s->sight)) {
 		fresh.tick = tick;
 		fresh.owed = n != 0;
