@@ -32,11 +32,14 @@ FLOODS = (("SYN, open port", 5000), ("SYN, open port, random sources", 20000),
 GUESSES = ("hydra", 22), ("hydra", 23), ("medusa", 21)
 
 
+UNBUILT = "built without the source bpf: there was no clang"
+
+
 class Missing:
     """In place of a lab: whatever is wanted of it is skipped."""
 
     def __getattr__(self, name):
-        raise Skip("built without the source bpf: there was no clang")
+        raise Skip(UNBUILT)
 
 
 def built():

@@ -7,11 +7,12 @@ import subprocess
 import time
 
 import case
+import cases_bpf
 import cases_life
 import events
 import net
 import tools
-from case import check
+from case import Skip, check
 
 SLOW = ("-p", "100-160", "--scan-delay", "100ms", "--max-retries", "0", "-T3")  # six seconds
 
@@ -22,6 +23,11 @@ def _own(sensor, phase, seconds=5, after=0):
         sensor.events()
         return next((e for e in sensor.file.own[after:] if e.finding["phase"] == phase), None)
     return net.wait_for(look, seconds, f"a source that is {phase}")
+
+
+def check_built():
+    if not cases_bpf.built():
+        raise Skip(cases_bpf.UNBUILT)
 
 
 @case.case("source-told", "life")
@@ -37,6 +43,33 @@ def told_case(lab, say):
     check([e.finding["phase"] for e in sensor.file.own] == ["started"],
           f"more than it should: {[str(e) for e in sensor.file.own]}")
     return str(event)
+
+
+@case.case("source-refused", "life")
+def refused_case(lab, say):
+    """Without the right to load BPF another source watches, and the event says why."""
+    check_built()
+    sensor = lab.start(under=["setpriv", "--bounding-set=-bpf,-perfmon,-net_admin"])
+    event = _own(sensor, "started")
+    refused = event.finding["refused"]
+    say(refused)
+    check(event.finding["source"] == "packet", f"{event.finding['source']} watches")
+    check([r["source"] for r in refused] == ["bpf"] and "CAP_BPF" in refused[0]["reason"],
+          f"refused: {refused}")
+    return f"{lab.scan_found()}; {refused[0]['reason']}"
+
+
+@case.case("source-filters-gone", "life")
+def filters_gone_case(lab, say):
+    """Somebody takes away the qdisc that the programs hang on, where the kernel has no better place for them."""
+    check_built()
+    sensor = lab.start(arguments=["--source", "bpf"])
+    if "clsact" not in lab.network.device.run(["tc", "qdisc", "show", "dev", "eth0"]):
+        say("the programs hang on tcx links, which nobody else can take away by accident")
+    lab.network.device.run(["tc", "qdisc", "replace", "dev", "eth0", "clsact"])
+    lab.network.device.run(["tc", "qdisc", "del", "dev", "eth0", "clsact"])
+    check(sensor.process.poll() is None, "the sensor ended")
+    return str(lab.scan_found())
 
 
 @case.case("source-named-gone", "life")
@@ -124,7 +157,7 @@ def replaced_case(lab, _say):
 @case.case("engine-speaks-not", "life")
 def voices_case(lab, say):
     """The descriptors by which the engine could speak are all taken; the packet socket is none of them."""
-    sensor = lab.start()
+    sensor = lab.start(arguments=["--source", "packet"])
     _helper, engine = cases_life.roles(sensor)
     links = {int(fd): os.readlink(f"/proc/{engine}/fd/{fd}")
              for fd in os.listdir(f"/proc/{engine}/fd")}

@@ -170,7 +170,9 @@ def configuration(**sections):
 class Sensor:
     """mimamori-sensor run, in the device's namespace, with its events followed."""
 
-    def __init__(self, namespace, directory, arguments=(), event_file=None, sections=None, **popen):
+    def __init__(self, namespace, directory, arguments=(), event_file=None, sections=None, under=(),
+                 **popen):
+        """under: a command that starts it, setpriv(1) for one."""
         self.namespace = namespace
         self.event_path = event_file or os.path.join(directory, "events.json")
         self.file = events.EventFile(self.event_path)
@@ -189,7 +191,7 @@ class Sensor:
         before = self._packet_sockets()
         popen.setdefault("stdout", subprocess.DEVNULL)
         with open(self.log_path, "ab") as log:
-            self.process = namespace.popen([sensor_path(), "run", "--config", self.config,
+            self.process = namespace.popen([*under, sensor_path(), "run", "--config", self.config,
                                             "--foreground", *arguments], stderr=log, **popen)
         self.wait_ready(before)
 
