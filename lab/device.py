@@ -206,7 +206,7 @@ class Sensor:
             found = READY.search(self.log())
             # Sources other than packet have no socket that is listed.
             return found and (found.group(1) != "packet" or self._packet_sockets() - set(before))
-        net.wait_for(ready, 10, "the sensor to watch")
+        net.wait_for(ready, 30, "the sensor to watch")
 
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
