@@ -84,6 +84,7 @@ bench: deps-check
 	@tools/configure build $(CC) -Dbuildtype=release -Dbench=true
 	@ninja -C build
 	@bench/cost.py
+	@bench/bpf.py
 	@bench/replay.py
 	@bench/guard.py
 

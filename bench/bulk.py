@@ -96,7 +96,7 @@ def measure(wire, act, one_in):
     """A row: what the sensor costs meanwhile, and until it is quiet again. one_in 0: no samples."""
     wire.sender.run(["nft", "flush", "ruleset"])  # what the device acknowledges has to arrive
     sensor = device.Sensor(wire.device, net.directory(),
-                           sections={"flood": {"sample_first": one_in}})
+                           sections={"sensor": {"source": "packet"}, "flood": {"sample_first": one_in}})
     try:
         time.sleep(1)
         cpu0, wake0 = usage.cpu(sensor.pids())

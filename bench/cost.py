@@ -102,7 +102,8 @@ class SensorWatcher(Watcher):
 
     def __init__(self, wire):
         super().__init__(wire)
-        self.sensor = device.Sensor(wire.device, net.directory())
+        self.sensor = device.Sensor(wire.device, net.directory(),
+                                    sections={"sensor": {"source": "packet"}})
 
     def pids(self):
         return self.sensor.pids()
