@@ -341,3 +341,12 @@ int sensor_config_check(const struct sensor_config *c, char error[CONF_ERROR_LEN
 	}
 	return 0;
 }
+
+void sensor_config_device(const struct sensor_config *c, char *name, size_t size)
+{
+	if (c->device[0])
+		snprintf(name, size, "%s", c->device);
+	else if (gethostname(name, size) < 0 || !name[0])
+		snprintf(name, size, "unknown");
+	name[size - 1] = '\0';
+}

@@ -92,4 +92,7 @@ extern const struct conf_table sensor_config_table;
  */
 int sensor_config_check(const struct sensor_config *c, char error[CONF_ERROR_LEN]);
 
+/* What this device is called in events: as configured, or by its host name. */
+void sensor_config_device(const struct sensor_config *c, char *name, size_t size);
+
 #endif

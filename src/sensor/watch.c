@@ -385,22 +385,13 @@ static int start_heartbeat(struct watch *w, uint64_t every_ns)
 	return err;
 }
 
-static void name_device(struct watch *w)
-{
-	if (w->config->device[0])
-		snprintf(w->device, sizeof(w->device), "%s", w->config->device);
-	else if (gethostname(w->device, sizeof(w->device)) < 0 || !w->device[0])
-		snprintf(w->device, sizeof(w->device), "unknown");
-	w->device[sizeof(w->device) - 1] = '\0';
-}
-
 static int start(struct watch *w)
 {
 	int err;
 
 	clock_init_live(&w->clock);
 	w->started_ns = w->clock.now_ns;
-	name_device(w);
+	sensor_config_device(w->config, w->device, sizeof(w->device));
 	err = host_init(&w->host);
 	if (err < 0) {
 		log_error("cannot read this host's interfaces (rtnetlink): %s", strerror(-err));
@@ -446,10 +437,10 @@ static void finish(struct watch *w)
 		output_stream_status(w->sink.terminal, NULL);
 	ladder_stats(&w->ladder, &source);
 	engine_stats(w->engine, &engine);
-	if (w->foreground)
+	if (w->foreground) {
 		summary_print(stderr, &source, &engine, &w->sink, w->clock.now_ns - w->started_ns);
-	if (w->foreground)
 		summary_logs(stderr, &w->logs.stats);
+	}
 	sink_close(&w->sink);
 	ladder_stop(&w->ladder);
 }
