@@ -8,6 +8,7 @@
 #define ALL_BUCKETS 3
 #define LIMITS_BYTES ((PREFIX_BUCKETS + CLASS_BUCKETS + ALL_BUCKETS) * 16)
 #define KEY_BYTES 16
+#define SIGHT_BYTES 32
 #define PEER_BYTES 16
 
 #endif

@@ -55,6 +55,7 @@ static int make_maps(struct bpf_loaded *b, const struct bpf_sizes *s)
 				    "mimamori_new" },
 		[MAP_KNOWN] = { BPF_MAP_TYPE_LRU_HASH, KEY_BYTES, PEER_BYTES, s->known, 0,
 				"mimamori_known" },
+		[MAP_SIGHT] = { BPF_MAP_TYPE_PERCPU_ARRAY, 4, SIGHT_BYTES, 1, 0, "mimamori_sight" },
 	};
 
 	for (unsigned int i = 0; i < BPF_MAPS; i++) {
