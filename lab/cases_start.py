@@ -33,13 +33,11 @@ def no_stdio_case(lab, say):
     path, config = (os.path.join(directory, name) for name in ("events.json", "mimamori.conf"))
     with open(config, "w", encoding="utf-8") as file:
         file.write(device.configuration(output={"event_file": path, "stdout": "text"}))
-    before = device.sockets(lab.network.device, "packet")
     process = lab.network.device.popen(
         ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", device.sensor_path(), "run", "--foreground",
          "--config", config])
     try:
-        net.wait_for(lambda: len(device.sockets(lab.network.device, "packet")) > len(before)
-                     and os.path.exists(path), 10, "the sensor to watch")
+        device.wait_started(path)
         time.sleep(0.5)
         wanted = [lab.scan(extra=("-p", "100-120", "-T5")) for _ in range(SCANS)]
         file = device.events.EventFile(path)

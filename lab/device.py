@@ -167,6 +167,16 @@ def configuration(**sections):
                    for name, keys in sections.items())
 
 
+def wait_started(path, times=1):
+    """Until its event file says so often that a source has started to watch."""
+    file = events.EventFile(path)
+
+    def starts():
+        file.update()
+        return [e for e in file.own if e.finding["phase"] == "started"]
+    net.wait_for(lambda: os.path.exists(path) and len(starts()) >= times, 30, "the sensor to watch")
+
+
 class Sensor:
     """mimamori-sensor run, in the device's namespace, with its events followed."""
 
