@@ -13,8 +13,8 @@
  * them have spent: somebody who asks now and then is seen through a flood of forged addresses.
  *
  * A bucket that runs dry is thinned: of its flows one in 2^shift passes from then on, chosen by a salted hash of
- * the flow's ends. So an opening and its end pass both or neither, and each stands for 2^shift: rates,
- * and what one packet explains of another, stay right. Full again, it is thinned less; after a second
+ * the flow's ends. So an opening and its end pass both or neither, and each stands for itself and for what was held
+ * back, 2^shift on average and never more than there was: rates, and what one packet explains of another, stay right. Full again, it is thinned less; after a second
  * without a record not at all. A flood can be one flow, and the hash may be against it: so a bucket counts what it has
  * held back beyond what records stand for, and when that is more than chance explains, the next packet
  * passes and stands for all of it.
@@ -106,16 +106,19 @@ INLINE int chosen(__u32 chance, __u32 shift)
 	return !(chance & ((1U << shift) - 1));
 }
 
-/* For how many packets this one stands; 0: it is held back. */
+/* For how many packets this one stands; 0: it is held back. What passes stands for itself and for what was held back:
+ * never for more than there was. */
 INLINE __u32 stand_for(struct bucket *b, __u32 chance, __u32 shift)
 {
-	__u32 all = 1U << shift, held = b->held;
+	__u32 most = 1U << shift, held = b->held;
 
 	if (chosen(chance, shift)) {
-		all += all >> HELD_DRIFT;
+		most += (most >> HELD_DRIFT) - 1;
+		if (held < most)
+			most = held;
 		if (held)
-			b->held = held > all ? held - all : 0;
-		return 1U << shift;
+			b->held = held - most;
+		return 1 + most;
 	}
 	held++;
 	if (held < (__u32)HELD_MOST << shift) {
@@ -130,6 +133,9 @@ INLINE __u32 hash(__u64 a, __u64 b)
 {
 	__u64 h = (a ^ b * 0x9e3779b97f4a7c15ULL) * 0xd6e8feb86659fd93ULL;
 
+	/* A bit of a product knows only those below it: once more, or the low bits of the result know little. */
+	h ^= h >> 32;
+	h *= 0x9e3779b97f4a7c15ULL;
 	return (__u32)(h >> 32);
 }
 

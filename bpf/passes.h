@@ -41,8 +41,9 @@ INLINE __u32 class_of(const struct mimamori_sight *p)
 		ttl = p->net[8];
 	else if (p->ethertype == 0x86dd && p->net + 40 <= p->end)
 		ttl = p->net[7];
-	return hash((__u64)p->window << 32 | (__u64)p->flags << 16 | (__u64)p->len << 40 | ttl,
-		    p->kind | p->out << 8) %
+	return hash((__u64)p->window << 48 | (__u64)(p->len & 0xffff) << 32 |
+			    (__u64)p->flags << 24 | (__u64)ttl << 16 | (__u64)p->kind << 8 | p->out,
+		    shared()->salt) %
 	       CLASS_BUCKETS;
 }
 
@@ -62,7 +63,7 @@ INLINE struct bucket *prefix_of(const struct key *k)
 	struct limits *l = VALUE(MAP_LIMITS);
 	__u64 network = k->hi ? k->hi : k->lo & HOST_PREFIX;
 
-	return &l->prefix[hash(network, 1) % PREFIX_BUCKETS];
+	return &l->prefix[hash(network, shared()->salt) % PREFIX_BUCKETS];
 }
 
 /* Whose bucket of all. */
@@ -163,9 +164,10 @@ INLINE __u32 passes(const struct seen *s, __u64 now, int bulk)
 	if (peer)
 		return passes_peer(peer, &k, who, s, tick);
 	n = passes_by(class, &k, ALL_NEW, chance_of(s, &k, 0), tick);
-	if (!answers(&s->sight)) {
+	/* Who is held back pushes nobody out. */
+	if (n && !answers(&s->sight)) {
 		fresh.tick = tick;
-		fresh.owed = n != 0;
+		fresh.owed = 1;
 		map_update(MAP(MAP_NEWCOMERS), &k, &fresh, BPF_ANY);
 	}
 	return n;

@@ -34,21 +34,53 @@
 #define WEIGHS_LITTLE 1
 #define WEIGHS_SOME 4
 #define WEIGHS_MUCH 16
+#define BEGUN_MOST 24 /* as many as make the engine look for slow floods (slow-flood.h) */
+
+/* Of a connection in which the peer has spoken. */
+INLINE __u32 weigh_end(const struct mimamori_sight *p)
+{
+	return mimamori_bit(shared()->shaped_login, p->dport) ? WEIGHS_MUCH : WEIGHS_NOTHING;
+}
+
+/* Connections that begin and do not end are told of: some, since the sensor has last looked. */
+INLINE __u32 weigh_opening(enum socket found)
+{
+	struct mimamori_shared *sh = shared();
+	__u32 begun = sh->begun;
+
+	if (found == SOCKET_NONE)
+		return LOUD;
+	sh->begun = begun + 1;
+	return begun < BEGUN_MOST ? WEIGHS_NOTHING : LOUD;
+}
+
+INLINE void note_end(void)
+{
+	struct mimamori_shared *sh = shared();
+	__u32 begun = sh->begun;
+
+	if (begun)
+		sh->begun = begun - 1;
+}
 
 INLINE __u32 weigh_segment(const struct mimamori_sight *p, enum socket found)
 {
 	if (found == SOCKET_UNASKED && (shared()->options & MIMAMORI_GATEWAY))
 		return LOUD;
+	if (p->flags & (MIMAMORI_FIN | MIMAMORI_RST_FLAG))
+		note_end();
 	switch (p->flags & MIMAMORI_OPENING_FLAGS) {
 	case MIMAMORI_SYN_FLAG:
-		return found == SOCKET_NONE ? LOUD : WEIGHS_NOTHING;
+		return weigh_opening(found);
 	case MIMAMORI_FIN | MIMAMORI_ACK:
 		if (found != SOCKET_PEERS)
 			return LOUD;
-		return mimamori_bit(shared()->shaped_login, p->dport) ? WEIGHS_MUCH :
-									WEIGHS_NOTHING;
-	case MIMAMORI_SYN_FLAG | MIMAMORI_ACK:
+		return weigh_end(p);
 	case MIMAMORI_RST_FLAG | MIMAMORI_ACK:
+		if (found == SOCKET_NONE)
+			return WEIGHS_SOME;
+		return found == SOCKET_PEERS ? weigh_end(p) : LOUD;
+	case MIMAMORI_SYN_FLAG | MIMAMORI_ACK:
 		return found == SOCKET_NONE ? WEIGHS_SOME : WEIGHS_NOTHING;
 	}
 	return LOUD;

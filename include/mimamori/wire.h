@@ -97,7 +97,7 @@ struct mimamori_shared {
 	__u32 wake_bytes; /* so much waits in the ring at the most before the sensor is woken */
 	__u32 salt; /* random: of hashes that nobody outside may guess */
 	__u32 bulk_left; /* the kernel's: bulk packets until the next one that is looked at */
-	__u32 unused;
+	__u32 begun; /* the kernel's: connections that began and have not ended; the sensor clears it */
 	struct mimamori_words words_in; /* of what comes in, short and plain */
 	struct mimamori_words words_out; /* of what login ports send */
 	__u64 udp_open[MIMAMORI_PORTS / 64]; /* a bit a port: served */

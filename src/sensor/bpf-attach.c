@@ -60,17 +60,36 @@ static void ignore(const struct nlmsghdr *header, struct cursor payload, void *a
 	(void)arg;
 }
 
-/* clsact, unless it is there. */
+static void find_kind(const struct nlmsghdr *header, struct cursor payload, void *arg)
+{
+	struct cursor value;
+	bool *clsact = arg;
+	uint16_t type;
+
+	if (header->nlmsg_type != RTM_NEWQDISC || !cursor_skip(&payload, sizeof(struct tcmsg)))
+		return;
+	while (netlink_attr(&payload, &type, &value))
+		if (type == TCA_KIND && netlink_text_is(value, "clsact"))
+			*clsact = true;
+}
+
+/* clsact, unless it is there. The older qdisc "ingress" in its place knows one way only: -EBUSY. */
 static int make_qdisc(struct bpf_places *ps, int ifindex)
 {
 	struct tc_request r;
+	bool clsact = false;
 	int err;
 
 	begin(&r, RTM_NEWQDISC, ifindex, TC_H_CLSACT);
 	r.tc.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
 	put(&r, TCA_KIND, "clsact", sizeof("clsact"));
 	err = netlink_order(ps->netlink, &r.header, NLM_F_CREATE | NLM_F_EXCL, ignore, NULL);
-	return err == -EEXIST ? 0 : err;
+	if (err != -EEXIST)
+		return err;
+	begin(&r, RTM_GETQDISC, ifindex, TC_H_CLSACT);
+	/* The answer is a notice, which goes to who asks when he wants an echo. */
+	err = netlink_order(ps->netlink, &r.header, NLM_F_ECHO, find_kind, &clsact);
+	return err ? err : clsact ? 0 : -EBUSY;
 }
 
 static void filter_request(struct tc_request *r, uint16_t type, int ifindex, bool out)
@@ -201,15 +220,44 @@ void bpf_places_done(struct bpf_places *ps)
 	close(ps->netlink);
 }
 
-/* What it was attached to may have been taken off by others, qdisc and all. */
+/* Where a tcx link is attached: that is nowhere when its interface has gone, whoever has the number now. */
+static bool link_holds(int link, int ifindex)
+{
+	/* struct bpf_link_info: type, id, prog_id, padding; of tcx: ifindex, attach_type. */
+	uint32_t info[16] = { 0 };
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (uint32_t)link;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uint64_t)(uintptr_t)info;
+	return bpf_call(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 || info[4] == (uint32_t)ifindex;
+}
+
+static bool still_there(struct bpf_places *ps, const struct bpf_place *p)
+{
+	for (int out = 0; out < 2; out++)
+		if (p->link[out] >= 0 ? !link_holds(p->link[out], p->ifindex) :
+					!has_filter(ps, p->ifindex, out))
+			return false;
+	return true;
+}
+
+/* What it was attached to may have been taken off by others, qdisc and all, or be another interface of its number. */
 static int attach_again(struct bpf_places *ps, struct bpf_place *p, const int program[2])
 {
 	int err;
 
-	if (p->link[0] >= 0 ||
-	    (has_filter(ps, p->ifindex, false) && has_filter(ps, p->ifindex, true)))
+	if (still_there(ps, p))
 		return 0;
-	err = attach_filters(ps, p, program);
+	if (p->link[0] >= 0) {
+		close(p->link[0]);
+		close(p->link[1]);
+		p->link[0] = p->link[1] = -1;
+		err = attach_links(p, program);
+	} else {
+		err = attach_filters(ps, p, program);
+	}
 	if (err)
 		*p = ps->place[--ps->count];
 	return err;

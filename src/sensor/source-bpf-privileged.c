@@ -23,10 +23,36 @@ static struct {
 	struct bpf_places places;
 } held;
 
-static enum bpf_link_kind kind_of(const struct host_link *link)
+/* What lies before the network header where the programs run; -EOPNOTSUPP: something that they do not know. */
+static int kind_of(const struct host_link *link)
 {
-	return link->arphrd == ARPHRD_ETHER || link->arphrd == ARPHRD_LOOPBACK ? BPF_ETHERNET :
-										 BPF_BARE;
+	switch (link->arphrd) {
+	case ARPHRD_ETHER:
+	case ARPHRD_LOOPBACK:
+		return BPF_ETHERNET;
+	case ARPHRD_NONE:
+	case ARPHRD_PPP:
+	case ARPHRD_RAWIP:
+		return BPF_BARE;
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+	case ARPHRD_IPGRE:
+	case ARPHRD_IP6GRE:
+		/* Before Linux 5.14 the outer header still lies there; tcx is of 6.6. */
+		return held.places.filters ? -EOPNOTSUPP : BPF_BARE;
+	}
+	return -EOPNOTSUPP;
+}
+
+/* Onto one interface. -ENODEV: it has gone, or carries nothing yet and cannot be watched anyway. */
+static int attach_one(const struct host_link *link)
+{
+	int kind = kind_of(link);
+
+	if (kind < 0)
+		return link->up ? kind : -ENODEV;
+	return bpf_attach(&held.places, &held.loaded, link->ifindex, (enum bpf_link_kind)kind);
 }
 
 /* An interface that cannot be watched does not keep others from it, unless another source could watch it: 0, or the
@@ -42,7 +68,7 @@ static int attach_all(const struct sensor_config *config, const struct host *h)
 	bpf_detach_others(&held.places, wanted, n);
 	for (unsigned int i = 0; i < n; i++) {
 		const struct host_link *link = host_link(h, wanted[i]);
-		int failed = bpf_attach(&held.places, &held.loaded, wanted[i], kind_of(link));
+		int failed = attach_one(link);
 
 		if (failed && failed != -ENODEV) {
 			log_warning("source bpf: cannot watch interface %s: %s", link->name,

@@ -43,7 +43,9 @@
 #include <unistd.h>
 
 #define BUSY_RECORDS 64 /* of a batch: more is no ordinary life */
+#define BUSY_STILL 4 /* of a batch after one that was busy */
 #define BUSY_MS 100
+#define SOON_NS (20 * NS_PER_MS) /* two wakeups so near each other: it is busy */
 #define LAG_NS (10 * NS_PER_MS) /* a record that is being written on another processor */
 #define READS_AT_ONCE 4
 #define SERVED_MAX (LISTENERS_MAX + LISTENERS_PUBLISHED_MAX)
@@ -58,6 +60,10 @@ struct bpf_source {
 	struct packet_parser parser;
 	uint32_t host_seen; /* generation of the links that the helper was told of */
 	bool closed; /* no interface is there to be watched */
+	bool told_of_port; /* the kernel has marked a port as serving: perhaps it does not any more */
+	uint64_t shared_ns; /* when the ports were last compared */
+	uint64_t read_ns; /* of the latest read that found something */
+	bool awake; /* it comes back by itself, and is not woken */
 	bool stacked; /* something stands on another interface: a macvlan */
 	int loopback;
 	uint64_t ignored; /* of what was parsed */
@@ -86,6 +92,7 @@ static void take_record(const uint8_t *record, size_t len, void *arg)
 		return;
 	}
 	bs->sampled += p.bulk;
+	bs->told_of_port |= !p.bulk && p.proto == PACKET_UDP && p.dir == PACKET_DIR_IN;
 	engine_packet(bs->engine, &p);
 }
 
@@ -183,8 +190,11 @@ static int bpf_reconfigure(struct source *s)
 	look_at_links(bs);
 	tell_blind(s);
 	err = helper_call(bs->env.helper, HELPER_FOLLOW_LINKS, 0, NULL, 0, error);
-	if (err < 0)
+	if (err < 0) {
 		log_warning("source bpf: %s", error);
+		bs->host_seen--; /* the next change is another try */
+		s->blind = "its programs are attached to no interface";
+	}
 	return err;
 }
 
@@ -265,8 +275,40 @@ err_free:
 static bool sleep_now(struct bpf_source *bs)
 {
 	__atomic_store_n(&bs->shared->pressure, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&bs->shared->begun, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&bs->shared->asleep, MIMAMORI_ASLEEP, __ATOMIC_SEQ_CST);
 	return !bpf_ring_waits(&bs->ring);
+}
+
+/* After a read of n records; slept: the kernel wakes us again. */
+static void plan_next(struct source *s, unsigned int n, bool slept)
+{
+	struct bpf_source *bs = s->state;
+	uint64_t now_ns = bs->env.clock->read_ns;
+	bool soon = n && now_ns - bs->read_ns < SOON_NS;
+
+	bs->awake = n >= BUSY_RECORDS || soon || (bs->awake && n >= BUSY_STILL);
+	if (n)
+		bs->read_ns = now_ns;
+	if (bs->awake) {
+		__atomic_store_n(&bs->shared->asleep, MIMAMORI_AWAKE, __ATOMIC_RELAXED);
+		s->due_ns = now_ns + BUSY_MS * NS_PER_MS;
+	} else {
+		/* Once more: what was being written meanwhile, on another processor, may have found us awake. */
+		s->due_ns = n || !slept ? now_ns + LAG_NS : 0;
+	}
+}
+
+/* A port that the kernel has marked as serving may be closed again, and no change of ports be noticed. */
+static void compare_ports(struct bpf_source *bs)
+{
+	uint64_t now_ns = bs->env.clock->read_ns;
+
+	if (!bs->told_of_port || now_ns - bs->shared_ns < NS_PER_S)
+		return;
+	bs->told_of_port = false;
+	bs->shared_ns = now_ns;
+	share_listeners(bs);
 }
 
 static int bpf_read(struct source *s, struct engine *engine)
@@ -275,21 +317,19 @@ static int bpf_read(struct source *s, struct engine *engine)
 	uint64_t before = handed_over(bs);
 	struct epoll_event event;
 	unsigned int n = 0;
+	bool slept = false;
 
 	bs->engine = engine;
 	epoll_wait(bs->poll_fd, &event, 1, 0);
 	for (unsigned int i = 0; i < READS_AT_ONCE; i++) {
 		clock_sync_live(bs->env.clock);
 		n += bpf_ring_read(&bs->ring, take_record, bs);
-		if (n >= BUSY_RECORDS || sleep_now(bs))
+		slept = n < BUSY_RECORDS && sleep_now(bs);
+		if (slept || n >= BUSY_RECORDS)
 			break;
 	}
-	if (n >= BUSY_RECORDS) {
-		__atomic_store_n(&bs->shared->asleep, MIMAMORI_AWAKE, __ATOMIC_RELAXED);
-		s->due_ns = bs->env.clock->read_ns + BUSY_MS * NS_PER_MS;
-	} else {
-		s->due_ns = 0;
-	}
+	plan_next(s, n, slept);
+	compare_ports(bs);
 	return (int)(handed_over(bs) - before);
 }
 

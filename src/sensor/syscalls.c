@@ -2,8 +2,10 @@
 #include "sensor/syscalls.h"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/futex.h>
 #include <linux/if_packet.h>
+#include <linux/netlink.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -180,9 +182,12 @@ static const struct call {
 	{ SYSCALLS_ENGINE_BPF,
 	  { SYS_epoll_create1,
 	    { { 0 } } } }, /* its ring, polled by edges, when it is opened anew */
-	{ B, { SYS_bpf, { { 0 } } } },
+	{ B, { SYS_bpf, { EQ(0, BPF_MAP_CREATE) } } },
+	{ B, { SYS_bpf, { EQ(0, BPF_PROG_LOAD) } } },
+	{ B, { SYS_bpf, { EQ(0, BPF_LINK_CREATE) } } },
+	{ B, { SYS_bpf, { EQ(0, BPF_OBJ_GET_INFO_BY_FD) } } }, /* is a link still attached? */
 	{ B, { SYS_socket, { EQ(0, AF_NETLINK) } } },
-	{ B, { SYS_bind, { { 0 } } } },
+	{ B, { SYS_bind, { EQ(2, sizeof(struct sockaddr_nl)) } } },
 
 	/* The record of logins: watched for the engine, which gets a copy of the descriptor. */
 	{ H, { SYS_inotify_init1, { { 0 } } } },

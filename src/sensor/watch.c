@@ -135,6 +135,7 @@ static void reconfigure(struct watch *w)
 	if (err < 0)
 		log_warning("source %s: cannot follow the change of interfaces or ports: %s",
 			    w->ladder.source.ops->name, strerror(-err));
+	tick(w); /* a source that has died may be tried again later */
 }
 
 static void on_packets(uint32_t events, void *arg)
@@ -239,6 +240,7 @@ static int attach_source(int fd, void *arg)
 {
 	struct watch *w = arg;
 
+	clock_sync_live(&w->clock); /* opening it may have taken long */
 	return loop_add(&w->loop, fd, EPOLLIN, on_packets, w);
 }
 
