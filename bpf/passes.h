@@ -164,10 +164,10 @@ INLINE __u32 passes(const struct seen *s, __u64 now, int bulk)
 	if (peer)
 		return passes_peer(peer, &k, who, s, tick);
 	n = passes_by(class, &k, ALL_NEW, chance_of(s, &k, 0), tick);
-	/* Who is held back pushes nobody out. */
-	if (n && !answers(&s->sight)) {
+	/* Who is held back for the looks of a flood pushes nobody out. */
+	if ((n || !class->shift) && !answers(&s->sight)) {
 		fresh.tick = tick;
-		fresh.owed = 1;
+		fresh.owed = n != 0;
 		map_update(MAP(MAP_NEWCOMERS), &k, &fresh, BPF_ANY);
 	}
 	return n;
