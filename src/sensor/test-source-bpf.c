@@ -178,6 +178,26 @@ static void test_ordinary_wakes_nobody(void **state)
 	bpf_places_done(&places);
 }
 
+/* Openings that serve, of which none ends: the sensor is to look after some. */
+static void test_many_openings_wake(void **state)
+{
+	int fd = listen_on(80);
+
+	(void)state;
+	attach(false);
+	shared->begun = 0;
+	for (int i = 0; i < 24; i++)
+		send_tcp(3, 80, 0x02);
+	usleep(20000);
+	assert_false(woken());
+	send_tcp(3, 80, 0x02);
+	usleep(20000);
+	assert_true(woken());
+	assert_int_equal(count(false), 25);
+	close(fd);
+	bpf_places_done(&places);
+}
+
 static uint64_t stood_for;
 static unsigned int passed;
 
@@ -328,8 +348,11 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both_ways), cmocka_unit_test(test_ordinary_wakes_nobody),
-		cmocka_unit_test(test_limits),	  cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_both_ways),
+		cmocka_unit_test(test_ordinary_wakes_nobody),
+		cmocka_unit_test(test_many_openings_wake),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_ingress),
 	};
 
