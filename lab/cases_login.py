@@ -41,6 +41,7 @@ class Quiet:
         for number, name in enumerate(login_habits.HABITS):
             self.people.append((name, network.person(near=number % 2 == 0), family))
             family = FAMILY_OF[family] if number % 2 else family
+        self.charged = set()  # sentences of accused() for which a case has failed already
 
     def explain(self):
         return self.lab.explain() if self.lab else ""
@@ -83,6 +84,7 @@ def quiet_case(shared, say):
     for sentence in wrong:
         say(sentence)
     life.keep(shared.lab.tcpdump.capture.path, "guess-quiet")
+    shared.charged.update(wrong)
     check(not wrong, f"{len(wrong)} events, first: {wrong[:3]}")
     bad = [name for name, what in did.items() if isinstance(what, Exception)]
     check(not bad, f"could not do what they do: {bad}")
@@ -117,6 +119,6 @@ def last_case(shared, say):
         code = sensor.stop()
         check(code == 0, f"the exit code of sensor {name} is {code}")
         say(sensor.log().splitlines()[-1])
-    wrong = shared.accused()
+    wrong = [said for said in shared.accused() if said not in shared.charged]
     check(not wrong, f"{len(wrong)} events, first: {wrong[:3]}")
     return "nobody was accused"

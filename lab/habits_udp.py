@@ -5,7 +5,7 @@ What people's programs do over UDP; habits.py runs them.
   quic_serve ADDRESS PORT S       answers each Initial with a stream of packets, for S seconds
   quic_fetch FROM TO PORT N       N downloads, each moving to another source port on its way
   media_send FROM TO MS PORT...   streams to all ports, and on for MS after they were hung up
-  media_hear ADDRESS MS PORT...   hears each for MS, then hangs up
+  media_hear ADDRESS MS PORT...   hears each for MS from the first datagram on, then hangs up
   ask FROM TO PORT N MS           asks from N sockets, each waiting for MS
   late ADDRESS PORT N MS          answers N questions, each after MS
   shout PORT...                   broadcasts on the link, to each port
@@ -94,13 +94,13 @@ def media_send(source, target, on_ms, *ports):
 
 
 def media_hear(address, for_ms, *ports):
-    socks = [bound(address, port) for port in ports]
-    time.sleep(int(for_ms) / 1000)
-    heard = 0
+    socks, heard = [bound(address, port) for port in ports], 0
     for sock in socks:
-        sock.setblocking(False)
+        sock.settimeout(10)
         with contextlib.suppress(OSError):
             heard += len(sock.recv(2048)) > 0
+    time.sleep(int(for_ms) / 1000)
+    for sock in socks:
         sock.close()
     return heard
 

@@ -124,7 +124,7 @@ def sensor_begins(life):
              for where, source, target in both(life, "sensor-begins") for port in (80, 22)]
     v4, v6 = life.stranger("sensor-begins")
     ports = range(16600, 16606, 2)
-    heard = [begin(life, life.device, "media_hear", own, 3000, *ports)
+    heard = [begin(life, life.device, "media_hear", own, 2500, *ports)
              for own in ("10.7.0.1", "2001:db8:7::1")]
     bound(life.device, ports[-1])
     sends = [begin(life, life.far, "media_send", source, target, 2800, *ports)
