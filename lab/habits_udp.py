@@ -4,7 +4,7 @@ What people's programs do over UDP; habits.py runs them.
 
   quic_serve ADDRESS PORT S       answers each Initial with a stream of packets, for S seconds
   quic_fetch FROM TO PORT N       N downloads, each moving to another source port on its way
-  media_send FROM TO MS PORT...   streams to all ports, and on for MS after they were hung up
+  media_send FROM TO MS PORT...   streams to all ports for MS, whether or not anybody hears
   media_hear ADDRESS MS PORT...   hears each for MS from the first datagram on, then hangs up
   ask FROM TO PORT N MS           asks from N sockets, each waiting for MS
   late ADDRESS PORT N MS          answers N questions, each after MS
