@@ -32,7 +32,7 @@ deps:
 	@tools/install-deps build
 
 deps-check:
-	@tools/install-deps build lab check device
+	@tools/install-deps build lab check device programs
 
 build/build.ninja:
 	@tools/configure build $(CC) -Dbuildtype=release
@@ -54,7 +54,7 @@ sanitized: deps-check
 	@ninja -C build-asan all meson-test-prereq
 
 check: checked sanitized
-	@tests/run build:unit,lab,device build-asan:unit,fuzz
+	@tests/run build:unit,lab,device,programs build-asan:unit,fuzz
 
 demo:
 	@tools/install-deps build lab
