@@ -119,14 +119,12 @@ def echoes(machine, things):
             telnet.send("".join(map(_echo, lines)))
             for _ in lines:
                 telnet.until(re.compile(rb"got\r?\n[^\n]*[$] "), TRANSFER_LIMIT_S)
-        telnet.must("stty -echo")
-        telnet.send("cat | sh\r\n")
+        telnet.send("stty -echo; cat | sh; stty echo\r\n")
+        telnet.until(re.compile(rb"stty echo\r?\n"))
         for at in range(len(typed), len(data), COOKED_BYTES):
             telnet.send(_echo(data[at:at + COOKED_BYTES]))
-        telnet.send("echo all\'\'there\r\n".replace("\'\'", "''"))
-        telnet.until(b"allthere\r\n", ECHO_LIMIT_S)
         telnet.send(b"\x04")
-        telnet.until(re.compile(rb"[$] $"))
+        telnet.until(re.compile(rb"[$] $"), ECHO_LIMIT_S)
         need(_md5(telnet, "got") == hashlib.md5(data).hexdigest(), "echo -ne did not bring the bytes")
         telnet.must("rm -f got")
     return f"{len(typed)} bytes typed, {len(data)} in all"
