@@ -19,6 +19,8 @@ const char *const profile_arch_names[PROFILE_ARCHS + 1] = { "arm", "mips", "mips
 							    "ppc", "sh4",  NULL };
 static const char *const byte_orders[] = { "little", "big", NULL };
 
+static const char *const renewals[] = { "console", "login", NULL };
+
 static const struct conf_key profile_keys[] = {
 	{ "decoy", "name", CONF_TEXT, AT(name), "", 0, 0, NULL },
 	{ "decoy", "architecture", CONF_CHOICE, AT(arch), "arm", 0, 0, profile_arch_names },
@@ -39,6 +41,7 @@ static const struct conf_key profile_keys[] = {
 	{ "boot", "append", CONF_TEXT, AT(append), "", 0, 0, NULL },
 
 	{ "snapshot", "works", CONF_BOOL, AT(snapshot_works), "yes", 0, 0, NULL },
+	{ "snapshot", "renew", CONF_CHOICE, AT(renew_by_login), "console", 0, 0, renewals },
 };
 
 static const struct conf_table profile_table = { profile_keys,

@@ -45,6 +45,7 @@ struct profile {
 	uint32_t arch; /* enum profile_arch */
 	uint32_t big_endian, memory_mb;
 	bool snapshot_works;
+	uint32_t renew_by_login; /* what renew.h is about is done by a login: the console has no program */
 
 	/* From the texts above. */
 	enum profile_serial serial[PROFILE_SERIAL_MAX];
