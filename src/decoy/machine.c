@@ -18,7 +18,7 @@
 
 #define TELNET 23
 #define TAG_LEN 32
-#define RENEW_MS 5000 /* for the console's answer; a busy host's guest takes 0.5 s */
+#define RENEW_MS 20000 /* for the console's answer; a busy host's guest takes 0.5 s */
 
 enum phase {
 	PHASE_START,

@@ -93,8 +93,8 @@ static int set_limits(const struct spawn_jail *jail)
 		err = limit(RLIMIT_NOFILE, FILES_MAX);
 	if (!err && jail->file_bytes)
 		err = limit(RLIMIT_FSIZE, jail->file_bytes);
-	if (!err && jail->address_bytes)
-		err = limit(RLIMIT_AS, jail->address_bytes);
+	if (!err && jail->data_bytes)
+		err = limit(RLIMIT_DATA, jail->data_bytes);
 	/* Counted per user: of one that it shares, others' would count too. */
 	if (!err && !jail->uid && geteuid() == 0)
 		err = limit(RLIMIT_NPROC, PROCESSES_MAX);

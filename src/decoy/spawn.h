@@ -32,7 +32,7 @@ struct spawn_jail {
 	unsigned int n_readable;
 	bool network; /* may use TCP */
 	uint64_t file_bytes; /* the largest file it may write; beyond, writing fails */
-	uint64_t address_bytes; /* of its address space */
+	uint64_t data_bytes; /* of memory that it may write, its heap and stacks included */
 };
 
 struct spawn {

@@ -22,7 +22,8 @@
 
 #define SAID_KEPT 2048 /* bytes of what QEMU printed */
 #define DEATH_WAIT_MS 1000 /* from the end of its connection to that of the process */
-#define ADDRESS_BYTES (2ULL << 30) /* of QEMU's address space, beside the guest's memory */
+#define DATA_BYTES \
+	(1ULL << 30) /* of QEMU's own memory, stacks and caches included, beside the guest's */
 
 struct vm {
 	uv_loop_t *loop;
@@ -339,11 +340,10 @@ static int start_qemu(struct start *s, const struct vm_options *o, pid_t *pid, c
 {
 	const struct profile *p = &o->decoy->profile;
 	const int readable[] = { s->parts.kernel, s->parts.initrd, s->parts.dtb };
-	struct spawn_jail jail = {
-		.network = o->user_network,
-		.file_bytes = o->disk_bytes_max ? o->disk_bytes_max : VM_DISK_MAX,
-		.address_bytes = ADDRESS_BYTES + ((uint64_t)p->memory_mb << 20)
-	};
+	struct spawn_jail jail = { .network = o->user_network,
+				   .file_bytes = o->disk_bytes_max ? o->disk_bytes_max :
+								     VM_DISK_MAX,
+				   .data_bytes = DATA_BYTES + ((uint64_t)p->memory_mb << 20) };
 	char path[PATH_MAX], why[SPAWN_WHY_LEN];
 	int open_again[3], err;
 	struct spawn spec = { .path = path,
