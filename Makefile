@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 .PHONY: help deps deps-check build run checked sanitized check demo beside matrix guards floods soak bench coverage \
-	device static style install clean
+	decoys device static style install clean
 
 help:
 	@echo 'make run       install what is missing, build, and watch this host (as root)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make build     the programs, in build/'
 	@echo 'make static    the sensor as one static binary, in build-static/'
 	@echo 'make device    likewise for armhf and mipsel, in build-armhf/ and build-mipsel/'
+	@echo 'make decoys    the machines of the honeypot, in build-decoys/'
 	@echo 'make install   the sensor, its pages, unit and configuration (as root); DESTDIR is heeded'
 	@echo 'make style     formatting, spelling, static analysis'
 	@echo 'make coverage  line coverage of the parsers; fails below 90 %'
@@ -97,6 +98,10 @@ static: deps
 device:
 	@tools/install-deps build device
 	@tools/device
+
+decoys:
+	@tools/install-deps decoys
+	@decoys/build
 
 install: build
 	@meson install -C build
