@@ -33,7 +33,7 @@ deps:
 	@tools/install-deps build
 
 deps-check:
-	@tools/install-deps build lab check device
+	@tools/install-deps build lab check decoys device
 
 build/build.ninja:
 	@tools/configure build $(CC) -Dbuildtype=release
