@@ -33,7 +33,7 @@ deps:
 	@tools/install-deps build
 
 deps-check:
-	@tools/install-deps build lab check device programs
+	@tools/install-deps build lab check decoys device programs
 
 build/build.ninja:
 	@tools/configure build $(CC) -Dbuildtype=release

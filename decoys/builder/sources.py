@@ -9,6 +9,7 @@ record follows, and all that was made of the older one is made again.
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ from .store import Store, hash_file, is_whole, seal
 
 DEBIAN = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True,
                         check=False).stdout.strip()
+
+
+KEPT_TREES_DAYS = 7
 
 
 class Kind(NamedTuple):
@@ -130,5 +134,9 @@ class Sources:
             raise BuildError(f"{argv[0]} failed: {done.stderr.strip()[-300:]}")
 
     def clean(self) -> None:
-        """Source trees and build trees are large: they go when nothing needs them any more."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        """Source trees are large: they go when a build is done. A kernel's build tree that was interrupted
+        stays for a week, to be gone on with."""
+        oldest = time.time() - KEPT_TREES_DAYS * 86400
+        for path in self.work.glob("*"):
+            if not path.name.startswith("kernel-") or path.stat().st_mtime < oldest:
+                shutil.rmtree(path, ignore_errors=True)
