@@ -49,7 +49,7 @@ struct session {
 	char password[256];
 	unsigned int marker; /* the number of the one awaited */
 	unsigned int asked; /* the last one before this step */
-	unsigned int handles;
+	unsigned int handles, try_ms;
 	bool connecting, failed, freed;
 	size_t used, searched; /* of text; searched: no marker begins before */
 	char *text; /* SESSION_TEXT_MAX + 1 */
@@ -263,6 +263,8 @@ static void ask_again(uv_timer_t *timer)
 		send_marked(s, "");
 }
 
+static void try_connect(uv_timer_t *timer);
+
 static void on_text(struct session *s)
 {
 	int status = 0;
@@ -272,6 +274,8 @@ static void on_text(struct session *s)
 	case STEP_NONE:
 		break;
 	case STEP_CONNECT:
+		/* It speaks: on a busy host the prompt itself may take long. */
+		uv_timer_start(&s->retry, try_connect, SESSION_SPEAKS_MS, 0);
 		if (has(s, "ogin: ")) {
 			uv_timer_stop(&s->retry);
 			finish(s, 0, 0, s->text, s->used, NULL);
@@ -336,8 +340,6 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 	*buf = uv_buf_init(s->read_buf, sizeof(s->read_buf));
 }
 
-static void try_connect(uv_timer_t *timer);
-
 static void retry_soon(struct session *s)
 {
 	drop_connection(s);
@@ -389,7 +391,9 @@ static void try_connect(uv_timer_t *timer)
 	drop_connection(s);
 	s->used = 0;
 	memset(&s->telnet, 0, sizeof(s->telnet));
-	uv_timer_start(&s->retry, try_connect, SESSION_TRY_MS, 0);
+	uv_timer_start(&s->retry, try_connect, s->try_ms, 0);
+	if (s->try_ms < SESSION_TRY_MOST_MS)
+		s->try_ms += s->try_ms / 2;
 	if (!link || uv_tcp_init(s->loop, &link->tcp) < 0) {
 		free(link);
 		return;
@@ -439,6 +443,7 @@ void session_free(struct session *s)
 void session_connect(struct session *s, unsigned int timeout_ms, session_fn *fn, void *arg)
 {
 	begin(s, STEP_CONNECT, timeout_ms, fn, arg);
+	s->try_ms = SESSION_TRY_MS;
 	uv_timer_start(&s->retry, try_connect, 0, 0);
 }
 

@@ -19,7 +19,10 @@
 #include <uv.h>
 
 #define SESSION_TEXT_MAX (256 * 1024)
-#define SESSION_TRY_MS 1500 /* of one attempt to connect and see a prompt */
+#define SESSION_TRY_MS \
+	1500 /* of the first attempt to connect; each next one has half as much again, */
+#define SESSION_TRY_MOST_MS 6000 /* up to this */
+#define SESSION_SPEAKS_MS 15000 /* of one in which the other side has said something */
 
 struct session;
 
