@@ -65,12 +65,33 @@ class Store:
         self.root.mkdir(parents=True, exist_ok=True)
 
     @contextlib.contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """One build at a time makes an entry; another waits for it and then finds it there."""
+    def lock(self, name: str, say: Callable[[str], None] = print) -> Iterator[None]:
+        """One build at a time makes an entry; another says that it waits, and then finds it there."""
         (self.root / "locks").mkdir(exist_ok=True)
         with (self.root / "locks" / name).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"{name} is being made by another build: waiting for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    @contextlib.contextmanager
+    def build(self) -> Iterator[Callable[[], bool]]:
+        """Builds may run side by side. What this gives asks, at a build's end, whether it is the only one left:
+        then nobody misses what is tidied away, and nobody else begins until that is done."""
+        (self.root / "locks").mkdir(exist_ok=True)
+        with (self.root / "locks" / "build").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+
+            def alone() -> bool:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+                return True
+
+            yield alone
 
     def path(self, stage: str, name: str, inputs: dict) -> Path:
         return self.root / f"{stage}-{name}-{key(inputs)}"

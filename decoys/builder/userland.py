@@ -40,7 +40,7 @@ def busybox(what: recipe.Recipe, origin: sources.Sources, out: Path, tell: make.
     make.run(["sh", "-c", 'exec "$@" <yes', "sh", *command, "oldconfig"], place, log)
     kconfig.check(asked, place / ".config", "busybox.fragment")
     make.run([*command, "busybox"], place, log, tell, 700)
-    shutil.copyfile(place / "busybox", out / "busybox")
+    shutil.copy(place / "busybox", out / "busybox")
     shutil.rmtree(place)
 
 
@@ -62,9 +62,9 @@ def dropbear(what: recipe.Recipe, origin: sources.Sources, out: Path, tell: make
               "--disable-harden", f"CC={cross.cc}", f"AR={cross.prefix}ar",
               f"RANLIB={cross.prefix}ranlib", f"STRIP={cross.prefix}strip",
               f"CFLAGS={CFLAGS} -ffile-prefix-map={source}=. -I{place}", f"LDFLAGS=-static -L{place} -Wl,--gc-sections"],
-             place, log, tell, 400)
+             place, log)
     make.run(["make", f"-j{os.cpu_count() or 1}", "PROGRAMS=dropbear dropbearkey scp", "MULTI=1"],
-             place, log, tell, 300)
+             place, log, tell, 230)
     strip(cross, place / "dropbearmulti", out / "dropbear")
     shutil.rmtree(place)
 
