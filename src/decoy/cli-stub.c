@@ -4,17 +4,7 @@ int cli_build(struct cli *cli)
 	(void)cli;
 	return 1;
 }
-int cli_boot(struct cli *cli)
-{
-	(void)cli;
-	return 1;
-}
 int cli_import(struct cli *cli)
-{
-	(void)cli;
-	return 1;
-}
-int cli_check(struct cli *cli)
 {
 	(void)cli;
 	return 1;
