@@ -65,9 +65,9 @@ void await_free(struct await *a)
 {
 	machine_free(a->machine);
 	a->machine = NULL;
-	while (uv_run(a->loop, UV_RUN_NOWAIT))
-		if (!uv_loop_alive(a->loop))
-			break;
+	/* Its handles close in the next turn, their memory goes in the one after. */
+	for (int i = 0; i < 3; i++)
+		uv_run(a->loop, UV_RUN_NOWAIT);
 }
 
 /* A step of a session. */
