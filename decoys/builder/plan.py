@@ -4,8 +4,8 @@
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from . import (BuildError, compiler, debian, instant, kconfig, kernel, libraries, make, packages, ready, recipe, root, sources, tree,
-               userland)
+from . import (BuildError, compiler, debian, instant, kconfig, kernel, libraries, make, packages,
+               ready, recipe, root, sources, tree, userland)
 from .store import Store, hash_file, key
 
 
