@@ -111,14 +111,15 @@ class Source(Plan):
         common = {"compiler": cross, "steady": steady, "code": code(userland, kconfig)}
         self.busybox = self.step(
             "busybox", {**common, "source": origin.record("busybox"),
-                        "fragment": (recipe.COMMON / "busybox.fragment").read_text()},
+                        "fragment": userland.busybox_fragment()},
             lambda out, tell: userland.busybox(what, origin, out, tell), "compiler")
         self.dropbear = self.step(
-            "dropbear", {**common, "guest": guest,
+            "dropbear", {**common, "options": {name: digest for name, digest in guest.items()
+                                               if name != "stir.c"},
                          "source": origin.record("dropbear") + origin.record("musl")},
             lambda out, tell: userland.dropbear(what, origin, out, tell), "compiler")
         self.helpers = self.step(
-            "helpers", {**common, "guest": guest, "trial": contents(recipe.COMMON / "trial"),
+            "helpers", {**common, "stir": guest["stir.c"], "trial": contents(recipe.COMMON / "trial"),
                         "trials": {word: dict(section) for word, section in what.settings.items()
                                    if word.startswith("trial ")}},
             lambda out, _tell: userland.helpers(what, origin, out), "compiler")
