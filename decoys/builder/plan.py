@@ -79,7 +79,7 @@ class Instant(Plan):
         super().__init__(store, what, origin)
         inputs = {**instant.inputs(what), "code": code(instant, packages, tree)}
         self.parts = self.step("parts", inputs, lambda out, _tell: instant.build(what, out))
-        self.image = self.disk({"busybox": self.parts / "busybox"}, "parts")
+        self.image = self.disk({"busybox": self.parts / "busybox", "": self.parts / "files"}, "parts")
 
     def assemble(self, out: Path) -> None:
         files = {"kernel": self.parts / "kernel", "initrd": self.parts / "initrd",
