@@ -142,5 +142,7 @@ class Sources:
         stays for a week, to be gone on with."""
         oldest = time.time() - KEPT_TREES_DAYS * 86400
         for path in self.work.glob("*"):
-            if not path.name.startswith("kernel-") or path.stat().st_mtime < oldest:
+            if path.is_file():
+                path.unlink()
+            elif not path.name.startswith("kernel-") or path.stat().st_mtime < oldest:
                 shutil.rmtree(path, ignore_errors=True)
