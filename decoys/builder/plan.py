@@ -4,8 +4,8 @@
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from . import (BuildError, compiler, instant, kconfig, kernel, make, packages, ready, recipe, root, sources, tree,
-               userland)
+from . import (BuildError, compiler, debian, instant, kconfig, kernel, libraries, make, packages,
+               ready, recipe, root, sources, tree, userland)
 from .store import Store, hash_file, key
 
 
@@ -79,7 +79,7 @@ class Instant(Plan):
         super().__init__(store, what, origin)
         inputs = {**instant.inputs(what), "code": code(instant, packages, tree)}
         self.parts = self.step("parts", inputs, lambda out, _tell: instant.build(what, out))
-        self.image = self.disk({"busybox": self.parts / "busybox"}, "parts")
+        self.image = self.disk({"busybox": self.parts / "busybox", "": self.parts / "files"}, "parts")
 
     def assemble(self, out: Path) -> None:
         files = {"kernel": self.parts / "kernel", "initrd": self.parts / "initrd",
@@ -111,20 +111,28 @@ class Source(Plan):
         common = {"compiler": cross, "steady": steady, "code": code(userland, kconfig)}
         self.busybox = self.step(
             "busybox", {**common, "source": origin.record("busybox"),
-                        "fragment": (recipe.COMMON / "busybox.fragment").read_text()},
+                        "fragment": userland.busybox_fragment()},
             lambda out, tell: userland.busybox(what, origin, out, tell), "compiler")
         self.dropbear = self.step(
-            "dropbear", {**common, "guest": guest,
+            "dropbear", {**common, "options": {name: digest for name, digest in guest.items()
+                                               if name != "stir.c"},
                          "source": origin.record("dropbear") + origin.record("musl")},
             lambda out, tell: userland.dropbear(what, origin, out, tell), "compiler")
         self.helpers = self.step(
-            "helpers", {**common, "guest": guest, "trial": contents(recipe.COMMON / "trial"),
+            "helpers", {**common, "stir": guest["stir.c"], "trial": contents(recipe.COMMON / "trial"),
                         "trials": {word: dict(section) for word, section in what.settings.items()
                                    if word.startswith("trial ")}},
             lambda out, _tell: userland.helpers(what, origin, out), "compiler")
-        self.image = self.disk({"busybox": self.busybox / "busybox",
-                                "usr/sbin/dropbear": self.dropbear / "dropbear",
-                                "sbin/stir": self.helpers / "stir"}, "busybox", "dropbear", "helpers")
+        parts = {"busybox": self.busybox / "busybox",
+                 "usr/sbin/dropbear": self.dropbear / "dropbear", "sbin/stir": self.helpers / "stir"}
+        needs = ["busybox", "dropbear", "helpers"]
+        if what.words("libraries"):
+            place = self.step("libraries", {"compiler": cross, "names": what.words("libraries"),
+                                            "code": code(libraries)},
+                              lambda out, _tell: libraries.copy(what, origin, out), "compiler")
+            parts.update({f"lib/{name}": place / name for name in what.words("libraries")})
+            needs.append("libraries")
+        self.image = self.disk(parts, *needs)
 
     def assemble(self, out: Path) -> None:
         files = {"kernel": self.kernel / "kernel", "disk.qcow2": self.image / "disk.qcow2"}
@@ -137,4 +145,20 @@ class Source(Plan):
         ready.assemble(self.what, files, manifest, out)
 
 
-KINDS: dict[str, type[Plan]] = {"instant": Instant, "source": Source}
+class Debian(Instant):
+    """Debian's kernel as it is, and a whole Debian as the root."""
+
+    def disk(self, parts: dict[str, Path], *needs: str) -> Path:
+        what = self.what
+        keys = debian.ssh_keys(what.name, self.store.root / "hostkeys")
+        inputs = {"code": code(debian), "files": contents(debian.FILES),
+                  "root": contents(recipe.COMMON / "root"), "include": what.get("include"),
+                  "parts": self.parts.name, "machine": dict(what.profile["machine"]),
+                  "persona": {name: dict(section) for name, section in what.persona.items()},
+                  "size": what.get("disk-mb"),
+                  "keys": key({name: hash_file(path) for name, path in keys.items()})}
+        return self.step("debian", inputs, lambda out, tell: debian.build(
+            what, keys, self.parts, out, tell), *needs)
+
+
+KINDS: dict[str, type[Plan]] = {"instant": Instant, "source": Source, "debian": Debian}

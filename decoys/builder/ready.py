@@ -37,13 +37,20 @@ def host_keys(name: str, folder: Path) -> dict[str, bytes]:
 
 
 def disk(what: recipe.Recipe, keys: dict[str, bytes], parts: dict[str, Path], out: Path) -> None:
+    """`parts`: where in the guest -> file; "busybox" and "" (a folder of files, if it is there) apart."""
+    parts = dict(parts)
+    folder = parts.pop("", None)
+    if folder and folder.is_dir():
+        parts.update({str(path.relative_to(folder)): path for path in sorted(folder.rglob("*"))
+                      if path.is_file()})
     files = root.busybox_root(what, parts["busybox"], EMULATORS[what.architecture],
                               "usr/sbin/dropbear" in parts)
     for name, path in parts.items():
         if name != "busybox":
             files.file(name, path.read_bytes(), 0o755)
     if "usr/sbin/dropbear" in parts:
-        for name in ("dropbearkey", "scp"):
+        # Ours is one program of several names.
+        for name in ("dropbearkey", "scp") if folder is None else ():
             files.link(f"usr/bin/{name}", "/usr/sbin/dropbear")
         files.folder("etc/dropbear", 0o700)
         for name, data in keys.items():

@@ -106,8 +106,12 @@ class Sources:
                 draft = self.work / f"{name}.new"
                 shutil.rmtree(draft, ignore_errors=True)
                 draft.mkdir(parents=True)
-                getattr(self, f"unpack_{KNOWN[name].verb}")(name, archives, draft)
-                draft.rename(place)
+                try:
+                    getattr(self, f"unpack_{KNOWN[name].verb}")(name, archives, draft)
+                    draft.rename(place)
+                finally:
+                    for path in (draft, draft.with_suffix(".deb")):
+                        shutil.rmtree(path, ignore_errors=True)
         return place
 
     def unpack_source(self, _name: str, archives: Path, draft: Path) -> None:
@@ -138,5 +142,7 @@ class Sources:
         stays for a week, to be gone on with."""
         oldest = time.time() - KEPT_TREES_DAYS * 86400
         for path in self.work.glob("*"):
-            if not path.name.startswith("kernel-") or path.stat().st_mtime < oldest:
+            if path.is_file():
+                path.unlink()
+            elif not path.name.startswith("kernel-") or path.stat().st_mtime < oldest:
                 shutil.rmtree(path, ignore_errors=True)

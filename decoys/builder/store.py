@@ -121,6 +121,10 @@ class Store:
             shutil.rmtree(draft, ignore_errors=True)
 
     def prune(self) -> None:
+        """Removes old entries, and what builds that were killed left. The caller has the lock "build"."""
+        for pattern in ("draft-*", "tmp*"):
+            for path in self.root.glob(pattern):
+                shutil.rmtree(path, ignore_errors=True)
         oldest = time.time() - KEPT_DAYS * 86400
         for entry in self.root.glob("*-*-*"):
             with contextlib.suppress(FileNotFoundError):

@@ -24,13 +24,18 @@ def strip(cross: compiler.Compiler, program: Path, out: Path) -> None:
                    check=True)
 
 
+def busybox_fragment() -> str:
+    return kconfig.merge((recipe.COMMON / "busybox.fragment").read_text())
+
+
 def busybox(what: recipe.Recipe, origin: sources.Sources, out: Path, tell: make.Tell) -> None:
     source, cross = origin.unpacked("busybox"), compiler.find(what, origin)
     place = workplace(origin, what, "busybox")
     log = place / "log"
     command = ["make", f"-j{os.cpu_count() or 1}", f"CROSS_COMPILE={cross.prefix}", f"O={place}"]
-    asked = (recipe.COMMON / "busybox.fragment").read_text()
-    make.run([*command, "-f", str(source / "Makefile"), f"KBUILD_SRC={source}", "defconfig"], place, log)
+    asked = busybox_fragment()
+    make.run([*command, "-f", str(source / "Makefile"), f"KBUILD_SRC={source}", "defconfig"], place,
+             log)
     options = {**kconfig.parse((place / ".config").read_text()), **kconfig.parse(asked)}
     (place / ".config").write_text("".join(
         f"# {name} is not set\n" if value == "n" else f"{name}={value}\n"
@@ -61,7 +66,8 @@ def dropbear(what: recipe.Recipe, origin: sources.Sources, out: Path, tell: make
               "--disable-utmp", "--disable-utmpx", "--disable-wtmp", "--disable-wtmpx",
               "--disable-harden", f"CC={cross.cc}", f"AR={cross.prefix}ar",
               f"RANLIB={cross.prefix}ranlib", f"STRIP={cross.prefix}strip",
-              f"CFLAGS={CFLAGS} -ffile-prefix-map={source}=. -I{place}", f"LDFLAGS=-static -L{place} -Wl,--gc-sections"],
+              f"CFLAGS={CFLAGS} -ffile-prefix-map={source}=. -I{place}",
+              f"LDFLAGS=-static -L{place} -Wl,--gc-sections"],
              place, log)
     make.run(["make", f"-j{os.cpu_count() or 1}", "PROGRAMS=dropbear dropbearkey scp", "MULTI=1"],
              place, log, tell, 230)

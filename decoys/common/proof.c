@@ -31,7 +31,7 @@ static OUT_OF_LINE uint64_t mix(uint64_t a, uint64_t b, int shift)
 
 static OUT_OF_LINE unsigned pack(unsigned a, unsigned b, unsigned c)
 {
-	struct bits bits = {.a = a, .b = b, .c = c};
+	struct bits bits = { .a = a, .b = b, .c = c };
 
 	return bits.a + bits.b * 10u + bits.c * 100u;
 }
@@ -56,7 +56,7 @@ static int fail(const char *what)
 
 int main(void)
 {
-	int numbers[] = {5, -3, 9, 0, 7, -8, 2}, three = 3;
+	int numbers[] = { 5, -3, 9, 0, 7, -8, 2 }, three = 3;
 	volatile int jumped = 0;
 	char text[32];
 

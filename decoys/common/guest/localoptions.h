@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dropbear in a decoy: any client, also an old one, may try a password. */
 #define DROPBEAR_SVR_PASSWORD_AUTH 1
 #define DROPBEAR_AES128 1

@@ -17,7 +17,7 @@
 
 struct seed {
 	int entropy_count; /* bits */
-	int buf_size;	   /* bytes */
+	int buf_size; /* bytes */
 	unsigned char bytes[MAX_BYTES];
 };
 
