@@ -69,7 +69,8 @@ int disk_check(int fd, const char *path, uint64_t *bytes, char error[CONF_ERROR_
 	if (crypt || *bytes == 0 || *bytes > DISK_BYTES_MAX)
 		return conf_refuse(error, "%s: is encrypted, empty, or larger than %llu GB", path,
 				   DISK_BYTES_MAX >> 30);
-	if (be64(l1[0], l1[1]) + 8ULL * l1_entries > (uint64_t)st.st_size)
+	if (be64(l1[0], l1[1]) > (uint64_t)st.st_size ||
+	    8ULL * l1_entries > (uint64_t)st.st_size - be64(l1[0], l1[1]))
 		return conf_refuse(
 			error, "%s: is damaged: it ends too early; build or import it again", path);
 	return 0;

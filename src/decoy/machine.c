@@ -290,6 +290,7 @@ static void on_up(void *arg)
 {
 	struct machine *m = arg;
 
+	vm_watch(m->vm, MACHINE_WATCH_MS);
 	snprintf(m->tag, sizeof(m->tag), "ready-%016" PRIx64, vm_identity(m->vm));
 	if (!m->wakes) {
 		await_prompt(m);

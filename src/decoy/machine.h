@@ -22,6 +22,7 @@
 #define MACHINE_WAKE_MS 20000
 #define MACHINE_LOGIN_MS 30000 /* of each login */
 #define MACHINE_SETTLE_MS 2000 /* IPv6 needs one to two seconds for its addresses */
+#define MACHINE_WATCH_MS 5000 /* between two questions whether QEMU still answers */
 #define MACHINE_READY_FILE \
 	"ready.qcow2" /* in the decoy's folder: the saved state, with user networking */
 

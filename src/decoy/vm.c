@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define SAID_LINES 2 /* of these, in an error */
 #define SAID_KEPT 2048 /* bytes of what QEMU printed */
 #define DEATH_WAIT_MS 1000 /* from the end of its connection to that of the process */
 #define DATA_BYTES \
@@ -135,7 +136,7 @@ static void on_death(uv_poll_t *poll, int status, int events)
 		return;
 	result = reap(vm, false);
 	read_last_words(vm);
-	serial_last_line_of(vm->said, vm->said_used, said, sizeof(said));
+	serial_last_lines_of(vm->said, vm->said_used, SAID_LINES, said, sizeof(said));
 	if (WIFEXITED(result) && WEXITSTATUS(result) == 0 && vm->quitting) {
 		vm_end(vm, 0, "QEMU has ended as it was asked to");
 		return;

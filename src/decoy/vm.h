@@ -23,8 +23,8 @@
 #include <sys/types.h>
 
 #define VM_WHY_LEN 512
-#define VM_WATCH_TIMEOUT_MS 5000 /* a QEMU that takes longer to answer hangs */
-#define VM_START_TIMEOUT_MS 10000 /* until on_up; QEMU alone takes 0.1 to 0.3 s */
+#define VM_WATCH_TIMEOUT_MS 10000 /* a QEMU that takes longer to answer hangs */
+#define VM_START_TIMEOUT_MS 20000 /* until on_up; QEMU alone takes 0.1 to 0.3 s */
 
 struct vm;
 
