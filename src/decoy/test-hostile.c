@@ -151,7 +151,7 @@ static void test_last_line(void **state)
 	assert_string_equal(serial_last_lines_of(kept, used, 2, out, sizeof(out)), "b: c d e");
 	assert_string_equal(serial_last_lines_of(kept, used, 9, out, sizeof(out)), "a b: c d e");
 	for (int i = 0; i < 1000; i++)
-		serial_keep(kept, &used, sizeof(kept), "abcdefghijklmnopqrstuvwxyz" + i % 5, 7);
+		serial_keep(kept, &used, sizeof(kept), &"abcdefghijklmnopqrstuvwxyz"[i % 5], 7);
 	assert_int_equal(used, sizeof(kept));
 	serial_keep(kept, &used, sizeof(kept), "abcdefghijklmnopqrstuvwxyz", 26);
 	assert_memory_equal(kept, "klmnopqrstuvwxyz", 16);

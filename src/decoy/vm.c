@@ -7,7 +7,7 @@
 
 #include "core/isolate.h"
 #include "decoy/parts.h"
-#include "decoy/spawn.h"
+#include "decoy/launch.h"
 #include "decoy/usernet.h"
 
 #include <errno.h>
@@ -281,7 +281,7 @@ struct start {
 	struct parts parts;
 	struct vm_wiring wiring;
 	int qmp[2], output[2], serial[PROFILE_SERIAL_MAX][2];
-	int fds[SPAWN_FDS_MAX];
+	int fds[LAUNCH_FDS_MAX];
 	unsigned int n_fds;
 	struct vm_argv argv;
 };
@@ -341,18 +341,18 @@ static int start_qemu(struct start *s, const struct vm_options *o, pid_t *pid, c
 {
 	const struct profile *p = &o->decoy->profile;
 	const int readable[] = { s->parts.kernel, s->parts.initrd, s->parts.dtb };
-	struct spawn_jail jail = { .network = o->user_network,
-				   .file_bytes = o->disk_bytes_max ? o->disk_bytes_max :
-								     VM_DISK_MAX,
-				   .data_bytes = DATA_BYTES + ((uint64_t)p->memory_mb << 20) };
-	char path[PATH_MAX], why[SPAWN_WHY_LEN];
+	struct launch_jail jail = { .network = o->user_network,
+				    .file_bytes = o->disk_bytes_max ? o->disk_bytes_max :
+								      VM_DISK_MAX,
+				    .data_bytes = DATA_BYTES + ((uint64_t)p->memory_mb << 20) };
+	char path[PATH_MAX], why[LAUNCH_WHY_LEN];
 	int open_again[3], err;
-	struct spawn spec = { .path = path,
-			      .argv = s->argv.arg,
-			      .fds = s->fds,
-			      .n_fds = s->n_fds,
-			      .output = s->output[1],
-			      .jail = &jail };
+	struct launch spec = { .path = path,
+			       .argv = s->argv.arg,
+			       .fds = s->fds,
+			       .n_fds = s->n_fds,
+			       .output = s->output[1],
+			       .jail = &jail };
 
 	jail.readable = open_again;
 	for (size_t i = 0; i < 3; i++)
@@ -368,7 +368,7 @@ static int start_qemu(struct start *s, const struct vm_options *o, pid_t *pid, c
 			return err ? err : -EINVAL;
 		}
 	}
-	if (spawn_find(p->qemu, path) < 0) {
+	if (launch_find(p->qemu, path) < 0) {
 		conf_refuse(
 			error,
 			"%s: %s is not installed; on Debian it is in qemu-system-arm, -mips, -ppc, "
@@ -381,7 +381,7 @@ static int start_qemu(struct start *s, const struct vm_options *o, pid_t *pid, c
 		conf_refuse(error, "%s: the profile makes too long a command line", o->decoy->name);
 		return err;
 	}
-	err = spawn(&spec, pid, why);
+	err = launch(&spec, pid, why);
 	if (err)
 		conf_refuse(error, "%s: %s", o->decoy->name, why);
 	return err;
@@ -413,7 +413,7 @@ static int adopt(struct vm *vm, struct start *s, char *error)
 		s->output[0] = -1;
 		err = uv_read_start((uv_stream_t *)&vm->output, on_alloc, on_output);
 	}
-	vm->pidfd = spawn_pidfd(vm->pid);
+	vm->pidfd = launch_pidfd(vm->pid);
 	if (!err && vm->pidfd < 0)
 		err = vm->pidfd;
 	if (!err)

@@ -4,7 +4,7 @@
  *
  * Theory of operation
  * -------------------
- * vm_start() opens the decoy's parts, wires sockets, and starts QEMU jailed (spawn.h); on_up follows
+ * vm_start() opens the decoy's parts, wires sockets, and starts QEMU jailed (launch.h); on_up follows
  * once QEMU has answered and said where its ports are. The machine ends in one of these ways, and
  * on_end says which, once: QEMU ended or was killed (its pidfd tells, and its last words on stderr are
  * in the sentence), its control connection closed, or it did not answer in time: then it is killed, stopped or
