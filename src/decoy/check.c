@@ -206,6 +206,20 @@ static void check_saved(struct check *c, struct machine_options *o)
 		close(o->ready_fd);
 }
 
+/* On a TAP device alone, as the honeypot has them: booted, and logged in to, over IPv6. */
+static void check_ipv6_in(struct check *c, struct machine_options o, bool own_network)
+{
+	o.tap_fd = own_network ? check_net_tap(&o.tap_index) : -EPERM;
+	if (o.tap_fd < 0) {
+		printf("  %-22s not tried: needs root and /dev/net/tun\n", "IPv6 in");
+	} else if (await_ready(&c->a, c->cli->loop, &o) < 0) {
+		check_row(c, "IPv6 in", "", c->a.why);
+	} else {
+		check_row(c, "IPv6 in", "on a TAP device", NULL);
+		await_free(&c->a);
+	}
+}
+
 static void check_running(struct check *c)
 {
 	unsigned int ms = machine_login_ms(c->a.machine);
@@ -230,7 +244,7 @@ static void check_running(struct check *c)
 static unsigned int check_one(struct cli *cli, const struct decoy *d, uint8_t *block,
 			      bool own_network)
 {
-	struct check c = { .cli = cli, .decoy = d, .block = block, .own_network = own_network };
+	struct check c = { .cli = cli, .decoy = d, .block = block };
 	struct machine_options o = cli_options(cli, d);
 
 	printf("%s (%s, %s)\n", d->name, profile_arch_names[d->profile.arch], d->profile.machine);
@@ -238,14 +252,12 @@ static unsigned int check_one(struct cli *cli, const struct decoy *d, uint8_t *b
 	if (!start_servers(&c)) {
 		check_row(&c, "servers", "", "this host has no free port on 127.0.0.1");
 	} else {
-		o.tap_fd = own_network ? check_net_tap() : -1;
-		c.has_tap = o.tap_fd >= 0;
 		if (await_ready(&c.a, cli->loop, &o) < 0) {
 			check_row(&c, "boot to a login prompt", "", c.a.why);
 		} else {
 			check_running(&c);
 			await_free(&c.a);
-			o.tap_fd = -1;
+			check_ipv6_in(&c, o, own_network);
 			if (d->profile.snapshot_works)
 				check_saved(&c, &o);
 		}

@@ -18,6 +18,8 @@
 
 #include "decoy/vm.h"
 
+#include <sys/socket.h>
+
 #define MACHINE_BOOT_MS 180000 /* to the login prompt: 1 to 15 s on an idle host */
 #define MACHINE_WAKE_MS 20000
 #define MACHINE_LOGIN_MS 30000 /* of each login */
@@ -32,9 +34,11 @@ struct machine_options {
 	const struct decoy *decoy; /* borrowed for the machine's life */
 	const char *run_dir; /* where its disk, a file without a name, is; borrowed */
 	const char *user; /* NULL: QEMU has a user of its own */
-	int tap_fd; /* owned, even on failure; -1: none */
-	bool user_network; /* needed for the logins */
-	uint16_t forwards[VM_FORWARDS_MAX]; /* of the guest; 23 must be among them; 0: unused */
+	int tap_fd; /* owned, even on failure; -1: QEMU's own network */
+	unsigned int
+		tap_index; /* of the TAP device: logins go over IPv6 to the decoy's link-local address */
+	uint16_t forwards
+		[VM_FORWARDS_MAX]; /* of the guest; without TAP, 23 must be among them; 0: unused */
 	int ready_fd; /* borrowed: a saved state to wake from; -1: boot */
 };
 
@@ -60,6 +64,8 @@ void machine_free(struct machine *m);
  */
 int machine_save(struct machine *m, const char *path);
 
+/* Where its telnet is. */
+void machine_address(const struct machine *m, struct sockaddr_storage *out);
 struct vm *machine_vm(struct machine *m);
 /* How long, in ms, from its start to the login prompt (or, woken, to a shell); 0: not yet. */
 unsigned int machine_login_ms(const struct machine *m);

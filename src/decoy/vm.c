@@ -319,7 +319,6 @@ static int wire(struct start *s, const struct vm_options *o)
 					.initrd_fd = s->parts.initrd,
 					.dtb_fd = s->parts.dtb,
 					.tap_fd = o->tap_fd,
-					.user_network = o->user_network,
 					.paused = o->paused };
 	memcpy(s->wiring.forwards, o->forwards, sizeof(o->forwards));
 	memcpy(s->wiring.mac, o->mac, sizeof(o->mac));
@@ -341,7 +340,7 @@ static int start_qemu(struct start *s, const struct vm_options *o, pid_t *pid, c
 {
 	const struct profile *p = &o->decoy->profile;
 	const int readable[] = { s->parts.kernel, s->parts.initrd, s->parts.dtb };
-	struct launch_jail jail = { .network = o->user_network,
+	struct launch_jail jail = { .network = o->tap_fd < 0,
 				    .file_bytes = o->disk_bytes_max ? o->disk_bytes_max :
 								      VM_DISK_MAX,
 				    .data_bytes = DATA_BYTES + ((uint64_t)p->memory_mb << 20) };
@@ -475,9 +474,11 @@ struct vm *vm_start(uv_loop_t *loop, const struct vm_options *o, const struct vm
 	vm->loop = loop;
 	vm->decoy = o->decoy;
 	vm->handlers = *handlers;
-	vm->identity = s->parts.identity;
+	vm->identity = s->parts.identity ^
+		       (o->tap_fd >= 0); /* a state saved with one network is none with another */
 	vm->pidfd = vm->disk_fd = -1;
-	memcpy(vm->forwards, o->forwards, sizeof(o->forwards));
+	if (o->tap_fd < 0)
+		memcpy(vm->forwards, o->forwards, sizeof(o->forwards));
 	*err = start_qemu(s, o, &vm->pid, error);
 	if (*err)
 		goto out;

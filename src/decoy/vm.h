@@ -31,9 +31,8 @@ struct vm;
 struct vm_options {
 	const struct decoy *decoy; /* borrowed for the machine's life */
 	int disk_fd; /* owned, even on failure: an image to write, over the pristine one (disk.h) */
-	int tap_fd; /* owned, even on failure: a TAP device; -1: none */
-	bool user_network; /* QEMU's own network, with ports on 127.0.0.1 */
-	uint16_t forwards[VM_FORWARDS_MAX]; /* of the guest; 0: unused */
+	int tap_fd; /* owned, even on failure: a TAP device; -1: QEMU's own network, with ports on 127.0.0.1 */
+	uint16_t forwards[VM_FORWARDS_MAX]; /* of the guest, first the used ones; 0: unused */
 	uint8_t mac[PROFILE_MAC_LEN];
 	bool paused;
 	const char *user; /* QEMU runs as this user; NULL: one of its own */
