@@ -33,7 +33,7 @@ deps:
 	@tools/install-deps build
 
 deps-check:
-	@tools/install-deps build lab check device
+	@tools/install-deps build lab check decoys crosses device
 
 build/build.ninja:
 	@tools/configure build $(CC) -Dbuildtype=release
@@ -99,8 +99,11 @@ device:
 	@tools/install-deps build device
 	@tools/device
 
+# The first two need no compiler: a honeypot can open while the others are made.
 decoys:
 	@tools/install-deps decoys
+	@decoys/build arm-instant mipsel-instant
+	@tools/install-deps crosses
 	@decoys/build
 
 install: build

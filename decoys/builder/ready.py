@@ -37,11 +37,14 @@ def host_keys(name: str, folder: Path) -> dict[str, bytes]:
 
 
 def disk(what: recipe.Recipe, keys: dict[str, bytes], parts: dict[str, Path], out: Path) -> None:
-    files = root.busybox_root(what, parts["busybox"], EMULATORS[what.architecture])
+    files = root.busybox_root(what, parts["busybox"], EMULATORS[what.architecture],
+                              "usr/sbin/dropbear" in parts)
     for name, path in parts.items():
         if name != "busybox":
             files.file(name, path.read_bytes(), 0o755)
-    if any(name.endswith("sbin/dropbear") for name in parts):
+    if "usr/sbin/dropbear" in parts:
+        for name in ("dropbearkey", "scp"):
+            files.link(f"usr/bin/{name}", "/usr/sbin/dropbear")
         files.folder("etc/dropbear", 0o700)
         for name, data in keys.items():
             files.file(f"etc/dropbear/{name}", data, 0o600)
@@ -60,7 +63,8 @@ def assemble(what: recipe.Recipe, files: dict[str, Path], manifest: list[str], o
         for name in ("profile.conf", "persona.conf"):
             shutil.copyfile(what.folder / name, draft / name)
         for name, path in files.items():
-            shutil.copyfile(path, draft / name)
+            (draft / name).parent.mkdir(exist_ok=True)
+            shutil.copy(path, draft / name)
         lines = list(manifest)
         for name in sorted(files):
             lines.append(str(packages.Package(name, "built", hash_file(draft / name), "GPL-2")))

@@ -2,39 +2,24 @@
 """The file tree of a decoy: BusyBox and its names, accounts, the persona, what starts at boot."""
 
 import hashlib
+import os
 import subprocess
 from pathlib import Path
 
 from . import BuildError, recipe, tree
 
-# Where the names stand that scripts give with their path; all others are in /usr/bin.
-BIN = """ash busybox cat chgrp chmod chown cp date dd df dmesg echo egrep false fgrep grep gunzip gzip
-	hostname kill ln login ls mkdir mknod mktemp more mount mountpoint mv netstat nice pidof ping
-	ping6 ps pwd rm rmdir sed sh sleep stat stty su sync tar touch true umount uname usleep vi
-	watch zcat""".split()
-SBIN = """arp freeramdisk fsfreeze getty halt hwclock ifconfig ifdown ifup init insmod ip klogd
-	losetup lsmod makedevs mdev mkswap modprobe pivot_root poweroff reboot rmmod route
-	start-stop-daemon sulogin swapoff swapon switch_root sysctl syslogd udhcpc vconfig
-	watchdog""".split()
-USR_SBIN = "brctl chroot crond fbset ftpd httpd inetd rdate telnetd tftpd udhcpd".split()
 # Of Debian's build: what no device would have.
 LEFT_OUT = """bash busybox dpkg dpkg-deb linuxrc mim rpm rpm2cpio run-init nuke
 	svc svok ubirename""".split()
 
 
-def place_of(applet: str) -> str:
-    folder = ("bin" if applet in BIN else "sbin" if applet in SBIN else
-              "usr/sbin" if applet in USR_SBIN else "usr/bin")
-    return f"{folder}/{applet}"
-
-
 def applets(emulator: str, busybox: Path) -> list[str]:
-    """What this BusyBox says that it can do."""
-    done = subprocess.run([emulator, str(busybox), "--list"], capture_output=True, text=True,
+    """What this BusyBox says that it can do: paths without the first slash."""
+    done = subprocess.run([emulator, str(busybox), "--list-full"], capture_output=True, text=True,
                           check=False)
     if done.returncode:
         raise BuildError(f"{emulator} cannot run {busybox}: {done.stderr.strip()[-200:]}")
-    return [name for name in done.stdout.split() if name not in LEFT_OUT]
+    return [path for path in done.stdout.split() if os.path.basename(path) not in LEFT_OUT]
 
 
 def hashed(password: str, salt: str) -> str:
@@ -62,7 +47,7 @@ def add_accounts(root: tree.Tree, what: recipe.Recipe) -> None:
     root.file("etc/group", "\n".join(group) + "\n")
 
 
-def busybox_root(what: recipe.Recipe, busybox: Path, emulator: str) -> tree.Tree:
+def busybox_root(what: recipe.Recipe, busybox: Path, emulator: str, ssh: bool) -> tree.Tree:
     root = tree.Tree()
     for name in ("dev", "proc", "sys", "mnt", "home", "etc", "bin", "sbin", "usr/bin", "usr/sbin",
                  "var/run", "var/log", "lib"):
@@ -71,12 +56,14 @@ def busybox_root(what: recipe.Recipe, busybox: Path, emulator: str) -> tree.Tree
     root.folder("var/tmp", 0o1777)
     names = {"HOSTNAME": what.hostname, "BANNER": what.persona.get("persona", "banner", fallback="")}
     root.add(recipe.COMMON / "root", **names)
+    if ssh:
+        inittab = root.nodes["etc/inittab"].data.decode()
+        root.file("etc/inittab", inittab + "::respawn:/usr/sbin/dropbear -F\n")
     root.file("etc/hostname", what.hostname + "\n")
     root.file("etc/issue.net", names["BANNER"] + "\n" if names["BANNER"] else "")
     add_accounts(root, what)
     root.file("bin/busybox", busybox.read_bytes(), 0o4755)  # su needs it
-    for applet in applets(emulator, busybox):
-        place = place_of(applet)
+    for place in applets(emulator, busybox):
         if place not in root.nodes:
-            root.link(place, "/bin/busybox" if not place.startswith("bin/") else "busybox")
+            root.link(place, "busybox" if place.startswith("bin/") else "/bin/busybox")
     return root

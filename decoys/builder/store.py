@@ -69,7 +69,11 @@ class Store:
         """One build at a time makes an entry; another waits for it and then finds it there."""
         (self.root / "locks").mkdir(exist_ok=True)
         with (self.root / "locks" / name).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"another build has {self.root / 'locks' / name}: waiting for it", flush=True)
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def path(self, stage: str, name: str, inputs: dict) -> Path:
