@@ -15,7 +15,7 @@ void check_row(struct check *c, const char *what, const char *result, const char
 {
 	c->rows++;
 	c->failed += why != NULL;
-	printf("  %-22s %s%s%s%s\n", what, why ? "FAILED" : "ok", result[0] ? "  " : "", result,
+	printf("  %-24s %s%s%s%s\n", what, why ? "FAILED" : "ok", result[0] ? "  " : "", result,
 	       why ? ":" : "");
 	if (why) {
 		fputs("    ", stdout);
@@ -156,7 +156,7 @@ static void check_port(struct check *c, const char *what, uint16_t port, const c
 	uv_run(c->a.loop, UV_RUN_NOWAIT);
 	/* The decoys that need no compiler have no ssh: a refused connection is theirs. */
 	if (port == 22 && !g.used)
-		printf("  %-22s none: nothing answers at port %u\n", what, port);
+		printf("  %-24s none: nothing answers at port %u\n", what, port);
 	else
 		check_row(c, what, "",
 			  strncmp(g.text, expected, strlen(expected)) ?
@@ -183,7 +183,7 @@ static bool start_servers(struct check *c)
 /* Saved, and woken again: time and memory. */
 static void check_saved(struct check *c, struct machine_options *o)
 {
-	char path[PATH_MAX], result[32];
+	char path[PATH_MAX], result[64];
 	int fd = cli_open_ready(c->decoy, path);
 
 	if (fd >= 0)
@@ -195,10 +195,12 @@ static void check_saved(struct check *c, struct machine_options *o)
 	check_row(c, "state saved", "", NULL);
 	o->ready_fd = cli_open_ready(c->decoy, path);
 	if (await_ready(&c->a, c->cli->loop, o) < 0) {
-		check_row(c, "woken to a login", "", c->a.why);
+		check_row(c, "woken to a login prompt", "", c->a.why);
 	} else {
-		snprintf(result, sizeof(result), "%.2f s", machine_login_ms(c->a.machine) / 1000.0);
-		check_row(c, "woken to a login", result, NULL);
+		snprintf(result, sizeof(result), "%.2f s, to the shell %.2f s",
+			 machine_prompt_ms(c->a.machine) / 1000.0,
+			 machine_shell_ms(c->a.machine) / 1000.0);
+		check_row(c, "woken to a login prompt", result, NULL);
 		check_rss(c, "memory, woken");
 		await_free(&c->a);
 	}
@@ -211,7 +213,7 @@ static void check_ipv6_in(struct check *c, struct machine_options o, bool own_ne
 {
 	o.tap_fd = own_network ? check_net_tap(&o.tap_index) : -EPERM;
 	if (o.tap_fd < 0) {
-		printf("  %-22s not tried: needs root and /dev/net/tun\n", "IPv6 in");
+		printf("  %-24s not tried: needs root and /dev/net/tun\n", "IPv6 in");
 	} else if (await_ready(&c->a, c->cli->loop, &o) < 0) {
 		check_row(c, "IPv6 in", "", c->a.why);
 	} else {
@@ -222,7 +224,7 @@ static void check_ipv6_in(struct check *c, struct machine_options o, bool own_ne
 
 static void check_running(struct check *c)
 {
-	unsigned int ms = machine_login_ms(c->a.machine);
+	unsigned int ms = machine_prompt_ms(c->a.machine);
 	char result[64];
 
 	snprintf(result, sizeof(result), "%.1f s%s", ms / 1000.0,

@@ -49,7 +49,7 @@ struct machine {
 	uint64_t begun_ms;
 	unsigned int tap_index;
 	uint8_t mac[PROFILE_MAC_LEN];
-	unsigned int login_ms;
+	unsigned int prompt_ms, shell_ms;
 	char tag[TAG_LEN];
 	int kept_fd; /* the disk, while QEMU ends */
 	char path[PATH_MAX]; /* to save to */
@@ -193,8 +193,7 @@ static void on_login(const struct session_result *r, void *arg)
 		fail(m, r->err, r->why);
 		return;
 	}
-	if (m->wakes)
-		m->login_ms = since_start(m);
+	m->shell_ms = since_start(m);
 	if (m->wakes && !m->decoy->profile.renew_by_login) {
 		settle(m);
 		return;
@@ -211,8 +210,7 @@ static void on_prompt(const struct session_result *r, void *arg)
 		fail(m, r->err, r->why);
 		return;
 	}
-	if (!m->wakes)
-		m->login_ms = since_start(m);
+	m->prompt_ms = since_start(m);
 	m->phase = PHASE_LOGIN;
 	session_login(m->session, "user", m->decoy->persona.user_password, MACHINE_LOGIN_MS,
 		      on_login, m);
@@ -465,9 +463,14 @@ struct vm *machine_vm(struct machine *m)
 	return m->vm;
 }
 
-unsigned int machine_login_ms(const struct machine *m)
+unsigned int machine_prompt_ms(const struct machine *m)
 {
-	return m->login_ms;
+	return m->prompt_ms;
+}
+
+unsigned int machine_shell_ms(const struct machine *m)
+{
+	return m->shell_ms;
 }
 
 const char *machine_phase(const struct machine *m)

@@ -67,8 +67,9 @@ int machine_save(struct machine *m, const char *path);
 /* Where its telnet is. */
 void machine_address(const struct machine *m, struct sockaddr_storage *out);
 struct vm *machine_vm(struct machine *m);
-/* How long, in ms, from its start to the login prompt (or, woken, to a shell); 0: not yet. */
-unsigned int machine_login_ms(const struct machine *m);
+/* How long, in ms, from its start to the login prompt, and to the shell behind it; 0: not yet. */
+unsigned int machine_prompt_ms(const struct machine *m);
+unsigned int machine_shell_ms(const struct machine *m);
 /* What it was doing last, for people: "waiting for a login prompt". */
 const char *machine_phase(const struct machine *m);
 

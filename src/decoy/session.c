@@ -254,8 +254,12 @@ static void finish_command(struct session *s, int status, size_t len)
 
 static bool is_prompt(const struct session *s)
 {
-	size_t n = s->used;
+	static const char where[] =
+		"\x1b[6n"; /* BusyBox asks the terminal for its cursor, behind the prompt */
+	size_t n = s->used, len = sizeof(where) - 1;
 
+	if (n >= len && memcmp(s->text + n - len, where, len) == 0)
+		n -= len;
 	while (n && s->text[n - 1] == ' ')
 		n--;
 	return n && strchr("$#>%", s->text[n - 1]);
