@@ -7,8 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +35,7 @@ bool check_net_leave(void)
 	return unshare(CLONE_NEWNET) == 0 && set_up("lo") == 0;
 }
 
-int check_net_tap(void)
+int check_net_tap(unsigned int *index)
 {
 	struct ifreq req = { .ifr_flags = IFF_TAP | IFF_NO_PI };
 	int err = 0, fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
@@ -47,8 +47,10 @@ int check_net_tap(void)
 		err = -errno;
 	if (!err)
 		err = set_up(req.ifr_name);
-	if (!err)
+	if (!err) {
+		*index = if_nametoindex(req.ifr_name);
 		return fd;
+	}
 	close(fd);
 	return err;
 }

@@ -2,10 +2,8 @@
 /* Files in and out of a decoy, by the applets that attack scripts use. */
 #include "decoy/check.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,48 +178,6 @@ void check_transfers(struct check *c)
 	check_echo(c);
 }
 
-/* The guest's address of this network (the first 16 digits), from its /proc/net/if_inet6. */
-static bool find_address(struct check *c, const char *digits, struct sockaddr_in6 *out)
-{
-	char text[1024] = "", *line, *rest = NULL;
-
-	if (await_run(&c->a, c->root, "cat /proc/net/if_inet6", MACHINE_LOGIN_MS, text,
-		      sizeof(text)) != 0)
-		return false;
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		unsigned int byte;
-
-		if (strlen(line) < 32 || strncmp(line, digits, 16) != 0)
-			continue;
-		*out = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(23) };
-		for (int i = 0; i < 16; i++) {
-			if (sscanf(line + 2 * i, "%2x", &byte) != 1)
-				return false;
-			out->sin6_addr.s6_addr[i] = (uint8_t)byte;
-		}
-		return true;
-	}
-	return false;
-}
-
-static void check_ipv6_in(struct check *c)
-{
-	struct sockaddr_in6 addr;
-	struct session *s;
-	double begun = seconds();
-	char result[64], text[INET6_ADDRSTRLEN];
-
-	if (!find_address(c, "fec0000000000000", &addr)) {
-		check_row(c, "IPv6 in", "", "the decoy has no address of its network's prefix");
-		return;
-	}
-	s = await_connect(&c->a, (struct sockaddr *)&addr, MACHINE_WAKE_MS);
-	snprintf(result, sizeof(result), "%.1f s, %s", seconds() - begun,
-		 inet_ntop(AF_INET6, &addr.sin6_addr, text, sizeof(text)));
-	check_row(c, "IPv6 in", result, s ? NULL : c->a.why);
-	session_free(s);
-}
-
 void check_ipv6(struct check *c)
 {
 	struct sockaddr_in6 loopback = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
@@ -241,8 +197,4 @@ void check_ipv6(struct check *c)
 	} else {
 		check_row(c, "IPv6 out", "", "this host has no IPv6 on its loopback device");
 	}
-	if (c->has_tap)
-		check_ipv6_in(c);
-	else
-		printf("  %-22s not tried: needs root and /dev/net/tun\n", "IPv6 in");
 }

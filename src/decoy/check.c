@@ -15,7 +15,7 @@ void check_row(struct check *c, const char *what, const char *result, const char
 {
 	c->rows++;
 	c->failed += why != NULL;
-	printf("  %-22s %s%s%s%s\n", what, why ? "FAILED" : "ok", result[0] ? "  " : "", result,
+	printf("  %-24s %s%s%s%s\n", what, why ? "FAILED" : "ok", result[0] ? "  " : "", result,
 	       why ? ":" : "");
 	if (why) {
 		fputs("    ", stdout);
@@ -156,7 +156,7 @@ static void check_port(struct check *c, const char *what, uint16_t port, const c
 	uv_run(c->a.loop, UV_RUN_NOWAIT);
 	/* The decoys that need no compiler have no ssh: a refused connection is theirs. */
 	if (port == 22 && !g.used)
-		printf("  %-22s none: nothing answers at port %u\n", what, port);
+		printf("  %-24s none: nothing answers at port %u\n", what, port);
 	else
 		check_row(c, what, "",
 			  strncmp(g.text, expected, strlen(expected)) ?
@@ -183,7 +183,7 @@ static bool start_servers(struct check *c)
 /* Saved, and woken again: time and memory. */
 static void check_saved(struct check *c, struct machine_options *o)
 {
-	char path[PATH_MAX], result[32];
+	char path[PATH_MAX], result[64];
 	int fd = cli_open_ready(c->decoy, path);
 
 	if (fd >= 0)
@@ -195,10 +195,12 @@ static void check_saved(struct check *c, struct machine_options *o)
 	check_row(c, "state saved", "", NULL);
 	o->ready_fd = cli_open_ready(c->decoy, path);
 	if (await_ready(&c->a, c->cli->loop, o) < 0) {
-		check_row(c, "woken to a login", "", c->a.why);
+		check_row(c, "woken to a login prompt", "", c->a.why);
 	} else {
-		snprintf(result, sizeof(result), "%.2f s", machine_login_ms(c->a.machine) / 1000.0);
-		check_row(c, "woken to a login", result, NULL);
+		snprintf(result, sizeof(result), "%.2f s, to the shell %.2f s",
+			 machine_prompt_ms(c->a.machine) / 1000.0,
+			 machine_shell_ms(c->a.machine) / 1000.0);
+		check_row(c, "woken to a login prompt", result, NULL);
 		check_rss(c, "memory, woken");
 		await_free(&c->a);
 	}
@@ -206,9 +208,23 @@ static void check_saved(struct check *c, struct machine_options *o)
 		close(o->ready_fd);
 }
 
+/* On a TAP device alone, as the honeypot has them: booted, and logged in to, over IPv6. */
+static void check_ipv6_in(struct check *c, struct machine_options o, bool own_network)
+{
+	o.tap_fd = own_network ? check_net_tap(&o.tap_index) : -EPERM;
+	if (o.tap_fd < 0) {
+		printf("  %-24s not tried: needs root and /dev/net/tun\n", "IPv6 in");
+	} else if (await_ready(&c->a, c->cli->loop, &o) < 0) {
+		check_row(c, "IPv6 in", "", c->a.why);
+	} else {
+		check_row(c, "IPv6 in", "on a TAP device", NULL);
+		await_free(&c->a);
+	}
+}
+
 static void check_running(struct check *c)
 {
-	unsigned int ms = machine_login_ms(c->a.machine);
+	unsigned int ms = machine_prompt_ms(c->a.machine);
 	char result[64];
 
 	snprintf(result, sizeof(result), "%.1f s%s", ms / 1000.0,
@@ -230,7 +246,7 @@ static void check_running(struct check *c)
 static unsigned int check_one(struct cli *cli, const struct decoy *d, uint8_t *block,
 			      bool own_network)
 {
-	struct check c = { .cli = cli, .decoy = d, .block = block, .own_network = own_network };
+	struct check c = { .cli = cli, .decoy = d, .block = block };
 	struct machine_options o = cli_options(cli, d);
 
 	printf("%s (%s, %s)\n", d->name, profile_arch_names[d->profile.arch], d->profile.machine);
@@ -238,14 +254,12 @@ static unsigned int check_one(struct cli *cli, const struct decoy *d, uint8_t *b
 	if (!start_servers(&c)) {
 		check_row(&c, "servers", "", "this host has no free port on 127.0.0.1");
 	} else {
-		o.tap_fd = own_network ? check_net_tap() : -1;
-		c.has_tap = o.tap_fd >= 0;
 		if (await_ready(&c.a, cli->loop, &o) < 0) {
 			check_row(&c, "boot to a login prompt", "", c.a.why);
 		} else {
 			check_running(&c);
 			await_free(&c.a);
-			o.tap_fd = -1;
+			check_ipv6_in(&c, o, own_network);
 			if (d->profile.snapshot_works)
 				check_saved(&c, &o);
 		}

@@ -21,7 +21,6 @@ struct check {
 	struct session *root; /* a shell of root */
 	struct serve *serve[SERVE_KINDS];
 	uint8_t *block;
-	bool own_network, has_tap;
 	unsigned int rows, failed;
 };
 
@@ -30,7 +29,7 @@ void check_row(struct check *c, const char *what, const char *result, const char
 
 /* The transfers: wget, tftp, ftpget, nc, echo -ne, both ways where there are two. */
 void check_transfers(struct check *c);
-/* IPv6, out and in. */
+/* IPv6, out; in is a machine on a TAP device. */
 void check_ipv6(struct check *c);
 
 #endif

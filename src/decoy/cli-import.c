@@ -4,7 +4,7 @@
 #include "decoy/cli.h"
 #include "decoy/disk.h"
 #include "decoy/parts.h"
-#include "decoy/spawn.h"
+#include "decoy/launch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -59,7 +59,7 @@ static int copy_file(struct import *im, const char *from, const char *name)
 /* The format is told by the first bytes, and then named: qemu-img's own guess could be led by a guest's. */
 static int convert_disk(struct import *im, const char *disk)
 {
-	char from[32], to[PATH_MAX], why[SPAWN_WHY_LEN], magic[4] = "";
+	char from[32], to[PATH_MAX], why[LAUNCH_WHY_LEN], magic[4] = "";
 	int fd = open(disk, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err = 0;
 	uint64_t bytes;
 	bool is_qcow2;
@@ -80,7 +80,7 @@ static int convert_disk(struct import *im, const char *disk)
 
 		snprintf(from, sizeof(from), "/dev/fd/%d", fd);
 		snprintf(to, sizeof(to), "%.*s/" PROFILE_DISK_FILE, PATH_MAX - 32, im->dir);
-		err = spawn_run(argv, &fd, 1, CONVERT_MS, why);
+		err = launch_run(argv, &fd, 1, CONVERT_MS, why);
 		if (err)
 			conf_refuse(im->error, "%s: cannot be converted: %s", disk, why);
 	}

@@ -62,7 +62,7 @@ int cli_snapshot(struct cli *cli)
 	o = cli_options(cli, &d);
 	if (await_ready(&a, cli->loop, &o) < 0)
 		return cli_fail("%s", a.why);
-	ms = machine_login_ms(a.machine);
+	ms = machine_prompt_ms(a.machine);
 	fd = cli_open_ready(&d, path);
 	if (fd >= 0)
 		close(fd);
@@ -91,7 +91,8 @@ int cli_restore(struct cli *cli)
 	close(o.ready_fd);
 	if (status < 0)
 		return cli_fail("%s", a.why);
-	printf("%s: woken, logged in after %.2f s\n", d.name, machine_login_ms(a.machine) / 1000.0);
+	printf("%s: woken: login prompt after %.2f s, logged in after %.2f s\n", d.name,
+	       machine_prompt_ms(a.machine) / 1000.0, machine_shell_ms(a.machine) / 1000.0);
 	await_free(&a);
 	return EXIT_SUCCESS;
 }

@@ -217,7 +217,6 @@ struct machine_options cli_options(const struct cli *cli, const struct decoy *de
 					 .run_dir = cli->run_dir,
 					 .user = cli->user,
 					 .tap_fd = -1,
-					 .user_network = true,
 					 .forwards = { 23, 22, 80 },
 					 .ready_fd = -1 };
 }

@@ -6,7 +6,7 @@
 #include "decoy/disk.h"
 
 #include "core/cursor.h"
-#include "decoy/spawn.h"
+#include "decoy/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +69,8 @@ int disk_check(int fd, const char *path, uint64_t *bytes, char error[CONF_ERROR_
 	if (crypt || *bytes == 0 || *bytes > DISK_BYTES_MAX)
 		return conf_refuse(error, "%s: is encrypted, empty, or larger than %llu GB", path,
 				   DISK_BYTES_MAX >> 30);
-	if (be64(l1[0], l1[1]) + 8ULL * l1_entries > (uint64_t)st.st_size)
+	if (be64(l1[0], l1[1]) > (uint64_t)st.st_size ||
+	    8ULL * l1_entries > (uint64_t)st.st_size - be64(l1[0], l1[1]))
 		return conf_refuse(
 			error, "%s: is damaged: it ends too early; build or import it again", path);
 	return 0;
@@ -123,14 +124,14 @@ int disk_temporary(const char *dir, char error[CONF_ERROR_LEN])
 int disk_empty(const char *dir, uint64_t bytes, char error[CONF_ERROR_LEN])
 {
 	int fd = disk_temporary(dir, error), err;
-	char path[32], size[32], why[SPAWN_WHY_LEN];
+	char path[32], size[32], why[LAUNCH_WHY_LEN];
 	const char *argv[] = { "qemu-img", "create", "-q", "-f", "qcow2", path, size, NULL };
 
 	if (fd < 0)
 		return fd;
 	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
 	snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	err = spawn_run(argv, &fd, 1, IMG_TIMEOUT_MS, why);
+	err = launch_run(argv, &fd, 1, IMG_TIMEOUT_MS, why);
 	if (err) {
 		close(fd);
 		conf_refuse(error, "an empty disk cannot be made in %s: %s%s", dir, why,

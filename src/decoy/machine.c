@@ -47,7 +47,9 @@ struct machine {
 	bool wakes, ended, freed, closed;
 	struct renew_answer answer;
 	uint64_t begun_ms;
-	unsigned int login_ms;
+	unsigned int tap_index;
+	uint8_t mac[PROFILE_MAC_LEN];
+	unsigned int prompt_ms, shell_ms;
 	char tag[TAG_LEN];
 	int kept_fd; /* the disk, while QEMU ends */
 	char path[PATH_MAX]; /* to save to */
@@ -191,8 +193,7 @@ static void on_login(const struct session_result *r, void *arg)
 		fail(m, r->err, r->why);
 		return;
 	}
-	if (m->wakes)
-		m->login_ms = since_start(m);
+	m->shell_ms = since_start(m);
 	if (m->wakes && !m->decoy->profile.renew_by_login) {
 		settle(m);
 		return;
@@ -209,19 +210,40 @@ static void on_prompt(const struct session_result *r, void *arg)
 		fail(m, r->err, r->why);
 		return;
 	}
-	if (!m->wakes)
-		m->login_ms = since_start(m);
+	m->prompt_ms = since_start(m);
 	m->phase = PHASE_LOGIN;
 	session_login(m->session, "user", m->decoy->persona.user_password, MACHINE_LOGIN_MS,
 		      on_login, m);
 }
 
+void machine_address(const struct machine *m, struct sockaddr_storage *out)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
+	struct sockaddr_in *four = (struct sockaddr_in *)out;
+	const uint8_t *mac = m->mac;
+
+	memset(out, 0, sizeof(*out));
+	if (!m->tap_index) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons(vm_port(m->vm, TELNET));
+		four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		return;
+	}
+	/* RFC 4291, appendix A: the modified EUI-64 of its MAC. */
+	six->sin6_family = AF_INET6;
+	six->sin6_port = htons(TELNET);
+	six->sin6_scope_id = m->tap_index;
+	memcpy(six->sin6_addr.s6_addr,
+	       (const uint8_t[16]){ 0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 2, mac[1], mac[2], 0xff,
+				    0xfe, mac[3], mac[4], mac[5] },
+	       16);
+}
+
 static void await_prompt(struct machine *m)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET,
-				    .sin_port = htons(vm_port(m->vm, TELNET)),
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_storage addr;
 
+	machine_address(m, &addr);
 	m->phase = PHASE_PROMPT;
 	m->session = session_new(m->loop, (struct sockaddr *)&addr);
 	if (!m->session)
@@ -239,7 +261,6 @@ static void on_renew_limit(uv_timer_t *timer)
 static void on_running(int err, const char *why, void *arg)
 {
 	struct machine *m = arg;
-	uint8_t mac[PROFILE_MAC_LEN];
 
 	if (!err && m->decoy->profile.renew_by_login) {
 		await_prompt(m);
@@ -248,9 +269,9 @@ static void on_running(int err, const char *why, void *arg)
 	if (!err) {
 		m->phase = PHASE_RENEW;
 		uv_timer_start(&m->timer, on_renew_limit, RENEW_MS, 0);
-		err = persona_new_mac(&m->decoy->persona, mac);
+		err = persona_new_mac(&m->decoy->persona, m->mac);
 		if (!err)
-			err = renew_send(m->vm, mac);
+			err = renew_send(m->vm, m->mac);
 		why = "its console cannot be written to";
 	}
 	if (err)
@@ -290,6 +311,7 @@ static void on_up(void *arg)
 {
 	struct machine *m = arg;
 
+	vm_watch(m->vm, MACHINE_WATCH_MS);
 	snprintf(m->tag, sizeof(m->tag), "ready-%016" PRIx64, vm_identity(m->vm));
 	if (!m->wakes) {
 		await_prompt(m);
@@ -369,11 +391,9 @@ struct machine *machine_start(uv_loop_t *loop, const struct machine_options *o,
 			      char error[CONF_ERROR_LEN])
 {
 	const struct vm_handlers vm_handlers = { .on_up = on_up, .on_end = on_vm_end };
-	struct vm_options vm_options = { .decoy = o->decoy,
-					 .tap_fd = o->tap_fd,
-					 .user_network = o->user_network,
-					 .paused = o->ready_fd >= 0,
-					 .user = o->user };
+	struct vm_options vm_options = {
+		.decoy = o->decoy, .tap_fd = o->tap_fd, .paused = o->ready_fd >= 0, .user = o->user
+	};
 	struct vm_handlers with_arg = vm_handlers;
 	struct machine *m = calloc(1, sizeof(*m));
 	struct serial *console;
@@ -388,6 +408,8 @@ struct machine *machine_start(uv_loop_t *loop, const struct machine_options *o,
 	m->handlers = *h;
 	m->wakes = o->ready_fd >= 0;
 	m->kept_fd = -1;
+	m->tap_index = o->tap_fd >= 0 ? o->tap_index : 0;
+	memcpy(m->mac, vm_options.mac, sizeof(m->mac));
 	uv_update_time(loop);
 	m->begun_ms = uv_now(loop);
 	memcpy(vm_options.forwards, o->forwards, sizeof(o->forwards));
@@ -441,9 +463,14 @@ struct vm *machine_vm(struct machine *m)
 	return m->vm;
 }
 
-unsigned int machine_login_ms(const struct machine *m)
+unsigned int machine_prompt_ms(const struct machine *m)
 {
-	return m->login_ms;
+	return m->prompt_ms;
+}
+
+unsigned int machine_shell_ms(const struct machine *m)
+{
+	return m->shell_ms;
 }
 
 const char *machine_phase(const struct machine *m)

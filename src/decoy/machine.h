@@ -18,10 +18,13 @@
 
 #include "decoy/vm.h"
 
+#include <sys/socket.h>
+
 #define MACHINE_BOOT_MS 180000 /* to the login prompt: 1 to 15 s on an idle host */
 #define MACHINE_WAKE_MS 20000
 #define MACHINE_LOGIN_MS 30000 /* of each login */
 #define MACHINE_SETTLE_MS 2000 /* IPv6 needs one to two seconds for its addresses */
+#define MACHINE_WATCH_MS 5000 /* between two questions whether QEMU still answers */
 #define MACHINE_READY_FILE \
 	"ready.qcow2" /* in the decoy's folder: the saved state, with user networking */
 
@@ -31,9 +34,11 @@ struct machine_options {
 	const struct decoy *decoy; /* borrowed for the machine's life */
 	const char *run_dir; /* where its disk, a file without a name, is; borrowed */
 	const char *user; /* NULL: QEMU has a user of its own */
-	int tap_fd; /* owned, even on failure; -1: none */
-	bool user_network; /* needed for the logins */
-	uint16_t forwards[VM_FORWARDS_MAX]; /* of the guest; 23 must be among them; 0: unused */
+	int tap_fd; /* owned, even on failure; -1: QEMU's own network */
+	unsigned int
+		tap_index; /* of the TAP device: logins go over IPv6 to the decoy's link-local address */
+	uint16_t forwards
+		[VM_FORWARDS_MAX]; /* of the guest; without TAP, 23 must be among them; 0: unused */
 	int ready_fd; /* borrowed: a saved state to wake from; -1: boot */
 };
 
@@ -59,9 +64,12 @@ void machine_free(struct machine *m);
  */
 int machine_save(struct machine *m, const char *path);
 
+/* Where its telnet is. */
+void machine_address(const struct machine *m, struct sockaddr_storage *out);
 struct vm *machine_vm(struct machine *m);
-/* How long, in ms, from its start to the login prompt (or, woken, to a shell); 0: not yet. */
-unsigned int machine_login_ms(const struct machine *m);
+/* How long, in ms, from its start to the login prompt, and to the shell behind it; 0: not yet. */
+unsigned int machine_prompt_ms(const struct machine *m);
+unsigned int machine_shell_ms(const struct machine *m);
 /* What it was doing last, for people: "waiting for a login prompt". */
 const char *machine_phase(const struct machine *m);
 

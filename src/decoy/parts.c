@@ -2,7 +2,7 @@
 #include "decoy/parts.h"
 
 #include "decoy/disk.h"
-#include "decoy/spawn.h"
+#include "decoy/launch.h"
 #include "decoy/vm-argv.h"
 
 #include <errno.h>
@@ -82,7 +82,7 @@ static uint64_t mix_profile(const struct profile *p, uint64_t hash)
 
 	if (vm_argv_build(p, &same, &argv) == 0)
 		hash = mix(hash, argv.text, argv.used);
-	if (spawn_find(p->qemu, path) == 0 && stat(path, &st) == 0)
+	if (launch_find(p->qemu, path) == 0 && stat(path, &st) == 0)
 		hash = mix_file(&st, hash);
 	return hash;
 }

@@ -32,6 +32,7 @@ struct qmp {
 	uint64_t id; /* of the command at work; each has the next number */
 	uint64_t last_id; /* given to a command that waits */
 	bool greeted, ready, sent, ended, freed;
+	bool half; /* of the time limit is over */
 	unsigned int handles; /* not yet closed */
 	struct qmp_lines lines;
 	char read_buf[READ_BYTES];
@@ -93,6 +94,11 @@ static void on_timer(uv_timer_t *timer)
 	struct qmp *q = timer->data;
 	char why[WHY_LEN];
 
+	/* A host that slept wakes with all its timers run out: nobody has had time to answer. */
+	if (!q->half) {
+		q->half = true;
+		return;
+	}
 	if (q->sent)
 		snprintf(why, sizeof(why), "QEMU has not answered \"%s\" within %u ms: it hangs",
 			 q->queue[q->first].name, q->queue[q->first].timeout_ms);
@@ -100,6 +106,12 @@ static void on_timer(uv_timer_t *timer)
 		snprintf(why, sizeof(why), "QEMU has not greeted within %d ms: it hangs",
 			 QMP_TIMEOUT_MS);
 	end(q, -ETIMEDOUT, why);
+}
+
+static void start_limit(struct qmp *q, unsigned int ms)
+{
+	q->half = false;
+	uv_timer_start(&q->timer, on_timer, ms / 2, ms / 2);
 }
 
 /* The command at work is done: the next one is sent before its callback can queue more. */
@@ -273,7 +285,7 @@ static void send_next(struct qmp *q)
 		end(q, -ECONNRESET, "QEMU's control connection cannot be written to");
 		return;
 	}
-	uv_timer_start(&q->timer, on_timer, c->timeout_ms, 0);
+	start_limit(q, c->timeout_ms);
 }
 
 struct qmp *qmp_new(uv_loop_t *loop, int fd, const struct qmp_handlers *handlers)
@@ -301,7 +313,7 @@ struct qmp *qmp_new(uv_loop_t *loop, int fd, const struct qmp_handlers *handlers
 		qmp_free(q);
 		return NULL;
 	}
-	uv_timer_start(&q->timer, on_timer, QMP_TIMEOUT_MS, 0);
+	start_limit(q, QMP_TIMEOUT_MS);
 	return q;
 }
 

@@ -27,24 +27,28 @@ void serial_keep(char *kept, size_t *used, size_t size, const char *bytes, size_
 	*used += n;
 }
 
-const char *serial_last_line_of(const char *kept, size_t used, char *out, size_t size)
+const char *serial_last_lines_of(const char *kept, size_t used, unsigned int lines, char *out,
+				 size_t size)
 {
 	size_t end = used, start, n = 0;
 
 	while (end && (unsigned char)kept[end - 1] <= ' ')
 		end--;
-	for (start = end; start && kept[start - 1] != '\n' && kept[start - 1] != '\r'; start--)
-		;
+	for (start = end; start; start--)
+		if ((kept[start - 1] == '\n' || kept[start - 1] == '\r') && --lines == 0)
+			break;
 	for (; start < end && n + 1 < size; start++)
 		if (kept[start] >= ' ' && kept[start] <= '~')
 			out[n++] = kept[start];
+		else if (kept[start] == '\n')
+			out[n++] = ' ';
 	out[n] = '\0';
 	return out;
 }
 
 const char *serial_last_line(const struct serial *s, char *out, size_t size)
 {
-	return serial_last_line_of(s->kept, s->used, out, size);
+	return serial_last_lines_of(s->kept, s->used, 1, out, size);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)

@@ -36,7 +36,8 @@ const char *serial_last_line(const struct serial *s, char *out, size_t size);
 
 /* Keeps the end of a stream: appends n bytes to the *used of a buffer of `size`. */
 void serial_keep(char *kept, size_t *used, size_t size, const char *bytes, size_t n);
-/* The same for any such buffer. */
-const char *serial_last_line_of(const char *kept, size_t used, char *out, size_t size);
+/* The same for any such buffer, and for its last so many lines, put into one. */
+const char *serial_last_lines_of(const char *kept, size_t used, unsigned int lines, char *out,
+				 size_t size);
 
 #endif

@@ -51,6 +51,7 @@ struct session {
 	unsigned int asked; /* the last one before this step */
 	unsigned int handles, try_ms;
 	bool connecting, failed, freed;
+	bool half; /* of the time limit is over */
 	size_t used, searched; /* of text; searched: no marker begins before */
 	char *text; /* SESSION_TEXT_MAX + 1 */
 	char read_buf[TELNET_FEED_MAX];
@@ -120,6 +121,11 @@ static void on_limit(uv_timer_t *timer)
 {
 	struct session *s = timer->data;
 
+	/* A host that slept wakes with all its timers run out: nobody has had time to answer. */
+	if (!s->half) {
+		s->half = true;
+		return;
+	}
 	switch (s->step) {
 	case STEP_NONE:
 		break;
@@ -147,7 +153,8 @@ static void begin(struct session *s, enum step step, unsigned int timeout_ms, se
 	s->arg = arg;
 	s->used = s->searched = 0;
 	s->asked = s->marker;
-	uv_timer_start(&s->limit, on_limit, timeout_ms, 0);
+	s->half = false;
+	uv_timer_start(&s->limit, on_limit, timeout_ms / 2, timeout_ms / 2);
 }
 
 static void on_written(uv_write_t *req, int status)
@@ -247,8 +254,12 @@ static void finish_command(struct session *s, int status, size_t len)
 
 static bool is_prompt(const struct session *s)
 {
-	size_t n = s->used;
+	static const char where[] =
+		"\x1b[6n"; /* BusyBox asks the terminal for its cursor, behind the prompt */
+	size_t n = s->used, len = sizeof(where) - 1;
 
+	if (n >= len && memcmp(s->text + n - len, where, len) == 0)
+		n -= len;
 	while (n && s->text[n - 1] == ' ')
 		n--;
 	return n && strchr("$#>%", s->text[n - 1]);

@@ -141,13 +141,17 @@ static void test_last_line(void **state)
 	size_t used = 0;
 
 	(void)state;
-	assert_string_equal(serial_last_line_of(kept, 0, out, sizeof(out)), "");
+	assert_string_equal(serial_last_lines_of(kept, 0, 1, out, sizeof(out)), "");
 	serial_keep(kept, &used, sizeof(kept), "one\r\ntwo\x1b[2J!\r\n \n", 17);
 	assert_true(used <= sizeof(kept));
-	assert_string_equal(serial_last_line_of(kept, used, out, sizeof(out)), "two[2J!");
-	assert_string_equal(serial_last_line_of(kept, used, small, sizeof(small)), "two");
+	assert_string_equal(serial_last_lines_of(kept, used, 1, out, sizeof(out)), "two[2J!");
+	assert_string_equal(serial_last_lines_of(kept, used, 1, small, sizeof(small)), "two");
+	used = 0;
+	serial_keep(kept, &used, sizeof(kept), "a\nb: c\nd e\n", 11);
+	assert_string_equal(serial_last_lines_of(kept, used, 2, out, sizeof(out)), "b: c d e");
+	assert_string_equal(serial_last_lines_of(kept, used, 9, out, sizeof(out)), "a b: c d e");
 	for (int i = 0; i < 1000; i++)
-		serial_keep(kept, &used, sizeof(kept), "abcdefghijklmnopqrstuvwxyz" + i % 5, 7);
+		serial_keep(kept, &used, sizeof(kept), &"abcdefghijklmnopqrstuvwxyz"[i % 5], 7);
 	assert_int_equal(used, sizeof(kept));
 	serial_keep(kept, &used, sizeof(kept), "abcdefghijklmnopqrstuvwxyz", 26);
 	assert_memory_equal(kept, "klmnopqrstuvwxyz", 16);

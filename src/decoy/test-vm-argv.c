@@ -21,7 +21,6 @@ static const struct vm_wiring wired = { .qmp_fd = 10,
 					.initrd_fd = -1,
 					.dtb_fd = 16,
 					.tap_fd = -1,
-					.user_network = true,
 					.forwards = { 23, 80 },
 					.mac = { 0x4c, 0x11, 0xbf, 1, 2, 3 } };
 
@@ -93,7 +92,6 @@ static void test_devices(void **state)
 	load(&p, "device virtio-blk-pci,bus=pciB", "device virtio-net-pci,bus=pciB");
 	w.paused = true;
 	w.tap_fd = 20;
-	w.user_network = false;
 	assert_int_equal(vm_argv_build(&p, &w, &a), 0);
 	assert_true(has(&a, "-device", "virtio-blk-pci,bus=pciB,drive=drive0"));
 	assert_true(
@@ -101,10 +99,6 @@ static void test_devices(void **state)
 	assert_true(has(&a, "-netdev", "tap,id=net0,fd=20"));
 	assert_false(has(&a, "-net", NULL));
 	assert_true(has(&a, "-S", NULL));
-	w.user_network = true;
-	assert_int_equal(vm_argv_build(&p, &w, &a), 0);
-	assert_true(has(&a, "-netdev", "tap,id=tap0,fd=20"));
-	assert_true(has(&a, "-netdev", "hubport,id=net0,hubid=0"));
 }
 
 /* The longest values that a profile may have leave half of the room. */

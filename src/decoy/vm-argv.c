@@ -90,11 +90,10 @@ static void add_disk(struct vm_argv *a, const struct profile *p, const struct vm
 	}
 }
 
-/* One NIC; with both a TAP device and user networking, on one wire with them. */
+/* One NIC. Never on a wire with both: QEMU's own network takes whatever it sees there as for itself. */
 static void add_network(struct vm_argv *a, const struct profile *p, const struct vm_wiring *w)
 {
 	const uint8_t *m = w->mac;
-	bool both = w->user_network && w->tap_fd >= 0;
 	char forwards[VM_FORWARDS_MAX * 40] = "", mac[18];
 
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4],
@@ -104,22 +103,11 @@ static void add_network(struct vm_argv *a, const struct profile *p, const struct
 			/* Port 0: the kernel chooses one that is free. */
 			snprintf(forwards + strlen(forwards), sizeof(forwards) - strlen(forwards),
 				 ",hostfwd=tcp:127.0.0.1:0-:%u", w->forwards[i]);
-	if (w->user_network) {
-		add(a, "-netdev");
-		add(a, "user,id=%s%s", both ? "user0" : "net0", forwards);
-	}
-	if (w->tap_fd >= 0) {
-		add(a, "-netdev");
-		add(a, "tap,id=%s,fd=%d", both ? "tap0" : "net0", w->tap_fd);
-	}
-	if (both) {
-		add(a, "-netdev");
-		add(a, "hubport,id=hub0,hubid=0,netdev=user0");
-		add(a, "-netdev");
-		add(a, "hubport,id=hub1,hubid=0,netdev=tap0");
-		add(a, "-netdev");
-		add(a, "hubport,id=net0,hubid=0");
-	}
+	add(a, "-netdev");
+	if (w->tap_fd >= 0)
+		add(a, "tap,id=net0,fd=%d", w->tap_fd);
+	else
+		add(a, "user,id=net0%s", forwards);
 	if (p->nic_is_device) {
 		add(a, "-device");
 		add(a, "%s,netdev=net0,mac=%s", p->nic_word, mac);

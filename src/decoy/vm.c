@@ -7,7 +7,7 @@
 
 #include "core/isolate.h"
 #include "decoy/parts.h"
-#include "decoy/spawn.h"
+#include "decoy/launch.h"
 #include "decoy/usernet.h"
 
 #include <errno.h>
@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define SAID_LINES 2 /* of these, in an error */
 #define SAID_KEPT 2048 /* bytes of what QEMU printed */
 #define DEATH_WAIT_MS 1000 /* from the end of its connection to that of the process */
 #define DATA_BYTES \
@@ -135,7 +136,7 @@ static void on_death(uv_poll_t *poll, int status, int events)
 		return;
 	result = reap(vm, false);
 	read_last_words(vm);
-	serial_last_line_of(vm->said, vm->said_used, said, sizeof(said));
+	serial_last_lines_of(vm->said, vm->said_used, SAID_LINES, said, sizeof(said));
 	if (WIFEXITED(result) && WEXITSTATUS(result) == 0 && vm->quitting) {
 		vm_end(vm, 0, "QEMU has ended as it was asked to");
 		return;
@@ -280,7 +281,7 @@ struct start {
 	struct parts parts;
 	struct vm_wiring wiring;
 	int qmp[2], output[2], serial[PROFILE_SERIAL_MAX][2];
-	int fds[SPAWN_FDS_MAX];
+	int fds[LAUNCH_FDS_MAX];
 	unsigned int n_fds;
 	struct vm_argv argv;
 };
@@ -318,7 +319,6 @@ static int wire(struct start *s, const struct vm_options *o)
 					.initrd_fd = s->parts.initrd,
 					.dtb_fd = s->parts.dtb,
 					.tap_fd = o->tap_fd,
-					.user_network = o->user_network,
 					.paused = o->paused };
 	memcpy(s->wiring.forwards, o->forwards, sizeof(o->forwards));
 	memcpy(s->wiring.mac, o->mac, sizeof(o->mac));
@@ -340,18 +340,18 @@ static int start_qemu(struct start *s, const struct vm_options *o, pid_t *pid, c
 {
 	const struct profile *p = &o->decoy->profile;
 	const int readable[] = { s->parts.kernel, s->parts.initrd, s->parts.dtb };
-	struct spawn_jail jail = { .network = o->user_network,
-				   .file_bytes = o->disk_bytes_max ? o->disk_bytes_max :
-								     VM_DISK_MAX,
-				   .data_bytes = DATA_BYTES + ((uint64_t)p->memory_mb << 20) };
-	char path[PATH_MAX], why[SPAWN_WHY_LEN];
+	struct launch_jail jail = { .network = o->tap_fd < 0,
+				    .file_bytes = o->disk_bytes_max ? o->disk_bytes_max :
+								      VM_DISK_MAX,
+				    .data_bytes = DATA_BYTES + ((uint64_t)p->memory_mb << 20) };
+	char path[PATH_MAX], why[LAUNCH_WHY_LEN];
 	int open_again[3], err;
-	struct spawn spec = { .path = path,
-			      .argv = s->argv.arg,
-			      .fds = s->fds,
-			      .n_fds = s->n_fds,
-			      .output = s->output[1],
-			      .jail = &jail };
+	struct launch spec = { .path = path,
+			       .argv = s->argv.arg,
+			       .fds = s->fds,
+			       .n_fds = s->n_fds,
+			       .output = s->output[1],
+			       .jail = &jail };
 
 	jail.readable = open_again;
 	for (size_t i = 0; i < 3; i++)
@@ -367,7 +367,7 @@ static int start_qemu(struct start *s, const struct vm_options *o, pid_t *pid, c
 			return err ? err : -EINVAL;
 		}
 	}
-	if (spawn_find(p->qemu, path) < 0) {
+	if (launch_find(p->qemu, path) < 0) {
 		conf_refuse(
 			error,
 			"%s: %s is not installed; on Debian it is in qemu-system-arm, -mips, -ppc, "
@@ -380,7 +380,7 @@ static int start_qemu(struct start *s, const struct vm_options *o, pid_t *pid, c
 		conf_refuse(error, "%s: the profile makes too long a command line", o->decoy->name);
 		return err;
 	}
-	err = spawn(&spec, pid, why);
+	err = launch(&spec, pid, why);
 	if (err)
 		conf_refuse(error, "%s: %s", o->decoy->name, why);
 	return err;
@@ -412,7 +412,7 @@ static int adopt(struct vm *vm, struct start *s, char *error)
 		s->output[0] = -1;
 		err = uv_read_start((uv_stream_t *)&vm->output, on_alloc, on_output);
 	}
-	vm->pidfd = spawn_pidfd(vm->pid);
+	vm->pidfd = launch_pidfd(vm->pid);
 	if (!err && vm->pidfd < 0)
 		err = vm->pidfd;
 	if (!err)
@@ -474,9 +474,11 @@ struct vm *vm_start(uv_loop_t *loop, const struct vm_options *o, const struct vm
 	vm->loop = loop;
 	vm->decoy = o->decoy;
 	vm->handlers = *handlers;
-	vm->identity = s->parts.identity;
+	vm->identity = s->parts.identity ^
+		       (o->tap_fd >= 0); /* a state saved with one network is none with another */
 	vm->pidfd = vm->disk_fd = -1;
-	memcpy(vm->forwards, o->forwards, sizeof(o->forwards));
+	if (o->tap_fd < 0)
+		memcpy(vm->forwards, o->forwards, sizeof(o->forwards));
 	*err = start_qemu(s, o, &vm->pid, error);
 	if (*err)
 		goto out;

@@ -4,7 +4,7 @@
  *
  * Theory of operation
  * -------------------
- * vm_start() opens the decoy's parts, wires sockets, and starts QEMU jailed (spawn.h); on_up follows
+ * vm_start() opens the decoy's parts, wires sockets, and starts QEMU jailed (launch.h); on_up follows
  * once QEMU has answered and said where its ports are. The machine ends in one of these ways, and
  * on_end says which, once: QEMU ended or was killed (its pidfd tells, and its last words on stderr are
  * in the sentence), its control connection closed, or it did not answer in time: then it is killed, stopped or
@@ -23,17 +23,16 @@
 #include <sys/types.h>
 
 #define VM_WHY_LEN 512
-#define VM_WATCH_TIMEOUT_MS 5000 /* a QEMU that takes longer to answer hangs */
-#define VM_START_TIMEOUT_MS 10000 /* until on_up; QEMU alone takes 0.1 to 0.3 s */
+#define VM_WATCH_TIMEOUT_MS 10000 /* a QEMU that takes longer to answer hangs */
+#define VM_START_TIMEOUT_MS 20000 /* until on_up; QEMU alone takes 0.1 to 0.3 s */
 
 struct vm;
 
 struct vm_options {
 	const struct decoy *decoy; /* borrowed for the machine's life */
 	int disk_fd; /* owned, even on failure: an image to write, over the pristine one (disk.h) */
-	int tap_fd; /* owned, even on failure: a TAP device; -1: none */
-	bool user_network; /* QEMU's own network, with ports on 127.0.0.1 */
-	uint16_t forwards[VM_FORWARDS_MAX]; /* of the guest; 0: unused */
+	int tap_fd; /* owned, even on failure: a TAP device; -1: QEMU's own network, with ports on 127.0.0.1 */
+	uint16_t forwards[VM_FORWARDS_MAX]; /* of the guest, first the used ones; 0: unused */
 	uint8_t mac[PROFILE_MAC_LEN];
 	bool paused;
 	const char *user; /* QEMU runs as this user; NULL: one of its own */

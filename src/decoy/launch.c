@@ -3,7 +3,7 @@
 #define _GNU_SOURCE /* strchrnul, pipe2 */
 #endif
 
-#include "decoy/spawn.h"
+#include "decoy/launch.h"
 
 #include "core/isolate.h"
 #include "core/landlock.h"
@@ -59,7 +59,7 @@ struct report {
 	int stage, err;
 };
 
-int spawn_find(const char *program, char path[PATH_MAX])
+int launch_find(const char *program, char path[PATH_MAX])
 {
 	const char *dirs = getenv("PATH"), *end;
 
@@ -85,7 +85,7 @@ static int limit(int resource, uint64_t most)
 	return setrlimit((__rlimit_resource_t)resource, &r) < 0 ? -errno : 0;
 }
 
-static int set_limits(const struct spawn_jail *jail)
+static int set_limits(const struct launch_jail *jail)
 {
 	int err = limit(RLIMIT_CORE, 0);
 
@@ -101,9 +101,9 @@ static int set_limits(const struct spawn_jail *jail)
 	return err;
 }
 
-static int become_user(const struct spawn_jail *jail)
+static int become_user(const struct launch_jail *jail)
 {
-	uid_t uid = jail->uid ? jail->uid : SPAWN_UID_BASE + (uid_t)getpid();
+	uid_t uid = jail->uid ? jail->uid : LAUNCH_UID_BASE + (uid_t)getpid();
 
 	if (geteuid() != 0)
 		return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
@@ -111,7 +111,7 @@ static int become_user(const struct spawn_jail *jail)
 }
 
 /* As far as the kernel has Landlock. */
-static int restrict_files(const struct spawn *s)
+static int restrict_files(const struct launch *s)
 {
 	int abi = 0, err = 0;
 	int ruleset = s->jail->network ? landlock_begin_files(&abi) : landlock_begin(&abi);
@@ -134,9 +134,9 @@ static int restrict_files(const struct spawn *s)
 	return err;
 }
 
-static int set_descriptors(const struct spawn *s, int report_fd)
+static int set_descriptors(const struct launch *s, int report_fd)
 {
-	int keep[SPAWN_FDS_MAX + 1], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int keep[LAUNCH_FDS_MAX + 1], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(s->output, STDOUT_FILENO) < 0 ||
 	    dup2(s->output, STDERR_FILENO) < 0)
@@ -165,7 +165,7 @@ static void reset_signals(void)
 }
 
 /* In the child, between fork and exec: system calls only, since the parent may have threads. */
-static struct report become(const struct spawn *s, pid_t parent, int report_fd)
+static struct report become(const struct launch *s, pid_t parent, int report_fd)
 {
 	static const char *const env[] = { "PATH=/usr/bin:/bin", "LANG=C", "QEMU_AUDIO_DRV=none",
 					   NULL };
@@ -198,17 +198,17 @@ static struct report become(const struct spawn *s, pid_t parent, int report_fd)
 	return (struct report){ STAGE_EXEC, -errno };
 }
 
-int spawn(const struct spawn *s, pid_t *pid, char why[SPAWN_WHY_LEN])
+int launch(const struct launch *s, pid_t *pid, char why[LAUNCH_WHY_LEN])
 {
 	struct report report = { 0 };
 	pid_t child, parent = getpid();
 	int pipe_fds[2];
 	ssize_t n;
 
-	if (s->n_fds > SPAWN_FDS_MAX || pipe2(pipe_fds, O_CLOEXEC) < 0) {
-		int err = s->n_fds > SPAWN_FDS_MAX ? -E2BIG : -errno;
+	if (s->n_fds > LAUNCH_FDS_MAX || pipe2(pipe_fds, O_CLOEXEC) < 0) {
+		int err = s->n_fds > LAUNCH_FDS_MAX ? -E2BIG : -errno;
 
-		snprintf(why, SPAWN_WHY_LEN, "%s cannot be started: %s", s->argv[0],
+		snprintf(why, LAUNCH_WHY_LEN, "%s cannot be started: %s", s->argv[0],
 			 strerror(-err));
 		return err;
 	}
@@ -230,17 +230,17 @@ int spawn(const struct spawn *s, pid_t *pid, char why[SPAWN_WHY_LEN])
 		return 0;
 	}
 	if (child < 0) {
-		snprintf(why, SPAWN_WHY_LEN, "%s cannot be started: %s", s->argv[0],
+		snprintf(why, LAUNCH_WHY_LEN, "%s cannot be started: %s", s->argv[0],
 			 strerror((int)-n));
 		return (int)n;
 	}
 	waitpid(child, NULL, 0);
-	snprintf(why, SPAWN_WHY_LEN, "%s cannot be started: %s: %s", s->argv[0],
+	snprintf(why, LAUNCH_WHY_LEN, "%s cannot be started: %s: %s", s->argv[0],
 		 stage_names[report.stage], strerror(-report.err));
 	return report.err;
 }
 
-int spawn_pidfd(pid_t pid)
+int launch_pidfd(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 

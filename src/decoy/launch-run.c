@@ -3,7 +3,7 @@
 #define _GNU_SOURCE /* pipe2 */
 #endif
 
-#include "decoy/spawn.h"
+#include "decoy/launch.h"
 
 #include "core/clock.h"
 
@@ -56,44 +56,44 @@ static int collect(int fd, unsigned int timeout_ms, char out[OUTPUT_KEPT + 1])
 	}
 }
 
-static int judge(const char *program, int status, char *out, char why[SPAWN_WHY_LEN])
+static int judge(const char *program, int status, char *out, char why[LAUNCH_WHY_LEN])
 {
 	out[strcspn(out, "\n")] = '\0';
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (WIFSIGNALED(status))
-		snprintf(why, SPAWN_WHY_LEN, "%s was killed by signal %d", program,
+		snprintf(why, LAUNCH_WHY_LEN, "%s was killed by signal %d", program,
 			 WTERMSIG(status));
 	else
-		snprintf(why, SPAWN_WHY_LEN, "%s failed%s%s", program, out[0] ? ": " : "", out);
+		snprintf(why, LAUNCH_WHY_LEN, "%s failed%s%s", program, out[0] ? ": " : "", out);
 	return -EIO;
 }
 
-int spawn_run(const char *const *argv, const int *fds, unsigned int n_fds, unsigned int timeout_ms,
-	      char why[SPAWN_WHY_LEN])
+int launch_run(const char *const *argv, const int *fds, unsigned int n_fds, unsigned int timeout_ms,
+	       char why[LAUNCH_WHY_LEN])
 {
 	char path[PATH_MAX], out[OUTPUT_KEPT + 1] = "";
-	struct spawn s = { .path = path, .argv = argv, .fds = fds, .n_fds = n_fds };
-	int pipe_fds[2], status = 0, err = spawn_find(argv[0], path);
+	struct launch s = { .path = path, .argv = argv, .fds = fds, .n_fds = n_fds };
+	int pipe_fds[2], status = 0, err = launch_find(argv[0], path);
 	pid_t pid;
 
 	if (err) {
-		snprintf(why, SPAWN_WHY_LEN, "%s is not installed", argv[0]);
+		snprintf(why, LAUNCH_WHY_LEN, "%s is not installed", argv[0]);
 		return err;
 	}
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
 		err = -errno;
-		snprintf(why, SPAWN_WHY_LEN, "%s cannot be started: %s", argv[0], strerror(-err));
+		snprintf(why, LAUNCH_WHY_LEN, "%s cannot be started: %s", argv[0], strerror(-err));
 		return err;
 	}
 	s.output = pipe_fds[1];
-	err = spawn(&s, &pid, why);
+	err = launch(&s, &pid, why);
 	close(pipe_fds[1]);
 	if (!err) {
 		err = collect(pipe_fds[0], timeout_ms, out);
 		if (err) {
 			kill(pid, SIGKILL);
-			snprintf(why, SPAWN_WHY_LEN, "%s was not done within %u s", argv[0],
+			snprintf(why, LAUNCH_WHY_LEN, "%s was not done within %u s", argv[0],
 				 timeout_ms / 1000);
 		}
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
