@@ -33,11 +33,7 @@ deps:
 	@tools/install-deps build
 
 deps-check:
-<<<<<<< HEAD
-	@tools/install-deps build lab check decoys device programs
-=======
-	@tools/install-deps build lab check decoys crosses device
->>>>>>> decoys-build
+	@tools/install-deps build lab check decoys crosses device programs
 
 build/build.ninja:
 	@tools/configure build $(CC) -Dbuildtype=release
@@ -59,7 +55,7 @@ sanitized: deps-check
 	@ninja -C build-asan all meson-test-prereq
 
 check: checked sanitized
-	@tests/run build:unit,lab,device,programs build-asan:unit,fuzz
+	@tests/run build:unit,lab,device,programs,decoys build-asan:unit,fuzz
 
 demo:
 	@tools/install-deps build lab
