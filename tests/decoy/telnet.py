@@ -6,7 +6,7 @@ import secrets
 import socket
 import time
 
-IAC, DONT, DO, WONT, WILL, SB, SE = 255, 254, 253, 252, 251, 250, 240
+IAC, DO_NOT, DO, WILL_NOT, WILL, SB, SE = 255, 254, 253, 252, 251, 250, 240
 ECHO, SUPPRESS_GO_AHEAD = 1, 3
 
 
@@ -47,15 +47,15 @@ class Telnet:
                 if end < 0:
                     break
                 at = end + 2
-            elif verb in (DO, DONT, WILL, WONT):
+            elif verb in (DO, DO_NOT, WILL, WILL_NOT):
                 if len(raw) < at + 3:
                     break
                 option = raw[at + 2]
                 if verb == WILL:
-                    answer = DO if option in (ECHO, SUPPRESS_GO_AHEAD) else DONT
+                    answer = DO if option in (ECHO, SUPPRESS_GO_AHEAD) else DO_NOT
                     self.socket.sendall(bytes([IAC, answer, option]))
                 elif verb == DO:
-                    self.socket.sendall(bytes([IAC, WONT, option]))
+                    self.socket.sendall(bytes([IAC, WILL_NOT, option]))
                 at += 3
             else:
                 self.text += bytes([IAC]) if verb == IAC else b""
