@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 .PHONY: help deps deps-check build run checked sanitized check demo beside matrix guards floods soak bench coverage \
-	device guests static style install clean
+	decoys device guests static style install clean
 
 help:
 	@echo 'make run       install what is missing, build, and watch this host (as root)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make build     the programs, in build/'
 	@echo 'make static    the sensor as one static binary, in build-static/'
 	@echo 'make device    likewise for armhf and mipsel, in build-armhf/ and build-mipsel/'
+	@echo 'make decoys    the machines of the honeypot, in build-decoys/'
 	@echo 'make install   the sensor, its pages, unit and configuration (as root); DESTDIR is heeded'
 	@echo 'make style     formatting, spelling, static analysis'
 	@echo 'make coverage  line coverage of the parsers; fails below 90 %'
@@ -33,7 +34,7 @@ deps:
 	@tools/install-deps build
 
 deps-check:
-	@tools/install-deps build lab check device guest
+	@tools/install-deps build lab check decoys crosses device guest programs
 
 build/build.ninja:
 	@tools/configure build $(CC) -Dbuildtype=release
@@ -55,7 +56,7 @@ sanitized: deps-check
 	@ninja -C build-asan all meson-test-prereq
 
 check: checked sanitized
-	@tests/run build:unit,lab,device build-asan:unit,fuzz
+	@tests/run build:unit,lab,device,programs,decoys build-asan:unit,fuzz
 
 demo:
 	@tools/install-deps build lab
@@ -102,6 +103,13 @@ device:
 
 guests: checked
 	@lab/guest
+
+# The first two need no compiler: a honeypot can open while the others are made.
+decoys:
+	@tools/install-deps decoys
+	@decoys/build arm-instant mipsel-instant
+	@tools/install-deps crosses
+	@decoys/build
 
 install: build
 	@meson install -C build

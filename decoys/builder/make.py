@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs make with a log, and counts its lines for the progress shown."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable
+
+from . import BuildError, tree
+
+Tell = Callable[[float, str], None]
+
+# Whoever builds, wherever and whenever: the same bytes.
+STEADY = {"KBUILD_BUILD_TIMESTAMP": time.strftime("%a %b %e %H:%M:%S UTC %Y", time.gmtime(tree.EPOCH)),
+          "KBUILD_BUILD_USER": "root",
+          "KBUILD_BUILD_HOST": "localhost", "KBUILD_BUILD_VERSION": "1",
+          "SOURCE_DATE_EPOCH": str(tree.EPOCH), "LC_ALL": "C", "TZ": "UTC"}
+STEP = re.compile(r"  [A-Z]+ |\S+gcc .* -c ")  # a line of make that is about one file, and no warning
+DROPPED = ("CFLAGS", "LDFLAGS", "CPPFLAGS", "MAKEFLAGS", "MFLAGS", "CROSS_COMPILE", "ARCH", "CC")
+
+
+def run(argv: list[str], cwd: Path, log: Path, tell: Tell | None = None, lines: int = 0,
+        **more: str) -> None:
+    """Runs a command, its output going to `log`; `lines` about one file each are expected of it."""
+    env = {name: value for name, value in os.environ.items() if name not in DROPPED}
+    env.update(STEADY, **more)
+    count = 0
+    with log.open("a") as file, subprocess.Popen(
+            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True) as job:
+        try:
+            for line in job.stdout:
+                file.write(line)
+                if STEP.match(line):
+                    count += 1
+                    if tell:
+                        tell(count / max(lines, 1), f"{count} of about {max(lines, count)}")
+        except BaseException:
+            os.killpg(job.pid, signal.SIGTERM)
+            raise
+    if job.returncode:
+        tail = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-4:]
+        raise BuildError(f"{' '.join(argv[:3])} failed, see {log}:\n  " + "\n  ".join(tail))

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What has to be made of what. A step's place in the cache is named by the hash of all that goes into it."""
+
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+from . import (BuildError, compiler, debian, instant, kconfig, kernel, libraries, make, packages,
+               ready, recipe, root, sources, tree, userland)
+from .store import Store, hash_file, key
+
+
+class Step(NamedTuple):
+    stage: str
+    name: str  # of the decoy, or of what is shared
+    entry: Path
+    build: Callable[[Path, make.Tell], None]
+    needs: tuple[str, ...]  # stages of the same decoy
+
+    @property
+    def label(self) -> tuple[str, str]:
+        return self.stage, self.name
+
+
+def code(*modules) -> list[str]:
+    """Of the builder's own code what decides about the outcome."""
+    return [hash_file(Path(module.__file__)) for module in modules]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): f"{hash_file(path)} {path.stat().st_mode & 0o111:o}"
+            for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+class Plan:
+    """The steps towards one decoy, in order, and what to do with what they make."""
+
+    def __init__(self, store: Store, what: recipe.Recipe, origin: sources.Sources) -> None:
+        self.store, self.what, self.origin = store, what, origin
+        self.steps: list[Step] = []
+
+    def step(self, stage: str, inputs: dict, build: Callable[[Path, make.Tell], None],
+             *needs: str) -> Path:
+        entry = self.store.path(stage, self.what.name, inputs)
+        self.steps.append(Step(stage, self.what.name, entry, build, needs))
+        return entry
+
+    def towards(self, stage: str | None) -> list[Step]:
+        """The steps that a stage needs and itself, or all."""
+        if not stage:
+            return self.steps
+        steps = {step.stage: step for step in self.steps}
+        if stage not in steps:
+            raise BuildError(f"{self.what.name} has no stage \"{stage}\": there are {', '.join(steps)}")
+        wanted = {stage}
+        for step in reversed(self.steps):
+            if step.stage in wanted:
+                wanted.update(step.needs)
+        return [step for step in self.steps if step.stage in wanted]
+
+    def assemble(self, out: Path) -> None:
+        """Puts the decoy, all of whose steps are done, into `out`."""
+        raise NotImplementedError
+
+    def disk(self, parts: dict[str, Path], *needs: str) -> Path:
+        what = self.what
+        keys = ready.host_keys(what.name, self.store.root / "hostkeys")
+        inputs = {"code": code(ready, root, tree), "root": contents(recipe.COMMON / "root"),
+                  "parts": {name: str(path.relative_to(self.store.root))
+                            for name, path in parts.items()},
+                  "persona": {name: dict(section) for name, section in what.persona.items()},
+                  "size": what.get("disk-mb"),
+                  "keys": key({name: data.hex() for name, data in keys.items()})}
+        return self.step("disk", inputs, lambda out, _tell: ready.disk(what, keys, parts, out),
+                         *needs)
+
+
+class Instant(Plan):
+    def __init__(self, store: Store, what: recipe.Recipe, origin: sources.Sources) -> None:
+        super().__init__(store, what, origin)
+        inputs = {**instant.inputs(what), "code": code(instant, packages, tree)}
+        self.parts = self.step("parts", inputs, lambda out, _tell: instant.build(what, out))
+        self.image = self.disk({"busybox": self.parts / "busybox", "": self.parts / "files"}, "parts")
+
+    def assemble(self, out: Path) -> None:
+        files = {"kernel": self.parts / "kernel", "initrd": self.parts / "initrd",
+                 "disk.qcow2": self.image / "disk.qcow2"}
+        if (self.parts / "dtb").exists():
+            files["dtb"] = self.parts / "dtb"
+        ready.assemble(self.what, files, (self.parts / "packages").read_text().splitlines(), out)
+
+
+class Source(Plan):
+    """Kernel, BusyBox and dropbear, compiled."""
+
+    def __init__(self, store: Store, what: recipe.Recipe, origin: sources.Sources) -> None:
+        super().__init__(store, what, origin)
+        cross = compiler.identity(what, origin)
+        guest = contents(recipe.COMMON / "guest")
+        steady = dict(make.STEADY)
+        self.step("compiler", {"compiler": cross, "proof": hash_file(compiler.PROOF),
+                               "code": code(compiler)},
+                  lambda out, _tell: compiler.prove(what, origin, ready.EMULATORS[what.architecture],
+                                                    out))
+        inputs = {"source": origin.record("linux"), "compiler": cross, "steady": steady,
+                  "fragment": kernel.fragment(what), "code": code(kernel, kconfig),
+                  "settings": {word: what.get(word, "") for word in (
+                      "cross", "kernel-arch", "kernel-target", "kernel-file", "strip", "dtb")}}
+        name = key(inputs)
+        self.kernel = self.step("kernel", inputs, lambda out, tell: kernel.build(
+            what, origin, out, name, tell), "compiler")
+        common = {"compiler": cross, "steady": steady, "code": code(userland, kconfig)}
+        self.busybox = self.step(
+            "busybox", {**common, "source": origin.record("busybox"),
+                        "fragment": userland.busybox_fragment()},
+            lambda out, tell: userland.busybox(what, origin, out, tell), "compiler")
+        self.dropbear = self.step(
+            "dropbear", {**common, "options": {name: digest for name, digest in guest.items()
+                                               if name != "stir.c"},
+                         "source": origin.record("dropbear") + origin.record("musl")},
+            lambda out, tell: userland.dropbear(what, origin, out, tell), "compiler")
+        self.helpers = self.step(
+            "helpers", {**common, "stir": guest["stir.c"], "trial": contents(recipe.COMMON / "trial"),
+                        "trials": {word: dict(section) for word, section in what.settings.items()
+                                   if word.startswith("trial ")}},
+            lambda out, _tell: userland.helpers(what, origin, out), "compiler")
+        parts = {"busybox": self.busybox / "busybox",
+                 "usr/sbin/dropbear": self.dropbear / "dropbear", "sbin/stir": self.helpers / "stir"}
+        needs = ["busybox", "dropbear", "helpers"]
+        if what.words("libraries"):
+            place = self.step("libraries", {"compiler": cross, "names": what.words("libraries"),
+                                            "code": code(libraries)},
+                              lambda out, _tell: libraries.copy(what, origin, out), "compiler")
+            parts.update({f"lib/{name}": place / name for name in what.words("libraries")})
+            needs.append("libraries")
+        self.image = self.disk(parts, *needs)
+
+    def assemble(self, out: Path) -> None:
+        files = {"kernel": self.kernel / "kernel", "disk.qcow2": self.image / "disk.qcow2"}
+        if (self.kernel / "dtb").exists():
+            files["dtb"] = self.kernel / "dtb"
+        for trial in sorted((self.helpers / "trial").iterdir()):
+            files[f"trial/{trial.name}"] = trial
+        manifest = [line for name in ("linux", "busybox", "dropbear", "musl")
+                    for line in self.origin.record(name)]
+        ready.assemble(self.what, files, manifest, out)
+
+
+class Debian(Instant):
+    """Debian's kernel as it is, and a whole Debian as the root."""
+
+    def disk(self, parts: dict[str, Path], *needs: str) -> Path:
+        what = self.what
+        keys = debian.ssh_keys(what.name, self.store.root / "hostkeys")
+        inputs = {"code": code(debian), "files": contents(debian.FILES),
+                  "root": contents(recipe.COMMON / "root"), "include": what.get("include"),
+                  "parts": self.parts.name, "machine": dict(what.profile["machine"]),
+                  "persona": {name: dict(section) for name, section in what.persona.items()},
+                  "size": what.get("disk-mb"),
+                  "keys": key({name: hash_file(path) for name, path in keys.items()})}
+        return self.step("debian", inputs, lambda out, tell: debian.build(
+            what, keys, self.parts, out, tell), *needs)
+
+
+KINDS: dict[str, type[Plan]] = {"instant": Instant, "source": Source, "debian": Debian}

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's source packages, fetched once and kept; what is made of them is named by their hashes.
+
+A record of a few lines stays even where the archives are gone, so that an image that is cached needs
+neither network nor sources. Where an archive has to be fetched again and Debian has a newer one by now, the
+record follows, and all that was made of the older one is made again.
+"""
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from . import BuildError, packages
+from .store import Store, hash_file, is_whole, seal
+
+DEBIAN = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True,
+                        check=False).stdout.strip()
+
+
+KEPT_TREES_DAYS = 7
+
+
+class Kind(NamedTuple):
+    verb: str  # of apt-private
+    suites: tuple[str, ...]  # the first that has it
+    names: tuple[str, ...]
+    licence: str
+
+
+KNOWN = {
+    "linux": Kind("download", ("own",), ("linux-source-6.1",), "GPL-2"),
+    "busybox": Kind("source", ("own", "stable"), ("busybox",), "GPL-2"),
+    "dropbear": Kind("source", ("own", "stable"), ("dropbear",), "MIT"),
+    "musl": Kind("source", ("own", "stable"), ("musl",), "MIT"),
+    # gcc-12 for SH4 loses null checks; Debian 11's gcc-10 does not (compiler.py proves either).
+    "gcc-sh4": Kind("download", ("bullseye",), (
+        "gcc-10-sh4-linux-gnu", "cpp-10-sh4-linux-gnu", "libc6-dev-sh4-cross", "libc6-sh4-cross",
+        "linux-libc-dev-sh4-cross", "libgcc-10-dev-sh4-cross", "libgcc-s1-sh4-cross"), "GPL-3"),
+}
+
+
+class Changed(Exception):
+    """The mirror has another version than the record says: what depends on it has to be planned anew."""
+
+
+class Sources:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.root = store.root / "sources"
+        self.work = store.root / "work"
+
+    def record(self, name: str) -> list[str]:
+        """Lines of the manifest for this source: what everything made of it is named by."""
+        path = self.root / f"{name}.json"
+        try:
+            return list(json.loads(path.read_text()))
+        except (OSError, ValueError):
+            self.fetch(name)
+            return list(json.loads(path.read_text()))
+
+    def fetch(self, name: str) -> None:
+        kind = KNOWN[name]
+        draft, final = self.root / f"{name}.new", self.root / name
+        error = None
+        for suite in kind.suites:
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(parents=True)
+            try:
+                packages.apt(DEBIAN, suite, kind.verb, list(kind.names), draft)
+                break
+            except BuildError as failed:
+                error = failed
+        else:
+            shutil.rmtree(draft)
+            raise error
+        lines = []
+        for path in sorted(draft.iterdir()):
+            version = (packages.field(path, "Version") if path.suffix == ".deb" else
+                       path.name.split("_", 1)[1])
+            lines.append(str(packages.Package(path.name.split("_")[0], version, hash_file(path),
+                                              kind.licence)))
+        seal(draft)
+        shutil.rmtree(final, ignore_errors=True)
+        draft.rename(final)
+        (self.root / f"{name}.json").write_text(json.dumps(lines, indent=1))
+
+    def folder(self, name: str) -> Path:
+        """The archives themselves."""
+        final = self.root / name
+        before = self.record(name)
+        if not is_whole(final):
+            self.fetch(name)
+            if self.record(name) != before:
+                raise Changed(name)
+        return final
+
+    def unpacked(self, name: str) -> Path:
+        """The unpacked source, shared by all that is built of it until `clean`."""
+        archives = self.folder(name)
+        place = self.work / f"{name}-{hash_file(archives / 'SHA256SUMS')[:16]}"
+        with self.store.lock(f"unpack-{name}"):
+            if not place.exists():
+                draft = self.work / f"{name}.new"
+                shutil.rmtree(draft, ignore_errors=True)
+                draft.mkdir(parents=True)
+                try:
+                    getattr(self, f"unpack_{KNOWN[name].verb}")(name, archives, draft)
+                    draft.rename(place)
+                finally:
+                    for path in (draft, draft.with_suffix(".deb")):
+                        shutil.rmtree(path, ignore_errors=True)
+        return place
+
+    def unpack_source(self, _name: str, archives: Path, draft: Path) -> None:
+        dsc = next(archives.glob("*.dsc"))
+        draft.rmdir()
+        self.run(["dpkg-source", "--no-check", "-x", str(dsc), str(draft)])
+
+    def unpack_download(self, name: str, archives: Path, draft: Path) -> None:
+        if name != "linux":
+            for deb in sorted(archives.glob("*.deb")):
+                packages.unpack(deb, draft)
+            return
+        outer = draft.with_suffix(".deb")
+        shutil.rmtree(outer, ignore_errors=True)
+        packages.unpack(next(archives.glob("*.deb")), outer)
+        archive = next(outer.glob("usr/src/linux-source-*.tar.xz"))
+        self.run(["tar", "-xJf", str(archive), "-C", str(draft), "--strip-components=1"])
+        shutil.rmtree(outer)
+
+    @staticmethod
+    def run(argv: list[str]) -> None:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BuildError(f"{argv[0]} failed: {done.stderr.strip()[-300:]}")
+
+    def clean(self) -> None:
+        """Source trees are large: they go when a build is done. A kernel's build tree that was interrupted
+        stays for a week, to be gone on with."""
+        oldest = time.time() - KEPT_TREES_DAYS * 86400
+        for path in self.work.glob("*"):
+            if path.is_file():
+                path.unlink()
+            elif not path.name.startswith("kernel-") or path.stat().st_mtime < oldest:
+                shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What comes out of a machine: the first byte chooses whose bytes these are. QMP's messages keep their
+ * promises, telnet gives no more text than it took, and what is shown of streams is printable.
+ */
+#include "decoy/profile.h"
+#include "decoy/qmp-message.h"
+#include "decoy/renew.h"
+#include "decoy/serial.h"
+#include "decoy/telnet.h"
+#include "decoy/usernet.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int on_line(const char *line, size_t len, void *arg)
+{
+	struct qmp_message m;
+
+	(void)arg;
+	assert(len <= QMP_LINE_MAX);
+	if (qmp_message_parse(line, len, &m) < 0)
+		return 0;
+	assert(json_is_object(m.root));
+	assert((m.kind != QMP_EVENT && m.kind != QMP_ERROR) || m.name);
+	assert(m.kind != QMP_GREETING || json_is_object(m.body));
+	assert(m.kind != QMP_RETURN || m.body);
+	qmp_message_done(&m);
+	return 0;
+}
+
+static void fuzz_qmp(const char *bytes, size_t n)
+{
+	static struct qmp_lines lines;
+
+	lines.used = 0;
+	for (size_t at = 0; at < n; at += 1000)
+		if (qmp_lines_feed(&lines, bytes + at, n - at < 1000 ? n - at : 1000, on_line,
+				   NULL))
+			return;
+	qmp_lines_feed(&lines, "\n", 1, on_line, NULL);
+}
+
+static void fuzz_telnet(const uint8_t *bytes, size_t n)
+{
+	uint8_t out[TELNET_FEED_MAX + 1], replies[TELNET_REPLIES_MAX];
+	size_t n_replies, total = 0;
+	struct telnet t = { 0 };
+
+	for (size_t at = 0; at < n; at += TELNET_FEED_MAX) {
+		size_t some = n - at < TELNET_FEED_MAX ? n - at : TELNET_FEED_MAX;
+
+		assert(telnet_feed(&t, bytes + at, some, out, replies, &n_replies) <= some);
+		assert(n_replies <= TELNET_REPLIES_MAX && n_replies % 3 == 0);
+		total += n_replies;
+	}
+	assert(total <= 2 * 256 * 3);
+}
+
+static void fuzz_text(const char *bytes, size_t n)
+{
+	char kept[256], out[100], *text = malloc(n + 1);
+	struct renew_answer answer = { 0 };
+	size_t used = 0;
+
+	if (!text)
+		return;
+	memcpy(text, bytes, n);
+	text[n] = '\0';
+	usernet_port(text, 23);
+	renew_answered(&answer, bytes, n);
+	serial_keep(kept, &used, sizeof(kept), bytes, n);
+	assert(used <= sizeof(kept));
+	serial_last_lines_of(kept, used, 2, out, sizeof(out));
+	for (const char *c = out; *c; c++)
+		assert(*c >= ' ' && *c <= '~');
+	free(text);
+}
+
+static void fuzz_conf(const char *bytes, size_t n)
+{
+	char error[CONF_ERROR_LEN];
+	struct persona persona;
+	struct profile p;
+
+	if (profile_load_text("profile.conf", bytes, n, &p, error) == 0) {
+		assert(p.n_serial >= 1 && p.n_serial <= PROFILE_SERIAL_MAX);
+		assert(!strchr(p.disk_word, ' ') && !strchr(p.nic_word, ' '));
+		assert(p.machine[0] != '-' && !strchr(p.kernel, '/'));
+	}
+	if (persona_load_text("persona.conf", bytes, n, &persona, error) == 0)
+		assert(!(persona.mac_prefix[0] & 1));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	switch (data[0] % 4) {
+	case 0:
+		fuzz_qmp((const char *)data + 1, size - 1);
+		break;
+	case 1:
+		fuzz_telnet(data + 1, size - 1);
+		break;
+	case 2:
+		fuzz_text((const char *)data + 1, size - 1);
+		break;
+	case 3:
+		fuzz_conf((const char *)data + 1, size - 1);
+		break;
+	}
+	return 0;
+}

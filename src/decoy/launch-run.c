@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* pipe2 */
+#endif
+
+#include "decoy/launch.h"
+
+#include "core/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUTPUT_KEPT 160 /* bytes, from the beginning */
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / NS_PER_MS;
+}
+
+/* Reads what it prints until it has closed its outputs. 0, or -ETIMEDOUT. */
+static int collect(int fd, unsigned int timeout_ms, char out[OUTPUT_KEPT + 1])
+{
+	uint64_t until = now_ms() + timeout_ms;
+	size_t used = 0;
+
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		uint64_t now = now_ms();
+		char buf[512];
+		ssize_t n;
+
+		if (now >= until)
+			return -ETIMEDOUT;
+		if (poll(&p, 1, (int)(until - now)) <= 0)
+			continue;
+		n = read(fd, buf, sizeof(buf));
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0)
+			return 0;
+		if ((size_t)n > OUTPUT_KEPT - used)
+			n = (ssize_t)(OUTPUT_KEPT - used);
+		memcpy(out + used, buf, (size_t)n);
+		used += (size_t)n;
+		out[used] = '\0';
+	}
+}
+
+static int judge(const char *program, int status, char *out, char why[LAUNCH_WHY_LEN])
+{
+	out[strcspn(out, "\n")] = '\0';
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	if (WIFSIGNALED(status))
+		snprintf(why, LAUNCH_WHY_LEN, "%s was killed by signal %d", program,
+			 WTERMSIG(status));
+	else
+		snprintf(why, LAUNCH_WHY_LEN, "%s failed%s%s", program, out[0] ? ": " : "", out);
+	return -EIO;
+}
+
+int launch_run(const char *const *argv, const int *fds, unsigned int n_fds, unsigned int timeout_ms,
+	       char why[LAUNCH_WHY_LEN])
+{
+	char path[PATH_MAX], out[OUTPUT_KEPT + 1] = "";
+	struct launch s = { .path = path, .argv = argv, .fds = fds, .n_fds = n_fds };
+	int pipe_fds[2], status = 0, err = launch_find(argv[0], path);
+	pid_t pid;
+
+	if (err) {
+		snprintf(why, LAUNCH_WHY_LEN, "%s is not installed", argv[0]);
+		return err;
+	}
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
+		err = -errno;
+		snprintf(why, LAUNCH_WHY_LEN, "%s cannot be started: %s", argv[0], strerror(-err));
+		return err;
+	}
+	s.output = pipe_fds[1];
+	err = launch(&s, &pid, why);
+	close(pipe_fds[1]);
+	if (!err) {
+		err = collect(pipe_fds[0], timeout_ms, out);
+		if (err) {
+			kill(pid, SIGKILL);
+			snprintf(why, LAUNCH_WHY_LEN, "%s was not done within %u s", argv[0],
+				 timeout_ms / 1000);
+		}
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		if (!err)
+			err = judge(argv[0], status, out, why);
+	}
+	close(pipe_fds[0]);
+	return err;
+}

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "decoy/machine.h"
+
+#include "decoy/disk.h"
+#include "decoy/parts.h"
+#include "decoy/renew.h"
+#include "decoy/session.h"
+#include "decoy/snapshot.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TELNET 23
+#define TAG_LEN 32
+#define RENEW_MS \
+	15000 /* for the console's answer: a guest takes 0.4 s of a processor, a busy host has less */
+
+enum phase {
+	PHASE_START,
+	PHASE_LOAD,
+	PHASE_RENEW,
+	PHASE_PROMPT,
+	PHASE_LOGIN,
+	PHASE_SU,
+	PHASE_RENEW_BY_LOGIN,
+	PHASE_SETTLE,
+	PHASE_READY,
+	PHASE_SAVE,
+	PHASE_QUIT,
+};
+
+struct machine {
+	uv_loop_t *loop;
+	const struct decoy *decoy;
+	struct machine_handlers handlers;
+	struct vm *vm;
+	struct session *session;
+	struct snapshot *snapshot;
+	uv_timer_t timer;
+	enum phase phase;
+	bool wakes, ended, freed, closed;
+	struct renew_answer answer;
+	uint64_t begun_ms;
+	unsigned int tap_index;
+	uint8_t mac[PROFILE_MAC_LEN];
+	unsigned int prompt_ms, shell_ms;
+	char tag[TAG_LEN];
+	int kept_fd; /* the disk, while QEMU ends */
+	char path[PATH_MAX]; /* to save to */
+};
+
+static const char *const phases[] = {
+	"starting QEMU",
+	"loading the saved state",
+	"renewing time, entropy and MAC",
+	"waiting for a login prompt",
+	"logging in",
+	"becoming root",
+	"renewing time, entropy and MAC",
+	"settling",
+	"ready",
+	"saving the state",
+	"closing the saved state",
+};
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct machine *m = handle->data;
+
+	m->closed = true;
+	if (m->freed)
+		free(m);
+}
+
+static void release(struct machine *m)
+{
+	session_free(m->session);
+	vm_free(m->vm);
+	snapshot_free(m->snapshot);
+	if (m->kept_fd >= 0)
+		close(m->kept_fd);
+	m->session = NULL;
+	m->vm = NULL;
+	m->snapshot = NULL;
+	m->kept_fd = -1;
+	uv_close((uv_handle_t *)&m->timer, on_closed);
+}
+
+static void end(struct machine *m, int err, const char *why)
+{
+	char sentence[VM_WHY_LEN];
+
+	if (m->ended)
+		return;
+	m->ended = true;
+	snprintf(sentence, sizeof(sentence), "%s", why);
+	release(m);
+	m->handlers.on_end(err, sentence, m->handlers.arg);
+}
+
+/* A failure of one of our own steps: with what the guest's console said last, where that may help. */
+static void fail(struct machine *m, int err, const char *why)
+{
+	struct serial *console = m->vm ? vm_serial(m->vm, PROFILE_SERIAL_CONSOLE) : NULL;
+	char sentence[VM_WHY_LEN], said[100] = "";
+
+	if (console)
+		serial_last_line(console, said, sizeof(said));
+	snprintf(sentence, sizeof(sentence), "%s: while %s: %s%s%s%s", m->decoy->name,
+		 phases[m->phase], why, said[0] ? "; the console said \"" : "", said,
+		 said[0] ? "\"" : "");
+	end(m, err, sentence);
+}
+
+static void on_settled(uv_timer_t *timer)
+{
+	struct machine *m = timer->data;
+
+	m->phase = PHASE_READY;
+	m->handlers.on_ready(m->handlers.arg);
+}
+
+/* All that has to be shown is shown: a booted machine has a moment of rest, a woken one had it. */
+static void settle(struct machine *m)
+{
+	session_free(m->session);
+	m->session = NULL;
+	m->phase = PHASE_SETTLE;
+	uv_timer_start(&m->timer, on_settled, m->wakes ? 0 : MACHINE_SETTLE_MS, 0);
+}
+
+static unsigned int since_start(const struct machine *m)
+{
+	uv_update_time(m->loop);
+	return (unsigned int)(uv_now(m->loop) - m->begun_ms);
+}
+
+static void on_renewed_by_login(const struct session_result *r, void *arg)
+{
+	struct machine *m = arg;
+
+	if (r->err || r->status)
+		fail(m, r->err ? r->err : -EIO, r->err ? r->why : "a command of it failed");
+	else
+		settle(m);
+}
+
+/* For decoys of others, which have no program on the console. Both forms of date are there, in BusyBox's
+ * and in older coreutils. */
+static void renew_by_login(struct machine *m)
+{
+	char line[512], seed[2 * RENEW_SEED_BYTES + 1];
+	uint8_t mac[PROFILE_MAC_LEN], bytes[RENEW_SEED_BYTES];
+
+	m->phase = PHASE_RENEW_BY_LOGIN;
+	if (persona_new_mac(&m->decoy->persona, mac) < 0 || getentropy(bytes, sizeof(bytes)) < 0) {
+		fail(m, -errno, "no random numbers");
+		return;
+	}
+	for (int i = 0; i < RENEW_SEED_BYTES; i++)
+		snprintf(seed + 2 * (size_t)i, 3, "%02x", bytes[i]);
+	snprintf(line, sizeof(line),
+		 "date -s @%" PRId64 " >/dev/null; echo %s >/dev/urandom; "
+		 "ifconfig eth0 down; ifconfig eth0 hw ether %02x:%02x:%02x:%02x:%02x:%02x; "
+		 "ifconfig eth0 up",
+		 (int64_t)time(NULL), seed, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	session_run(m->session, line, MACHINE_LOGIN_MS, on_renewed_by_login, m);
+}
+
+static void on_root(const struct session_result *r, void *arg)
+{
+	struct machine *m = arg;
+
+	if (r->err)
+		fail(m, r->err, r->why);
+	else if (m->wakes)
+		renew_by_login(m);
+	else
+		settle(m);
+}
+
+static void on_login(const struct session_result *r, void *arg)
+{
+	struct machine *m = arg;
+
+	if (r->err) {
+		fail(m, r->err, r->why);
+		return;
+	}
+	m->shell_ms = since_start(m);
+	if (m->wakes && !m->decoy->profile.renew_by_login) {
+		settle(m);
+		return;
+	}
+	m->phase = PHASE_SU;
+	session_su(m->session, m->decoy->persona.root_password, MACHINE_LOGIN_MS, on_root, m);
+}
+
+static void on_prompt(const struct session_result *r, void *arg)
+{
+	struct machine *m = arg;
+
+	if (r->err) {
+		fail(m, r->err, r->why);
+		return;
+	}
+	m->prompt_ms = since_start(m);
+	m->phase = PHASE_LOGIN;
+	session_login(m->session, "user", m->decoy->persona.user_password, MACHINE_LOGIN_MS,
+		      on_login, m);
+}
+
+void machine_address(const struct machine *m, struct sockaddr_storage *out)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
+	struct sockaddr_in *four = (struct sockaddr_in *)out;
+	const uint8_t *mac = m->mac;
+
+	memset(out, 0, sizeof(*out));
+	if (!m->tap_index) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons(vm_port(m->vm, TELNET));
+		four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		return;
+	}
+	/* RFC 4291, appendix A: the modified EUI-64 of its MAC. */
+	six->sin6_family = AF_INET6;
+	six->sin6_port = htons(TELNET);
+	six->sin6_scope_id = m->tap_index;
+	memcpy(six->sin6_addr.s6_addr,
+	       (const uint8_t[16]){ 0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 2, mac[1], mac[2], 0xff,
+				    0xfe, mac[3], mac[4], mac[5] },
+	       16);
+}
+
+static void await_prompt(struct machine *m)
+{
+	struct sockaddr_storage addr;
+
+	machine_address(m, &addr);
+	m->phase = PHASE_PROMPT;
+	m->session = session_new(m->loop, (struct sockaddr *)&addr);
+	if (!m->session)
+		fail(m, -ENOMEM, "no memory");
+	else
+		session_connect(m->session, m->wakes ? MACHINE_WAKE_MS : MACHINE_BOOT_MS, on_prompt,
+				m);
+}
+
+static void on_renew_limit(uv_timer_t *timer)
+{
+	fail(timer->data, -ETIMEDOUT, "its console has not answered");
+}
+
+static void on_running(int err, const char *why, void *arg)
+{
+	struct machine *m = arg;
+
+	if (!err && m->decoy->profile.renew_by_login) {
+		await_prompt(m);
+		return;
+	}
+	if (!err) {
+		m->phase = PHASE_RENEW;
+		uv_timer_start(&m->timer, on_renew_limit, RENEW_MS, 0);
+		err = persona_new_mac(&m->decoy->persona, m->mac);
+		if (!err)
+			err = renew_send(m->vm, m->mac);
+		why = "its console cannot be written to";
+	}
+	if (err)
+		fail(m, err, why);
+}
+
+static void on_loaded(int err, const char *why, void *arg)
+{
+	struct machine *m = arg;
+	char sentence[VM_WHY_LEN];
+
+	if (!err) {
+		snapshot_continue(m->snapshot, on_running, m);
+		return;
+	}
+	snprintf(
+		sentence, sizeof(sentence),
+		"%s; if its parts or QEMU have changed since it was saved: mimamori-decoy snapshot "
+		"%s",
+		why, m->decoy->name);
+	end(m, err, sentence);
+}
+
+static void on_console(const char *bytes, size_t n, void *arg)
+{
+	struct machine *m = arg;
+
+	if (m->handlers.on_console)
+		m->handlers.on_console(bytes, n, m->handlers.arg);
+	if (m->phase == PHASE_RENEW && renew_answered(&m->answer, bytes, n)) {
+		uv_timer_stop(&m->timer);
+		await_prompt(m);
+	}
+}
+
+static void on_up(void *arg)
+{
+	struct machine *m = arg;
+
+	vm_watch(m->vm, MACHINE_WATCH_MS);
+	snprintf(m->tag, sizeof(m->tag), "ready-%016" PRIx64, vm_identity(m->vm));
+	if (!m->wakes) {
+		await_prompt(m);
+		return;
+	}
+	m->phase = PHASE_LOAD;
+	snapshot_load(m->snapshot, m->tag, on_loaded, m);
+}
+
+/* The file is complete only when QEMU has closed it. */
+static void on_vm_end(int err, const char *why, void *arg)
+{
+	struct machine *m = arg;
+	char sentence[VM_WHY_LEN];
+
+	if (m->phase == PHASE_QUIT && !err) {
+		err = disk_name(m->kept_fd, m->path);
+		if (err) {
+			snprintf(sentence, sizeof(sentence),
+				 "%.400s: the state cannot be written: %s", m->path,
+				 strerror(-err));
+			why = sentence;
+		}
+	}
+	end(m, err, why);
+}
+
+static void on_saved(int err, const char *why, void *arg)
+{
+	struct machine *m = arg;
+
+	if (!err) {
+		m->phase = PHASE_QUIT;
+		err = vm_quit(m->vm);
+		why = "QEMU cannot be ended";
+	}
+	if (err)
+		end(m, err, why);
+}
+
+int machine_save(struct machine *m, const char *path)
+{
+	if (m->phase != PHASE_READY || m->ended)
+		return -EBUSY;
+	if (!m->decoy->profile.snapshot_works)
+		return -EOPNOTSUPP;
+	m->kept_fd = dup(vm_disk_fd(m->vm));
+	if (m->kept_fd < 0)
+		return -errno;
+	snprintf(m->path, sizeof(m->path), "%s", path);
+	m->phase = PHASE_SAVE;
+	snapshot_save(m->snapshot, m->tag, on_saved, m);
+	return 0;
+}
+
+/* The disk that it writes: empty, or the saved one's copy. The descriptor, owned, or -errno with a sentence. */
+static int make_disk(const struct machine_options *o, char *error)
+{
+	struct parts parts;
+	uint64_t bytes;
+	int err;
+
+	if (o->ready_fd >= 0) {
+		err = disk_check(o->ready_fd, MACHINE_READY_FILE, &bytes, error);
+		return err ? err : disk_copy(o->run_dir, o->ready_fd, error);
+	}
+	err = parts_open(o->decoy, &parts, error);
+	if (err)
+		return err;
+	bytes = parts.disk_bytes;
+	parts_close(&parts);
+	return disk_empty(o->run_dir, bytes, error);
+}
+
+struct machine *machine_start(uv_loop_t *loop, const struct machine_options *o,
+			      const struct machine_handlers *h, int *err,
+			      char error[CONF_ERROR_LEN])
+{
+	const struct vm_handlers vm_handlers = { .on_up = on_up, .on_end = on_vm_end };
+	struct vm_options vm_options = {
+		.decoy = o->decoy, .tap_fd = o->tap_fd, .paused = o->ready_fd >= 0, .user = o->user
+	};
+	struct vm_handlers with_arg = vm_handlers;
+	struct machine *m = calloc(1, sizeof(*m));
+	struct serial *console;
+
+	*err = m ? persona_new_mac(&o->decoy->persona, vm_options.mac) : -ENOMEM;
+	if (*err) {
+		conf_refuse(error, "%s: %s", o->decoy->name, strerror(-*err));
+		goto failed;
+	}
+	m->loop = loop;
+	m->decoy = o->decoy;
+	m->handlers = *h;
+	m->wakes = o->ready_fd >= 0;
+	m->kept_fd = -1;
+	m->tap_index = o->tap_fd >= 0 ? o->tap_index : 0;
+	memcpy(m->mac, vm_options.mac, sizeof(m->mac));
+	uv_update_time(loop);
+	m->begun_ms = uv_now(loop);
+	memcpy(vm_options.forwards, o->forwards, sizeof(o->forwards));
+	vm_options.disk_fd = make_disk(o, error);
+	*err = vm_options.disk_fd < 0 ? vm_options.disk_fd : 0;
+	if (*err)
+		goto failed;
+	with_arg.arg = m;
+	m->vm = vm_start(loop, &vm_options, &with_arg, err, error);
+	if (!m->vm) {
+		free(m);
+		return NULL;
+	}
+	m->snapshot = snapshot_new(loop, m->vm);
+	uv_timer_init(loop, &m->timer);
+	m->timer.data = m;
+	console = vm_serial(m->vm, PROFILE_SERIAL_CONSOLE);
+	if (!m->snapshot || !console) {
+		*err = -ENOMEM;
+		conf_refuse(error, "%s: no memory", o->decoy->name);
+		m->ended = true;
+		release(m);
+		m->freed = true;
+		return NULL;
+	}
+	console->fn = on_console;
+	console->arg = m;
+	return m;
+failed:
+	if (o->tap_fd >= 0)
+		close(o->tap_fd);
+	free(m);
+	return NULL;
+}
+
+void machine_free(struct machine *m)
+{
+	if (!m || m->freed)
+		return;
+	if (!m->ended) {
+		m->ended = true;
+		release(m);
+	}
+	m->freed = true;
+	if (m->closed)
+		free(m);
+}
+
+struct vm *machine_vm(struct machine *m)
+{
+	return m->vm;
+}
+
+unsigned int machine_prompt_ms(const struct machine *m)
+{
+	return m->prompt_ms;
+}
+
+unsigned int machine_shell_ms(const struct machine *m)
+{
+	return m->shell_ms;
+}
+
+const char *machine_phase(const struct machine *m)
+{
+	return phases[m->phase];
+}

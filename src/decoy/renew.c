@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "decoy/renew.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+size_t renew_line(char out[RENEW_LINE_MAX], int64_t epoch_s, const uint8_t mac[PROFILE_MAC_LEN],
+		  const uint8_t seed[RENEW_SEED_BYTES])
+{
+	int n = snprintf(out, RENEW_LINE_MAX, "renew %" PRId64 " %02x:%02x:%02x:%02x:%02x:%02x ",
+			 epoch_s, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+
+	for (int i = 0; i < RENEW_SEED_BYTES; i++)
+		n += snprintf(out + n, RENEW_LINE_MAX - (size_t)n, "%02x", seed[i]);
+	n += snprintf(out + n, RENEW_LINE_MAX - (size_t)n, "\n");
+	return (size_t)n;
+}
+
+bool renew_answered(struct renew_answer *a, const char *bytes, size_t n)
+{
+	static const char word[] = "renewed";
+
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] == '\r' || bytes[i] == '\n') {
+			bool is = a->used == sizeof(word) - 1 &&
+				  memcmp(a->line, word, sizeof(word) - 1) == 0;
+
+			a->used = 0;
+			if (is)
+				return true;
+		} else if (a->used < sizeof(a->line)) {
+			a->line[a->used++] = bytes[i];
+		}
+	}
+	return false;
+}
+
+int renew_send(struct vm *vm, const uint8_t mac[PROFILE_MAC_LEN])
+{
+	struct serial *console = vm_serial(vm, PROFILE_SERIAL_CONSOLE);
+	uint8_t seed[RENEW_SEED_BYTES];
+	char line[RENEW_LINE_MAX];
+	size_t len;
+
+	if (!console)
+		return -ENODEV;
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		return -errno;
+	len = renew_line(line, time(NULL), mac, seed);
+	explicit_bzero(seed, sizeof(seed));
+	return serial_write(console, line, len);
+}

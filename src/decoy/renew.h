@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a machine that was saved needs when it wakes: the time, entropy of its own, another MAC.
+ *
+ * Over the console a program of the decoy's root takes `renew EPOCH MAC SEEDHEX` and answers `renewed`
+ * (decoys/README). The answer is hostile text, of which nothing is used but that the word stands alone in a line.
+ */
+#ifndef MIMAMORI_DECOY_RENEW_H
+#define MIMAMORI_DECOY_RENEW_H
+
+#include "decoy/vm.h"
+
+#define RENEW_SEED_BYTES 32
+#define RENEW_LINE_MAX 160
+
+/* The line, with its end. mac and seed are the caller's. Returns its length. */
+size_t renew_line(char out[RENEW_LINE_MAX], int64_t epoch_s, const uint8_t mac[PROFILE_MAC_LEN],
+		  const uint8_t seed[RENEW_SEED_BYTES]);
+
+/* Finds the answer in a stream that comes in pieces. Zero-initialise. */
+struct renew_answer {
+	char line[16];
+	size_t used; /* beyond the buffer: the line is another */
+};
+
+/* Does the word stand in it, alone in a line? */
+bool renew_answered(struct renew_answer *a, const char *bytes, size_t n);
+
+/* Sends it, with a new seed, to the machine's console. 0 or -errno. */
+int renew_send(struct vm *vm, const uint8_t mac[PROFILE_MAC_LEN]);
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memmem */
+#endif
+
+#include "decoy/session.h"
+
+#include "decoy/telnet.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_MS 100
+#define ASK_AGAIN_MS 1500
+#define SEND_MAX 8192 /* bytes of one line */
+#define WHY_LEN 200
+#define SHOWN 60 /* bytes of the guest's text in an error */
+
+enum step {
+	STEP_NONE,
+	STEP_CONNECT, /* until "login:" */
+	STEP_USER, /* until "assword:", or a shell where there is no password */
+	STEP_PASSWORD, /* until the marker */
+	STEP_RUN,
+	STEP_SU, /* until "assword:" */
+};
+
+/* One attempt to connect: a request lives until its handle is closed. */
+struct link {
+	uv_tcp_t tcp; /* the first: a handle of it is the link */
+	uv_connect_t connect;
+};
+
+struct session {
+	uv_loop_t *loop;
+	struct sockaddr_storage addr;
+	struct link *link; /* NULL: between two attempts */
+	uv_timer_t limit, retry;
+	struct telnet telnet;
+	enum step step;
+	session_fn *fn;
+	void *arg;
+	void (*listener)(const char *, size_t, void *);
+	void *listener_arg;
+	char password[256];
+	unsigned int marker; /* the number of the one awaited */
+	unsigned int asked; /* the last one before this step */
+	unsigned int handles, try_ms;
+	bool connecting, failed, freed;
+	bool half; /* of the time limit is over */
+	size_t used, searched; /* of text; searched: no marker begins before */
+	char *text; /* SESSION_TEXT_MAX + 1 */
+	char read_buf[TELNET_FEED_MAX];
+};
+
+struct write {
+	uv_write_t req;
+	char bytes[];
+};
+
+static void finish(struct session *s, int err, int status, const char *text, size_t len,
+		   const char *why)
+{
+	struct session_result r = { err, status, text, why, len };
+	session_fn *fn = s->fn;
+
+	uv_timer_stop(&s->limit);
+	s->step = STEP_NONE;
+	s->fn = NULL;
+	s->failed = err != 0;
+	if (fn)
+		fn(&r, s->arg);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct session *s = handle->data;
+
+	if (--s->handles == 0 && s->freed) {
+		free(s->text);
+		free(s);
+	}
+}
+
+static void on_link_closed(uv_handle_t *handle)
+{
+	struct link *link = (struct link *)handle;
+
+	on_closed(handle);
+	free(link);
+}
+
+static void drop_connection(struct session *s)
+{
+	if (s->link)
+		uv_close((uv_handle_t *)&s->link->tcp, on_link_closed);
+	s->link = NULL;
+}
+
+static void fail(struct session *s, int err, const char *what)
+{
+	char why[WHY_LEN], shown[SHOWN + 1];
+	size_t n = 0;
+
+	for (size_t i = s->used > SHOWN ? s->used - SHOWN : 0; i < s->used; i++)
+		if (s->text[i] >= ' ' && s->text[i] <= '~')
+			shown[n++] = s->text[i];
+	shown[n] = '\0';
+	snprintf(why, sizeof(why), "%s%s%s%s", what, n ? "; it last said \"" : "", shown,
+		 n ? "\"" : "");
+	drop_connection(s);
+	uv_timer_stop(&s->retry);
+	finish(s, err, 0, "", 0, why);
+}
+
+static void on_limit(uv_timer_t *timer)
+{
+	struct session *s = timer->data;
+
+	/* A host that slept wakes with all its timers run out: nobody has had time to answer. */
+	if (!s->half) {
+		s->half = true;
+		return;
+	}
+	switch (s->step) {
+	case STEP_NONE:
+		break;
+	case STEP_CONNECT:
+		fail(s, -ETIMEDOUT, "no login prompt came in time");
+		break;
+	case STEP_USER:
+	case STEP_SU:
+		fail(s, -ETIMEDOUT, "no password was asked for in time");
+		break;
+	case STEP_PASSWORD:
+		fail(s, -ETIMEDOUT, "no shell came in time");
+		break;
+	case STEP_RUN:
+		fail(s, -ETIMEDOUT, "a command was not done in time");
+		break;
+	}
+}
+
+static void begin(struct session *s, enum step step, unsigned int timeout_ms, session_fn *fn,
+		  void *arg)
+{
+	s->step = step;
+	s->fn = fn;
+	s->arg = arg;
+	s->used = s->searched = 0;
+	s->asked = s->marker;
+	s->half = false;
+	uv_timer_start(&s->limit, on_limit, timeout_ms / 2, timeout_ms / 2);
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+	(void)status; /* a connection that is gone is read as such */
+	free(req);
+}
+
+static int send_raw(struct session *s, const void *bytes, size_t n)
+{
+	struct write *w;
+	uv_buf_t buf;
+	int err;
+
+	if (!s->link || s->connecting)
+		return -ENOTCONN;
+	w = malloc(sizeof(*w) + n);
+	if (!w)
+		return -ENOMEM;
+	memcpy(w->bytes, bytes, n);
+	buf = uv_buf_init(w->bytes, (unsigned int)n);
+	err = uv_write(&w->req, (uv_stream_t *)&s->link->tcp, &buf, 1, on_written);
+	if (err)
+		free(w);
+	return err;
+}
+
+int session_send(struct session *s, const char *bytes, size_t n)
+{
+	uint8_t escaped[2 * SEND_MAX];
+
+	if (n > SEND_MAX)
+		return -EMSGSIZE;
+	return send_raw(s, escaped, telnet_escape((const uint8_t *)bytes, n, escaped));
+}
+
+static void send_line(struct session *s, const char *line)
+{
+	if (session_send(s, line, strlen(line)) < 0 || session_send(s, "\r", 1) < 0)
+		fail(s, -ECONNRESET, "the connection is gone");
+}
+
+/* Asks the shell to show that it is there, and the status of what came before. */
+static void send_marked(struct session *s, const char *command)
+{
+	char line[SEND_MAX];
+
+	s->marker++;
+	if (snprintf(line, sizeof(line), "echo mi''mamori-%u; %s%secho mi''mamori-%u-$?-",
+		     s->marker, command, command[0] ? "; " : "", s->marker) >= (int)sizeof(line))
+		fail(s, -EMSGSIZE, "the command is too long");
+	else
+		send_line(s, line);
+}
+
+static bool has(const struct session *s, const char *word)
+{
+	return memmem(s->text, s->used, word, strlen(word)) != NULL;
+}
+
+/* Has the shell answered? Its status, and in *at where the marker begins. */
+static bool find_marker(struct session *s, int *status, size_t *at)
+{
+	char marker[32];
+	const char *found;
+	int len = snprintf(marker, sizeof(marker), "mimamori-%u-", s->marker), end = 0;
+
+	found = memmem(s->text + s->searched, s->used - s->searched, marker, (size_t)len);
+	if (!found) {
+		if (s->used > (size_t)len)
+			s->searched = s->used - (size_t)len;
+		return false;
+	}
+	if (sscanf(found + len, "%3d-%n", status, &end) != 1 || !end) {
+		s->searched = (size_t)(found - s->text);
+		return false;
+	}
+	*at = (size_t)(found - s->text);
+	return true;
+}
+
+/* A command's own lines: those behind the first marker, without carriage returns. */
+static void finish_command(struct session *s, int status, size_t len)
+{
+	char first[32], *from;
+	size_t n = 0;
+
+	snprintf(first, sizeof(first), "mimamori-%u\r\n", s->marker);
+	from = memmem(s->text, len, first, strlen(first));
+	from = from ? from + strlen(first) : s->text;
+	for (char *c = from; c < s->text + len; c++)
+		if (*c != '\r')
+			from[n++] = *c;
+	from[n] = '\0';
+	finish(s, 0, status, from, n, NULL);
+}
+
+static bool is_prompt(const struct session *s)
+{
+	static const char where[] =
+		"\x1b[6n"; /* BusyBox asks the terminal for its cursor, behind the prompt */
+	size_t n = s->used, len = sizeof(where) - 1;
+
+	if (n >= len && memcmp(s->text + n - len, where, len) == 0)
+		n -= len;
+	while (n && s->text[n - 1] == ' ')
+		n--;
+	return n && strchr("$#>%", s->text[n - 1]);
+}
+
+/* A login may throw away what was typed before its shell read: it is asked again. */
+static void ask_again(uv_timer_t *timer)
+{
+	struct session *s = timer->data;
+
+	if (s->step == STEP_PASSWORD)
+		send_marked(s, "");
+}
+
+static void try_connect(uv_timer_t *timer);
+
+static void on_text(struct session *s)
+{
+	int status = 0;
+	size_t at = 0;
+
+	switch (s->step) {
+	case STEP_NONE:
+		break;
+	case STEP_CONNECT:
+		/* It speaks: on a busy host the prompt itself may take long. */
+		uv_timer_start(&s->retry, try_connect, SESSION_SPEAKS_MS, 0);
+		if (has(s, "ogin: ")) {
+			uv_timer_stop(&s->retry);
+			finish(s, 0, 0, s->text, s->used, NULL);
+		}
+		break;
+	case STEP_USER:
+	case STEP_SU:
+		if (has(s, "assword:")) {
+			s->step = STEP_PASSWORD;
+			s->used = s->searched = 0;
+			send_line(s, s->password);
+			uv_timer_start(&s->retry, ask_again, ASK_AGAIN_MS, ASK_AGAIN_MS);
+		} else if (has(s, "must be suid") || has(s, "ncorrect")) {
+			fail(s, -EACCES, "the login was refused");
+		}
+		break;
+	case STEP_PASSWORD:
+		if (find_marker(s, &status, &at)) {
+			uv_timer_stop(&s->retry);
+			finish(s, 0, status, "", 0, NULL);
+		} else if (is_prompt(s) && s->marker == s->asked) {
+			send_marked(s, "");
+		} else if (has(s, "ncorrect") || has(s, "uthentication failure") ||
+			   has(s, "denied")) {
+			fail(s, -EACCES, "the login was refused");
+		}
+		break;
+	case STEP_RUN:
+		if (find_marker(s, &status, &at))
+			finish_command(s, status, at);
+		break;
+	}
+}
+
+static void on_bytes(struct session *s, const uint8_t *bytes, size_t n)
+{
+	uint8_t text[TELNET_FEED_MAX + 1], replies[TELNET_REPLIES_MAX];
+	size_t n_replies, len = telnet_feed(&s->telnet, bytes, n, text, replies, &n_replies);
+
+	if (n_replies)
+		send_raw(s, replies, n_replies);
+	if (s->step == STEP_NONE) {
+		if (s->listener)
+			s->listener((const char *)text, len, s->listener_arg);
+		return;
+	}
+	if (len > SESSION_TEXT_MAX - s->used) {
+		fail(s, -EMSGSIZE, "the decoy says more than it may");
+		return;
+	}
+	memcpy(s->text + s->used, text, len);
+	s->used += len;
+	s->text[s->used] = '\0';
+	on_text(s);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
+{
+	struct session *s = handle->data;
+
+	(void)hint;
+	*buf = uv_buf_init(s->read_buf, sizeof(s->read_buf));
+}
+
+static void retry_soon(struct session *s)
+{
+	drop_connection(s);
+	uv_timer_start(&s->retry, try_connect, RETRY_MS, 0);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct session *s = stream->data;
+
+	if (!s->link || (uv_stream_t *)&s->link->tcp != stream || n == 0)
+		return;
+	if (n > 0) {
+		on_bytes(s, (const uint8_t *)buf->base, (size_t)n);
+		return;
+	}
+	if (s->step == STEP_CONNECT) {
+		retry_soon(s);
+	} else if (s->step == STEP_NONE) {
+		drop_connection(s);
+		s->failed = true;
+		if (s->listener)
+			s->listener(NULL, 0, s->listener_arg);
+	} else {
+		fail(s, -ECONNRESET, "the decoy has closed the connection");
+	}
+}
+
+static void on_connected(uv_connect_t *connect, int status)
+{
+	struct session *s = connect->handle->data;
+
+	if (status == UV_ECANCELED || s->freed)
+		return;
+	s->connecting = false;
+	if (status < 0 || uv_read_start(connect->handle, on_alloc, on_read) < 0)
+		retry_soon(s);
+}
+
+/*
+ * QEMU's forwarding takes connections before the guest is up; these come to nothing, and
+ * the guest hears late of them. So one that shows no prompt is given up for another.
+ */
+static void try_connect(uv_timer_t *timer)
+{
+	struct session *s = timer->data;
+	struct link *link = calloc(1, sizeof(*link));
+
+	drop_connection(s);
+	s->used = 0;
+	memset(&s->telnet, 0, sizeof(s->telnet));
+	uv_timer_start(&s->retry, try_connect, s->try_ms, 0);
+	if (s->try_ms < SESSION_TRY_MOST_MS)
+		s->try_ms += s->try_ms / 2;
+	if (!link || uv_tcp_init(s->loop, &link->tcp) < 0) {
+		free(link);
+		return;
+	}
+	link->tcp.data = s;
+	s->link = link;
+	s->handles++;
+	s->connecting = true;
+	uv_tcp_nodelay(&link->tcp, 1);
+	if (uv_tcp_connect(&link->connect, &link->tcp, (struct sockaddr *)&s->addr, on_connected) <
+	    0)
+		drop_connection(s);
+}
+
+struct session *session_new(uv_loop_t *loop, const struct sockaddr *addr)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s || !(s->text = malloc(SESSION_TEXT_MAX + 1))) {
+		free(s);
+		return NULL;
+	}
+	s->loop = loop;
+	memcpy(&s->addr, addr,
+	       addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+					     sizeof(struct sockaddr_in));
+	uv_timer_init(loop, &s->limit);
+	uv_timer_init(loop, &s->retry);
+	s->limit.data = s->retry.data = s;
+	s->handles = 2;
+	return s;
+}
+
+void session_free(struct session *s)
+{
+	if (!s || s->freed)
+		return;
+	s->freed = true;
+	s->step = STEP_NONE;
+	s->fn = NULL;
+	s->listener = NULL;
+	drop_connection(s);
+	uv_close((uv_handle_t *)&s->limit, on_closed);
+	uv_close((uv_handle_t *)&s->retry, on_closed);
+}
+
+void session_connect(struct session *s, unsigned int timeout_ms, session_fn *fn, void *arg)
+{
+	begin(s, STEP_CONNECT, timeout_ms, fn, arg);
+	s->try_ms = SESSION_TRY_MS;
+	uv_timer_start(&s->retry, try_connect, 0, 0);
+}
+
+void session_login(struct session *s, const char *user, const char *password,
+		   unsigned int timeout_ms, session_fn *fn, void *arg)
+{
+	begin(s, STEP_USER, timeout_ms, fn, arg);
+	snprintf(s->password, sizeof(s->password), "%s", password);
+	send_line(s, user);
+}
+
+void session_run(struct session *s, const char *command, unsigned int timeout_ms, session_fn *fn,
+		 void *arg)
+{
+	begin(s, STEP_RUN, timeout_ms, fn, arg);
+	send_marked(s, command);
+}
+
+void session_su(struct session *s, const char *password, unsigned int timeout_ms, session_fn *fn,
+		void *arg)
+{
+	begin(s, STEP_SU, timeout_ms, fn, arg);
+	snprintf(s->password, sizeof(s->password), "%s", password);
+	send_line(s, "su");
+}
+
+void session_listen(struct session *s, void (*fn)(const char *bytes, size_t n, void *arg),
+		    void *arg)
+{
+	s->listener = fn;
+	s->listener_arg = arg;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A telnet session with a decoy, as an attacker has one: login, commands, su.
+ *
+ * Theory of operation
+ * -------------------
+ * One step at a time: it is begun by a call, ends with its callback, and has a time limit. A step sends a
+ * text and waits for one of a few others in what the decoy prints from then on. Whether a shell is there is
+ * proven by what it computes: a line that has `echo mi''mamori-N` in it is echoed with the quotes, and answered
+ * without them; so is a command's end and its status. All is a guest's text, hostile: of one
+ * step at most SESSION_TEXT_MAX bytes are taken, more ends the session.
+ */
+#ifndef MIMAMORI_DECOY_SESSION_H
+#define MIMAMORI_DECOY_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#define SESSION_TEXT_MAX (256 * 1024)
+#define SESSION_TRY_MS \
+	1500 /* of the first attempt to connect; each next one has half as much again, */
+#define SESSION_TRY_MOST_MS 6000 /* up to this */
+#define SESSION_SPEAKS_MS 15000 /* of one in which the other side has said something */
+
+struct session;
+
+/*
+ * err 0: done; a command's status and what it printed (borrowed, NUL-terminated; carriage returns are left
+ * out). Else -errno: -ETIMEDOUT, -EACCES (login refused), -ECONNRESET, -EMSGSIZE, with a sentence in why. After
+ * an error the session is of no use any more, and is to be freed.
+ */
+struct session_result {
+	int err, status;
+	const char *text, *why;
+	size_t len;
+};
+
+typedef void session_fn(const struct session_result *r, void *arg);
+
+struct session *session_new(uv_loop_t *loop, const struct sockaddr *addr);
+/* From any callback; none comes after. Closes the connection. */
+void session_free(struct session *s);
+
+/* Connects, again and again while nothing answers, until a login prompt stands there. */
+void session_connect(struct session *s, unsigned int timeout_ms, session_fn *fn, void *arg);
+/* From the prompt to a shell. */
+void session_login(struct session *s, const char *user, const char *password,
+		   unsigned int timeout_ms, session_fn *fn, void *arg);
+/* Runs one line of shell. */
+void session_run(struct session *s, const char *command, unsigned int timeout_ms, session_fn *fn,
+		 void *arg);
+/* From a shell to root's. */
+void session_su(struct session *s, const char *password, unsigned int timeout_ms, session_fn *fn,
+		void *arg);
+
+/* What the terminal says between steps goes to fn (NULL: nowhere), for who passes it on to a person. */
+void session_listen(struct session *s, void (*fn)(const char *bytes, size_t n, void *arg),
+		    void *arg);
+/* Sends as it is. 0 or -errno. */
+int session_send(struct session *s, const char *bytes, size_t n);
+
+#endif

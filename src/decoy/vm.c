@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* pipe2 */
+#endif
+
+#include "decoy/vm.h"
+
+#include "core/isolate.h"
+#include "decoy/parts.h"
+#include "decoy/launch.h"
+#include "decoy/usernet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SAID_LINES 2 /* of these, in an error */
+#define SAID_KEPT 2048 /* bytes of what QEMU printed */
+#define DEATH_WAIT_MS 1000 /* from the end of its connection to that of the process */
+#define DATA_BYTES \
+	(1ULL << 30) /* of QEMU's own memory, stacks and caches included, beside the guest's */
+
+struct vm {
+	uv_loop_t *loop;
+	const struct decoy *decoy;
+	struct vm_handlers handlers;
+	uint64_t identity;
+	pid_t pid; /* 0: gone */
+	int pidfd, disk_fd;
+	struct qmp *qmp;
+	uv_poll_t death;
+	uv_timer_t timer; /* until it is up; while it dies; between questions */
+	uv_pipe_t output; /* QEMU's stdout and stderr */
+	struct serial serial[PROFILE_SERIAL_MAX];
+	bool has_serial[PROFILE_SERIAL_MAX];
+	unsigned int watch_ms, handles;
+	bool up, asked, quitting, ended, freed;
+	uint16_t forwards[VM_FORWARDS_MAX], ports[VM_FORWARDS_MAX];
+	size_t said_used;
+	char said[SAID_KEPT], read_buf[1024];
+};
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct vm *vm = handle->data;
+
+	if (--vm->handles == 0 && vm->freed)
+		free(vm);
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+	if (handle->data && !uv_is_closing(handle))
+		uv_close(handle, on_closed);
+}
+
+/* Counts a handle that is set up: it is to be closed. */
+static void own_handle(struct vm *vm, uv_handle_t *handle)
+{
+	handle->data = vm;
+	vm->handles++;
+}
+
+/* The process's wait status: whatever it does, it is killed and waited for. */
+static int reap(struct vm *vm, bool do_kill)
+{
+	int status = 0;
+
+	if (!vm->pid)
+		return 0;
+	if (do_kill)
+		kill(vm->pid, SIGKILL); /* not yet waited for, so the number is still its own */
+	while (waitpid(vm->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	vm->pid = 0;
+	return status;
+}
+
+static void close_all(struct vm *vm)
+{
+	qmp_free(vm->qmp);
+	vm->qmp = NULL;
+	close_handle((uv_handle_t *)&vm->death);
+	close_handle((uv_handle_t *)&vm->timer);
+	close_handle((uv_handle_t *)&vm->output);
+	for (int i = 0; i < PROFILE_SERIAL_MAX; i++)
+		if (vm->has_serial[i])
+			close_handle((uv_handle_t *)&vm->serial[i].pipe);
+	if (vm->pidfd >= 0)
+		close(vm->pidfd);
+	if (vm->disk_fd >= 0)
+		close(vm->disk_fd);
+	vm->pidfd = vm->disk_fd = -1;
+}
+
+static void vm_end(struct vm *vm, int err, const char *why)
+{
+	char sentence[VM_WHY_LEN];
+
+	if (vm->ended)
+		return;
+	vm->ended = true;
+	reap(vm, true);
+	snprintf(sentence, sizeof(sentence), "%s: %s", vm->decoy->name, why);
+	close_all(vm);
+	vm->handlers.on_end(err, sentence, vm->handlers.arg);
+}
+
+/* What it printed last, before its pipe is closed. */
+static void read_last_words(struct vm *vm)
+{
+	char buf[512];
+	uv_os_fd_t fd;
+	ssize_t n;
+
+	if (uv_fileno((uv_handle_t *)&vm->output, &fd) == 0)
+		while ((n = read(fd, buf, sizeof(buf))) > 0)
+			serial_keep(vm->said, &vm->said_used, sizeof(vm->said), buf, (size_t)n);
+}
+
+static void on_death(uv_poll_t *poll, int status, int events)
+{
+	struct vm *vm = poll->data;
+	char why[VM_WHY_LEN], said[200];
+	int result;
+
+	(void)status;
+	(void)events;
+	if (vm->ended)
+		return;
+	result = reap(vm, false);
+	read_last_words(vm);
+	serial_last_lines_of(vm->said, vm->said_used, SAID_LINES, said, sizeof(said));
+	if (WIFEXITED(result) && WEXITSTATUS(result) == 0 && vm->quitting) {
+		vm_end(vm, 0, "QEMU has ended as it was asked to");
+		return;
+	}
+	if (WIFSIGNALED(result))
+		snprintf(why, sizeof(why), "QEMU was killed by signal %d (%s)%s%s",
+			 WTERMSIG(result), strsignal(WTERMSIG(result)),
+			 said[0] ? "; it said: " : "", said);
+	else
+		snprintf(why, sizeof(why), "QEMU ended with status %d%s%s", WEXITSTATUS(result),
+			 said[0] ? "; it said: " : " and without a word", said);
+	vm_end(vm, -ECHILD, why);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
+{
+	struct vm *vm = handle->data;
+
+	(void)hint;
+	*buf = uv_buf_init(vm->read_buf, sizeof(vm->read_buf));
+}
+
+static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct vm *vm = stream->data;
+
+	if (n < 0)
+		uv_read_stop(stream);
+	else
+		serial_keep(vm->said, &vm->said_used, sizeof(vm->said), buf->base, (size_t)n);
+}
+
+static void on_gone_silent(uv_timer_t *timer)
+{
+	vm_end(timer->data, -ECHILD, "QEMU has closed its control connection and lives on");
+}
+
+static void on_qmp_end(int err, const char *why, void *arg)
+{
+	struct vm *vm = arg;
+
+	if (vm->ended)
+		return;
+	/* Most often it has just ended: how, the process itself tells in a moment. */
+	if (err == -ECONNRESET)
+		uv_timer_start(&vm->timer, on_gone_silent, DEATH_WAIT_MS, 0);
+	else
+		vm_end(vm, err, why);
+}
+
+static void on_qmp_event(const char *name, const json_t *data, void *arg)
+{
+	struct vm *vm = arg;
+
+	/* QEMU stops a guest whose write finds no room (werror=enospc, its default). */
+	if (strcmp(name, "BLOCK_IO_ERROR") == 0 && json_is_true(json_object_get(data, "nospace"))) {
+		vm_end(vm, -ENOSPC, "disk full: what the guest writes has no room on this host");
+		return;
+	}
+	if (vm->handlers.on_event)
+		vm->handlers.on_event(name, data, vm->handlers.arg);
+}
+
+static void on_usernet(int err, const json_t *value, const char *why, void *arg)
+{
+	struct vm *vm = arg;
+	const char *text = json_string_value(value);
+
+	if (vm->ended)
+		return;
+	for (int i = 0; !err && text && i < VM_FORWARDS_MAX; i++)
+		if (vm->forwards[i])
+			vm->ports[i] = usernet_port(text, vm->forwards[i]);
+	for (int i = 0; i < VM_FORWARDS_MAX; i++)
+		if (vm->forwards[i] && !vm->ports[i]) {
+			vm_end(vm, err ? err : -EPROTO,
+			       err ? why : "QEMU does not say which of this host's ports it took");
+			return;
+		}
+	vm->up = true;
+	uv_timer_stop(&vm->timer);
+	if (vm->watch_ms)
+		vm_watch(vm, vm->watch_ms);
+	if (vm->handlers.on_up)
+		vm->handlers.on_up(vm->handlers.arg);
+}
+
+static void on_qmp_ready(void *arg)
+{
+	struct vm *vm = arg;
+	json_t *args;
+
+	if (!vm->forwards[0]) {
+		on_usernet(0, NULL, NULL, vm);
+		return;
+	}
+	args = json_pack("{s:s}", "command-line", "info usernet");
+	if (!args || qmp_send(vm->qmp, "human-monitor-command", args, 0, on_usernet, vm) < 0)
+		vm_end(vm, -ENOMEM, "no memory to ask QEMU for its ports");
+}
+
+static void on_slow_start(uv_timer_t *timer)
+{
+	vm_end(timer->data, -ETIMEDOUT, "QEMU has not come up in time");
+}
+
+static void on_watch_reply(int err, const json_t *value, const char *why, void *arg)
+{
+	(void)err;
+	(void)value;
+	(void)why;
+	((struct vm *)arg)->asked = false; /* a missing answer is the connection's end */
+}
+
+static void on_watch(uv_timer_t *timer)
+{
+	struct vm *vm = timer->data;
+
+	if (!vm->asked &&
+	    qmp_send(vm->qmp, "query-status", NULL, VM_WATCH_TIMEOUT_MS, on_watch_reply, vm) == 0)
+		vm->asked = true;
+}
+
+void vm_watch(struct vm *vm, unsigned int interval_ms)
+{
+	vm->watch_ms = interval_ms;
+	if (vm->ended || !vm->up)
+		return;
+	if (interval_ms)
+		uv_timer_start(&vm->timer, on_watch, interval_ms, interval_ms);
+	else
+		uv_timer_stop(&vm->timer);
+}
+
+/* Two connected ends; [1] is QEMU's. */
+static int pair(int fds[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
+}
+
+struct start {
+	struct parts parts;
+	struct vm_wiring wiring;
+	int qmp[2], output[2], serial[PROFILE_SERIAL_MAX][2];
+	int fds[LAUNCH_FDS_MAX];
+	unsigned int n_fds;
+	struct vm_argv argv;
+};
+
+static void keep_fd(struct start *s, int fd)
+{
+	if (fd >= 0)
+		s->fds[s->n_fds++] = fd;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Makes the sockets between us and QEMU. 0 or -errno. */
+static int wire(struct start *s, const struct vm_options *o)
+{
+	const struct profile *p = &o->decoy->profile;
+	int err = pair(s->qmp);
+
+	if (!err && pipe2(s->output, O_CLOEXEC | O_NONBLOCK) < 0)
+		err = -errno;
+	for (unsigned int i = 0; !err && i < p->n_serial; i++)
+		if (p->serial[i] != PROFILE_SERIAL_NULL)
+			err = pair(s->serial[i]);
+	if (err)
+		return err;
+	s->wiring = (struct vm_wiring){ .qmp_fd = s->qmp[1],
+					.disk_fd = o->disk_fd,
+					.base_fd = s->parts.disk,
+					.kernel_fd = s->parts.kernel,
+					.initrd_fd = s->parts.initrd,
+					.dtb_fd = s->parts.dtb,
+					.tap_fd = o->tap_fd,
+					.paused = o->paused };
+	memcpy(s->wiring.forwards, o->forwards, sizeof(o->forwards));
+	memcpy(s->wiring.mac, o->mac, sizeof(o->mac));
+	keep_fd(s, s->qmp[1]);
+	keep_fd(s, o->disk_fd);
+	keep_fd(s, s->parts.disk);
+	keep_fd(s, s->parts.kernel);
+	keep_fd(s, s->parts.initrd);
+	keep_fd(s, s->parts.dtb);
+	keep_fd(s, o->tap_fd);
+	for (int i = 0; i < PROFILE_SERIAL_MAX; i++) {
+		s->wiring.serial_fd[i] = s->serial[i][1];
+		keep_fd(s, s->serial[i][1]);
+	}
+	return 0;
+}
+
+static int start_qemu(struct start *s, const struct vm_options *o, pid_t *pid, char *error)
+{
+	const struct profile *p = &o->decoy->profile;
+	const int readable[] = { s->parts.kernel, s->parts.initrd, s->parts.dtb };
+	struct launch_jail jail = { .network = o->tap_fd < 0,
+				    .file_bytes = o->disk_bytes_max ? o->disk_bytes_max :
+								      VM_DISK_MAX,
+				    .data_bytes = DATA_BYTES + ((uint64_t)p->memory_mb << 20) };
+	char path[PATH_MAX], why[LAUNCH_WHY_LEN];
+	int open_again[3], err;
+	struct launch spec = { .path = path,
+			       .argv = s->argv.arg,
+			       .fds = s->fds,
+			       .n_fds = s->n_fds,
+			       .output = s->output[1],
+			       .jail = &jail };
+
+	jail.readable = open_again;
+	for (size_t i = 0; i < 3; i++)
+		if (readable[i] >= 0)
+			open_again[jail.n_readable++] = readable[i];
+	if (o->user) {
+		err = isolate_find_user(o->user, &jail.uid, &jail.gid);
+		if (err || !jail.uid) {
+			conf_refuse(error,
+				    "%s: there is no such user, or it is root: QEMU needs an "
+				    "unprivileged one",
+				    o->user);
+			return err ? err : -EINVAL;
+		}
+	}
+	if (launch_find(p->qemu, path) < 0) {
+		conf_refuse(
+			error,
+			"%s: %s is not installed; on Debian it is in qemu-system-arm, -mips, -ppc, "
+			"-sparc or -misc",
+			o->decoy->name, p->qemu);
+		return -ENOENT;
+	}
+	err = vm_argv_build(p, &s->wiring, &s->argv);
+	if (err) {
+		conf_refuse(error, "%s: the profile makes too long a command line", o->decoy->name);
+		return err;
+	}
+	err = launch(&spec, pid, why);
+	if (err)
+		conf_refuse(error, "%s: %s", o->decoy->name, why);
+	return err;
+}
+
+/* From here on the loop knows of it; what fails is told through on_end. */
+static int adopt(struct vm *vm, struct start *s, char *error)
+{
+	const struct qmp_handlers h = { on_qmp_ready, on_qmp_event, on_qmp_end, vm };
+	int err = 0;
+
+	uv_timer_init(vm->loop, &vm->timer);
+	own_handle(vm, (uv_handle_t *)&vm->timer);
+	uv_pipe_init(vm->loop, &vm->output, 0);
+	own_handle(vm, (uv_handle_t *)&vm->output);
+	for (int i = 0; i < PROFILE_SERIAL_MAX; i++) {
+		if (s->serial[i][0] < 0)
+			continue;
+		err = serial_open(&vm->serial[i], vm->loop, s->serial[i][0]);
+		s->serial[i][0] = -1;
+		own_handle(vm, (uv_handle_t *)&vm->serial[i].pipe);
+		vm->has_serial[i] = true;
+		if (err)
+			break;
+	}
+	if (!err)
+		err = uv_pipe_open(&vm->output, s->output[0]);
+	if (!err) {
+		s->output[0] = -1;
+		err = uv_read_start((uv_stream_t *)&vm->output, on_alloc, on_output);
+	}
+	vm->pidfd = launch_pidfd(vm->pid);
+	if (!err && vm->pidfd < 0)
+		err = vm->pidfd;
+	if (!err)
+		err = uv_poll_init(vm->loop, &vm->death, vm->pidfd);
+	if (!err) {
+		own_handle(vm, (uv_handle_t *)&vm->death);
+		err = uv_poll_start(&vm->death, UV_READABLE, on_death);
+	}
+	if (!err) {
+		vm->qmp = qmp_new(vm->loop, s->qmp[0], &h);
+		s->qmp[0] = -1;
+		if (!vm->qmp)
+			err = -ENOMEM;
+	}
+	if (!err)
+		uv_timer_start(&vm->timer, on_slow_start, VM_START_TIMEOUT_MS, 0);
+	else
+		conf_refuse(error, "%s: QEMU cannot be watched: %s", vm->decoy->name,
+			    strerror(-err));
+	return err;
+}
+
+static void close_start(struct start *s)
+{
+	parts_close(&s->parts);
+	for (int side = 0; side < 2; side++) {
+		close_fd(&s->qmp[side]);
+		close_fd(&s->output[side]);
+		for (int i = 0; i < PROFILE_SERIAL_MAX; i++)
+			close_fd(&s->serial[i][side]);
+	}
+}
+
+struct vm *vm_start(uv_loop_t *loop, const struct vm_options *o, const struct vm_handlers *handlers,
+		    int *err, char error[CONF_ERROR_LEN])
+{
+	struct start *s = calloc(1, sizeof(*s));
+	struct vm *vm = calloc(1, sizeof(*vm));
+	int disk_fd = o->disk_fd, tap_fd = o->tap_fd;
+
+	*err = s && vm ? 0 : -ENOMEM;
+	if (*err) {
+		conf_refuse(error, "%s: no memory", o->decoy->name);
+		goto out;
+	}
+	memset(s->serial, 0xff, sizeof(s->serial));
+	memset(s->qmp, 0xff, sizeof(s->qmp));
+	memset(s->output, 0xff, sizeof(s->output));
+	s->parts = (struct parts){ .kernel = -1, .initrd = -1, .dtb = -1, .disk = -1 };
+	*err = parts_open(o->decoy, &s->parts, error);
+	if (*err)
+		goto out;
+	*err = wire(s, o);
+	if (*err) {
+		conf_refuse(error, "%s: its sockets cannot be made: %s", o->decoy->name,
+			    strerror(-*err));
+		goto out;
+	}
+	vm->loop = loop;
+	vm->decoy = o->decoy;
+	vm->handlers = *handlers;
+	vm->identity = s->parts.identity ^
+		       (o->tap_fd >= 0); /* a state saved with one network is none with another */
+	vm->pidfd = vm->disk_fd = -1;
+	if (o->tap_fd < 0)
+		memcpy(vm->forwards, o->forwards, sizeof(o->forwards));
+	*err = start_qemu(s, o, &vm->pid, error);
+	if (*err)
+		goto out;
+	vm->disk_fd = disk_fd;
+	disk_fd = -1;
+	*err = adopt(vm, s, error);
+	if (*err) {
+		vm_free(vm);
+		vm = NULL;
+	}
+out:
+	if (s)
+		close_start(s);
+	if (*err && vm) {
+		free(vm);
+		vm = NULL;
+	}
+	free(s);
+	close_fd(&disk_fd);
+	close_fd(&tap_fd);
+	return vm;
+}
+
+void vm_free(struct vm *vm)
+{
+	if (!vm || vm->freed)
+		return;
+	vm->ended = vm->freed = true;
+	reap(vm, true);
+	close_all(vm);
+	if (!vm->handles)
+		free(vm);
+}
+
+int vm_quit(struct vm *vm)
+{
+	int err = vm->ended ? -ENOTCONN : qmp_send(vm->qmp, "quit", NULL, 0, NULL, NULL);
+
+	if (!err)
+		vm->quitting = true;
+	return err;
+}
+
+struct qmp *vm_qmp(struct vm *vm)
+{
+	return vm->qmp;
+}
+
+uint16_t vm_port(const struct vm *vm, uint16_t guest_port)
+{
+	for (int i = 0; i < VM_FORWARDS_MAX; i++)
+		if (vm->forwards[i] == guest_port)
+			return vm->ports[i];
+	return 0;
+}
+
+pid_t vm_pid(const struct vm *vm)
+{
+	return vm->pid;
+}
+
+const struct decoy *vm_decoy(const struct vm *vm)
+{
+	return vm->decoy;
+}
+
+uint64_t vm_identity(const struct vm *vm)
+{
+	return vm->identity;
+}
+
+int vm_disk_fd(const struct vm *vm)
+{
+	return vm->disk_fd;
+}
+
+struct serial *vm_serial(struct vm *vm, enum profile_serial role)
+{
+	for (unsigned int i = 0; i < vm->decoy->profile.n_serial; i++)
+		if (vm->has_serial[i] && vm->decoy->profile.serial[i] == role)
+			return &vm->serial[i];
+	return NULL;
+}
