@@ -55,7 +55,7 @@ sanitized: deps-check
 	@ninja -C build-asan all meson-test-prereq
 
 check: checked sanitized
-	@tests/run build:unit,lab,device build-asan:unit,fuzz
+	@tests/run build:unit,lab,device,decoys build-asan:unit,fuzz
 
 demo:
 	@tools/install-deps build lab
