@@ -173,6 +173,17 @@ static void renew_by_login(struct machine *m)
 	session_run(m->session, line, MACHINE_LOGIN_MS, on_renewed_by_login, m);
 }
 
+/* What is written before a state is saved need not be written by each machine that wakes from it. */
+static void on_synced(const struct session_result *r, void *arg)
+{
+	struct machine *m = arg;
+
+	if (r->err)
+		fail(m, r->err, r->why);
+	else
+		settle(m);
+}
+
 static void on_root(const struct session_result *r, void *arg)
 {
 	struct machine *m = arg;
@@ -182,7 +193,7 @@ static void on_root(const struct session_result *r, void *arg)
 	else if (m->wakes)
 		renew_by_login(m);
 	else
-		settle(m);
+		session_run(m->session, "sync", MACHINE_LOGIN_MS, on_synced, m);
 }
 
 static void on_login(const struct session_result *r, void *arg)

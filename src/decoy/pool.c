@@ -117,6 +117,7 @@ static void start(struct pool *p, struct slot *s)
 	const struct machine_handlers h = { .on_ready = on_ready, .on_end = on_end, .arg = s };
 	struct machine_options o = p->options.machine;
 	char error[CONF_ERROR_LEN];
+	bool wakes;
 	int err;
 
 	o.tap_fd = o.ready_fd = -1;
@@ -124,12 +125,14 @@ static void start(struct pool *p, struct slot *s)
 		o.ready_fd = open(p->options.ready_path, O_RDONLY | O_CLOEXEC);
 		p->must_save = o.ready_fd < 0;
 	}
+	wakes = o.ready_fd >= 0;
 	s->state = STARTING;
 	s->machine = machine_start(p->loop, &o, &h, &err, error);
 	if (o.ready_fd >= 0)
 		close(o.ready_fd);
 	if (!s->machine) {
 		s->state = FREE;
+		p->must_save |= wakes; /* it is no image, or a damaged one */
 		trouble(p, error);
 	}
 }

@@ -39,6 +39,12 @@ static void done(struct snapshot *s, int err, const char *why)
 	fn(err, sentence, s->arg);
 }
 
+/* Has the connection ended? Then the machine has, and its own end says why. */
+static bool is_gone(int err)
+{
+	return err && err != -EREMOTEIO;
+}
+
 /* 0, or done with. */
 static void ask(struct snapshot *s, const char *command, json_t *args, qmp_reply_fn *fn)
 {
@@ -53,6 +59,8 @@ static void on_dismissed(int err, const json_t *value, const char *why, void *ar
 	struct snapshot *s = arg;
 
 	(void)value;
+	if (is_gone(err))
+		return;
 	if (s->err)
 		done(s, s->err, s->why);
 	else
@@ -69,6 +77,8 @@ static void on_jobs(int err, const json_t *jobs, const char *why, void *arg)
 	const char *status = json_string_value(json_object_get(job, "status"));
 	const char *error = json_string_value(json_object_get(job, "error"));
 
+	if (is_gone(err))
+		return;
 	if (err || !status) {
 		done(s, err ? err : -EPROTO, err ? why : "QEMU knows nothing of it");
 	} else if (strcmp(status, "concluded") == 0) {
@@ -95,6 +105,8 @@ static void on_begun(int err, const json_t *value, const char *why, void *arg)
 	struct snapshot *s = arg;
 
 	(void)value;
+	if (is_gone(err))
+		return;
 	if (err)
 		done(s, err, why);
 	else
@@ -150,7 +162,8 @@ void snapshot_load(struct snapshot *s, const char *tag, snapshot_fn *fn, void *a
 static void on_continued(int err, const json_t *value, const char *why, void *arg)
 {
 	(void)value;
-	done(arg, err, why);
+	if (!is_gone(err))
+		done(arg, err, why);
 }
 
 void snapshot_continue(struct snapshot *s, snapshot_fn *fn, void *arg)

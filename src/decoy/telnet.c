@@ -4,9 +4,9 @@
 #include <string.h>
 
 #define IAC 255
-#define DONT 254
+#define REFUSE_DO 254 /* the RFC writes these two as words that end in NT */
 #define DO 253
-#define WONT 252
+#define REFUSE 252
 #define WILL 251
 #define SB 250
 #define SE 240
@@ -32,13 +32,13 @@ static uint8_t answer(struct telnet *t, uint8_t option)
 	case WILL:
 		if (test_and_set(t->told_will, option))
 			return 0;
-		return wanted ? DO : DONT;
+		return wanted ? DO : REFUSE_DO;
 	case DO:
 		if (test_and_set(t->told_do, option))
 			return 0;
-		return option == OPTION_SGA ? WILL : WONT;
+		return option == OPTION_SGA ? WILL : REFUSE;
 	}
-	return 0; /* WONT and DONT confirm what we hold already */
+	return 0; /* REFUSE and REFUSE_DO confirm what we hold already */
 }
 
 static void on_command(struct telnet *t, uint8_t byte, uint8_t *out, size_t *n_out)
