@@ -58,6 +58,11 @@ def ssh_keys(name: str, folder: Path) -> dict[str, Path]:
 
 def prepare(what: recipe.Recipe, keys: dict[str, Path], root: Path) -> None:
     """Puts beside the unpacked packages what the second stage needs and the decoy keeps."""
+    # Where it may not mount, as in a container, debootstrap links /proc to /proc.
+    for name in ("proc", "sys", "dev"):
+        if (root / name).is_symlink():
+            (root / name).unlink()
+            (root / name).mkdir()
     decoy = root / "etc" / "decoy"
     decoy.mkdir()
     for name in ("inittab", "interfaces", "inetd.conf"):
