@@ -21,7 +21,7 @@ LINES = 420  # that the second stage prints, about
 DONE = "second stage: done"
 
 
-def first_stage(what: recipe.Recipe, root: Path, log: Path, tell: make.Tell) -> None:
+def first_stage(what: recipe.Recipe, root: Path, tell: make.Tell) -> None:
     arch = what.get("debian")
     said = packages.apt(arch, "own", "mirror", [], root.parent).split()
     if len(said) != 3:
@@ -31,7 +31,6 @@ def first_stage(what: recipe.Recipe, root: Path, log: Path, tell: make.Tell) -> 
     sources.Sources.run(["debootstrap", "--foreign", f"--arch={arch}", "--variant=minbase",
                          f"--keyring={keyring}", f"--include={what.get('include')}",
                          f"--cache-dir={cache_of(root, what)}", suite, str(root), mirror])
-    log.touch()
 
 
 def cache_of(root: Path, what: recipe.Recipe) -> str:
@@ -50,7 +49,8 @@ def ssh_keys(name: str, folder: Path) -> dict[str, Path]:
             draft = mine / "draft"
             for stale in (draft, mine / "draft.pub"):
                 stale.unlink(missing_ok=True)
-            sources.Sources.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", str(draft)])
+            sources.Sources.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "",
+                                 "-f", str(draft)])
             (mine / "draft.pub").rename(mine / f"{path.name}.pub")
             draft.rename(path)
     return {path.name: path for path in sorted(mine.glob("ssh_host_*"))}
@@ -58,6 +58,11 @@ def ssh_keys(name: str, folder: Path) -> dict[str, Path]:
 
 def prepare(what: recipe.Recipe, keys: dict[str, Path], root: Path) -> None:
     """Puts beside the unpacked packages what the second stage needs and the decoy keeps."""
+    # Where it may not mount, as in a container, debootstrap links /proc to /proc.
+    for name in ("proc", "sys", "dev"):
+        if (root / name).is_symlink():
+            (root / name).unlink()
+            (root / name).mkdir()
     decoy = root / "etc" / "decoy"
     decoy.mkdir()
     for name in ("inittab", "interfaces", "inetd.conf"):
@@ -86,20 +91,30 @@ def prepare(what: recipe.Recipe, keys: dict[str, Path], root: Path) -> None:
 
 
 def machine(what: recipe.Recipe, parts: Path, disk: Path) -> list[str]:
+    """The decoy's own, unless build.conf names another."""
     profile, boot = what.profile["machine"], what.profile["boot"]
-    argv = [profile["qemu"], "-machine", profile["machine"], "-cpu", profile["cpu"], "-accel", "tcg",
-            "-m", str(MEMORY_MB), "-display", "none", "-monitor", "none", "-no-reboot", "-net", "none",
-            "-kernel", str(parts / "kernel"), "-initrd", str(parts / "initrd"),
-            "-append", boot["append"], "-drive",
-            f"if={profile['disk']},file={disk},format=raw,cache=unsafe", "-serial", "stdio"]
-    if (parts / "dtb").exists():
+    other = what.get("second-stage-machine", "")
+    place = what.get("second-stage-disk", profile["disk"])
+    argv = [profile["qemu"], "-machine", other or profile["machine"],
+            "-cpu", what.get("second-stage-cpu", profile["cpu"]), "-accel", "tcg",
+            "-m", str(MEMORY_MB), "-display", "none", "-monitor", "none", "-serial", "stdio",
+            "-no-reboot", "-net", "none", "-kernel", str(parts / "kernel"),
+            "-initrd", str(parts / "initrd"),
+            "-append", what.get("second-stage-append", boot["append"])]
+    drive = f"file={disk},format=raw,cache=unsafe"
+    if place.startswith("device "):
+        argv += ["-drive", f"if=none,id=root,{drive}",
+                 "-device", place.removeprefix("device ") + ",drive=root"]
+    else:
+        argv += ["-drive", f"if={place},{drive}"]
+    if not other and (parts / "dtb").exists():
         argv += ["-dtb", str(parts / "dtb")]
     return argv
 
 
 def second_stage(what: recipe.Recipe, parts: Path, disk: Path, log: Path, tell: make.Tell) -> None:
     until, count, done = time.monotonic() + SECOND_STAGE_S, 0, False
-    with log.open("w") as file, subprocess.Popen(
+    with log.open("w", buffering=1) as file, subprocess.Popen(
             machine(what, parts, disk), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace",
             env={**os.environ, "QEMU_AUDIO_DRV": "none"}) as job:
@@ -122,7 +137,7 @@ def build(what: recipe.Recipe, keys: dict[str, Path], parts: Path, out: Path,
     log = out.parent / "locks" / f"{what.name}.log"
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         root, raw = Path(scratch, "root"), Path(scratch, "raw")
-        first_stage(what, root, log, tell)
+        first_stage(what, root, tell)
         prepare(what, keys, root)
         sources.Sources.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-E",
                              "lazy_itable_init=0", "-d", str(root), str(raw),

@@ -76,16 +76,18 @@ def add_programs(what: recipe.Recipe, root: Path, out: Path) -> None:
             target.chmod(0o755)
 
 
-def write_initrd(busybox: Path, modules: list[Path], out: Path) -> None:
+def write_initrd(busybox: Path, lists: dict[str, list[Path]], out: Path) -> None:
+    """`lists`: name of a list -> modules, in the order in which common/initrd/init loads them."""
     initrd = tree.Tree()
     initrd.add(recipe.COMMON / "initrd")
     for name in ("dev", "proc", "sys", "root", "lib"):
         initrd.folder(name)
     initrd.special("dev/console", stat.S_IFCHR | 0o600, 5, 1)
     initrd.file("bin/busybox", busybox.read_bytes(), 0o755)
-    for module in modules:
-        initrd.file(f"lib/{module.name}", module.read_bytes())
-    initrd.file("modules", "".join(f"{module.name}\n" for module in modules))
+    for name, modules in lists.items():
+        for module in modules:
+            initrd.file(f"lib/{module.name}", module.read_bytes())
+        initrd.file(name, "".join(f"{module.name}\n" for module in modules))
     out.write_bytes(tree.cpio(initrd))
 
 
@@ -114,8 +116,10 @@ def build(what: recipe.Recipe, out: Path) -> None:
         if what.get("dtb", ""):
             shutil.copy(root / "usr" / "lib" / image / what.get("dtb"), out / "dtb")
         shutil.copy(root / "bin" / "busybox", out / "busybox")
-        write_initrd(out / "busybox", ordered_modules(root, version, what.words("modules")),
-                     out / "initrd")
+        lists = {"modules": ordered_modules(root, version, what.words("modules"))}
+        if what.words("second-stage-modules"):
+            lists["modules-vd"] = ordered_modules(root, version, what.words("second-stage-modules"))
+        write_initrd(out / "busybox", lists, out / "initrd")
         add_programs(what, root, out)
         (out / "packages").write_text("".join(
             f"{packages.describe(deb, licence_of(deb))}\n" for deb in debs))

@@ -154,6 +154,7 @@ class Debian(Instant):
         inputs = {"code": code(debian), "files": contents(debian.FILES),
                   "root": contents(recipe.COMMON / "root"), "include": what.get("include"),
                   "parts": self.parts.name, "machine": dict(what.profile["machine"]),
+                  "settings": dict(what.settings["build"]),
                   "persona": {name: dict(section) for name, section in what.persona.items()},
                   "size": what.get("disk-mb"),
                   "keys": key({name: hash_file(path) for name, path in keys.items()})}
