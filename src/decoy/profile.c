@@ -15,6 +15,11 @@
 #define MEMORY_LEAST 16
 #define MEMORY_MOST 1024
 
+/* What ATA's IDENTIFY DEVICE has room for (words 27-46, 23-26, 10-19). */
+#define DISK_MODEL_MOST 40
+#define DISK_FIRMWARE_MOST 8
+#define DISK_SERIAL_MOST 20
+
 const char *const profile_arch_names[PROFILE_ARCHS + 1] = { "arm", "mips", "mipsel", "sparc",
 							    "ppc", "sh4",  NULL };
 static const char *const byte_orders[] = { "little", "big", NULL };
@@ -32,6 +37,9 @@ static const struct conf_key profile_keys[] = {
 	{ "machine", "memory-mb", CONF_UINT, AT(memory_mb), "128", MEMORY_LEAST, MEMORY_MOST,
 	  NULL },
 	{ "machine", "disk", CONF_TEXT, AT(disk), "", 0, 0, NULL },
+	{ "machine", "disk-model", CONF_TEXT, AT(disk_model), "", 0, 0, NULL },
+	{ "machine", "disk-firmware", CONF_TEXT, AT(disk_firmware), "", 0, 0, NULL },
+	{ "machine", "disk-serial", CONF_TEXT, AT(disk_serial), "", 0, 0, NULL },
 	{ "machine", "nic", CONF_TEXT, AT(nic), "", 0, 0, NULL },
 	{ "machine", "serial", CONF_TEXT, AT(serial_text), "console", 0, 0, NULL },
 	{ "machine", "recorder", CONF_TEXT, AT(recorder), "", 0, 0, NULL },
@@ -127,6 +135,37 @@ static int split_attachment(const char *file, const char *key, char *text, bool 
 	return check_word(file, "machine", key, *word, *device ? "-_.,=" : "-_.", error);
 }
 
+/* Names of the disk: commas would be further properties. */
+static int check_disk_text(const char *file, const struct profile *p, const char *key,
+			   const char *value, size_t most, char error[CONF_ERROR_LEN])
+{
+	if (!value[0])
+		return 0;
+	if (p->disk_is_device || strcmp(p->disk_word, "ide") != 0)
+		return conf_refuse(error, "%s: [machine] %s: only \"disk = ide\" can be given one",
+				   file, key);
+	if (strlen(value) > most)
+		return conf_refuse(error, "%s: [machine] %s: has more than %zu characters", file,
+				   key, most);
+	return check_word(file, "machine", key, value, " -_.", error);
+}
+
+static int check_disk(const char *file, struct profile *p, char error[CONF_ERROR_LEN])
+{
+	int err = split_attachment(file, "disk", p->disk, true, &p->disk_is_device, &p->disk_word,
+				   error);
+
+	if (!err)
+		err = check_disk_text(file, p, "disk-model", p->disk_model, DISK_MODEL_MOST, error);
+	if (!err)
+		err = check_disk_text(file, p, "disk-firmware", p->disk_firmware,
+				      DISK_FIRMWARE_MOST, error);
+	if (!err)
+		err = check_disk_text(file, p, "disk-serial", p->disk_serial, DISK_SERIAL_MOST,
+				      error);
+	return err;
+}
+
 static int split_serial(const char *file, struct profile *p, char error[CONF_ERROR_LEN])
 {
 	static const char *const roles[] = { "null", "console", "recorder" };
@@ -183,7 +222,7 @@ static int check_recorder(const char *file, struct profile *p, char error[CONF_E
 	return err;
 }
 
-/* The only word with spaces: "TI UltraSparc IIi". */
+/* May have spaces: "TI UltraSparc IIi". */
 static int check_cpu(const char *file, const struct profile *p, char error[CONF_ERROR_LEN])
 {
 	if (strstr(p->cpu, " -"))
@@ -214,8 +253,7 @@ static int check_profile(const char *file, struct profile *p, char error[CONF_ER
 	if (!err)
 		err = check_cpu(file, p, error);
 	if (!err)
-		err = split_attachment(file, "disk", p->disk, true, &p->disk_is_device,
-				       &p->disk_word, error);
+		err = check_disk(file, p, error);
 	if (!err)
 		err = split_attachment(file, "nic", p->nic, false, &p->nic_is_device, &p->nic_word,
 				       error);

@@ -33,13 +33,15 @@ enum profile_arch {
 
 enum profile_serial {
 	PROFILE_SERIAL_NULL, /* goes nowhere */
-	PROFILE_SERIAL_CONSOLE, /* the kernel's console, and the line protocol of console.h */
+	PROFILE_SERIAL_CONSOLE, /* the kernel's console, and the line protocol of renew.h */
 	PROFILE_SERIAL_RECORDER, /* the kernel's recorder */
 };
 
 struct profile {
 	char name[CONF_TEXT_LEN], qemu[CONF_TEXT_LEN], machine[CONF_TEXT_LEN], cpu[CONF_TEXT_LEN];
 	char disk[CONF_TEXT_LEN], nic[CONF_TEXT_LEN], serial_text[CONF_TEXT_LEN];
+	/* What an IDE disk says that it is; empty: what QEMU has it say. */
+	char disk_model[CONF_TEXT_LEN], disk_firmware[CONF_TEXT_LEN], disk_serial[CONF_TEXT_LEN];
 	char recorder[CONF_TEXT_LEN]; /* how its port is attached; empty: it is the board's */
 	char kernel[CONF_TEXT_LEN], initrd[CONF_TEXT_LEN], dtb[CONF_TEXT_LEN];
 	char append[CONF_TEXT_LEN];

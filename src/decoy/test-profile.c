@@ -109,6 +109,30 @@ static void test_devices(void **state)
 	assert_int_equal(p.serial[1], PROFILE_SERIAL_CONSOLE);
 }
 
+static void test_disk_names(void **state)
+{
+	char error[CONF_ERROR_LEN], text[128];
+	struct profile p;
+
+	(void)state;
+	assert_int_equal(load(good, &p, error), 0);
+	assert_string_equal(p.disk_model, "");
+	assert_int_equal(load_with("disk = sd ; a card",
+				   "disk = ide\ndisk-model = SanDisk SDCFB-32\n"
+				   "disk-firmware = HDX 2.15\ndisk-serial = 114512J",
+				   &p, error),
+			 0);
+	assert_string_equal(p.disk_model, "SanDisk SDCFB-32");
+	assert_string_equal(p.disk_firmware, "HDX 2.15");
+	assert_string_equal(p.disk_serial, "114512J");
+	for (int n = 20; n <= 21; n++) {
+		snprintf(text, sizeof(text), "disk = ide\ndisk-serial = %.*s", n,
+			 "0123456789012345678901");
+		assert_int_equal(load_with("disk = sd ; a card", text, &p, error),
+				 n == 20 ? 0 : -EINVAL);
+	}
+}
+
 /* What is wrong is said with file, line or section, and key; the profile stays what it was. */
 static void test_wrong(void **state)
 {
@@ -127,6 +151,14 @@ static void test_wrong(void **state)
 		{ "cpu = cortex-a9", "cpu = a -S", "[machine] cpu" },
 		{ "disk = sd ; a card", "disk = sd,file=/etc/passwd", "[machine] disk" },
 		{ "disk = sd ; a card", "disk =", "[machine] disk" },
+		{ "disk = sd ; a card", "disk = sd\ndisk-model = X", "[machine] disk-model: only" },
+		{ "disk = sd ; a card", "disk = device ide-hd\ndisk-serial = X",
+		  "[machine] disk-serial: only" },
+		{ "disk = sd ; a card", "disk = ide\ndisk-model = a,serial=b",
+		  "[machine] disk-model: may contain" },
+		{ "disk = sd ; a card", "disk = ide\ndisk-serial = -x", "[machine] disk-serial" },
+		{ "disk = sd ; a card", "disk = ide\ndisk-firmware = 123456789",
+		  "[machine] disk-firmware: has more than 8" },
 		{ "nic = onboard lan9118", "nic = lan9118", "[machine] nic" },
 		{ "nic = onboard lan9118", "nic = device ", "[machine] nic" },
 		{ "console recorder", "console recorder\nrecorder = pci-serial",
@@ -232,7 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),   cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_wrong),  cmocka_unit_test(test_persona),
-		cmocka_unit_test(test_folder),
+		cmocka_unit_test(test_folder), cmocka_unit_test(test_disk_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,26 @@ static void test_devices(void **state)
 	assert_true(has(&a, "-S", NULL));
 }
 
+/* The disk does not say that it is QEMU's. */
+static void test_disk_names(void **state)
+{
+	struct vm_argv a;
+	struct profile p;
+
+	(void)state;
+	load(&p, "ide", "onboard pcnet");
+	assert_int_equal(vm_argv_build(&p, &wired, &a), 0);
+	assert_false(has(&a, "-global", NULL));
+	load(&p,
+	     "ide\ndisk-model = SanDisk SDCFB-32\ndisk-firmware = HDX 2.15\n"
+	     "disk-serial = 114512J0904X1234",
+	     "onboard pcnet");
+	assert_int_equal(vm_argv_build(&p, &wired, &a), 0);
+	assert_true(has(&a, "-global", "ide-hd.model=SanDisk SDCFB-32"));
+	assert_true(has(&a, "-global", "ide-hd.ver=HDX 2.15"));
+	assert_true(has(&a, "-global", "ide-hd.serial=114512J0904X1234"));
+}
+
 /* A board without a spare port gets one. */
 static void test_recorder(void **state)
 {
@@ -123,13 +143,22 @@ static void test_recorder(void **state)
 static void test_longest(void **state)
 {
 	struct vm_argv *a = malloc(sizeof(*a));
+	struct vm_wiring w = wired;
 	struct profile p;
 
 	(void)state;
 	assert_non_null(a);
 	load(&p, "sd", "onboard lan9118");
 	memset(p.append, 'x', sizeof(p.append) - 1);
-	assert_int_equal(vm_argv_build(&p, &wired, a), 0);
+	memset(p.disk_model, 'x', sizeof(p.disk_model) - 1);
+	memset(p.disk_firmware, 'x', sizeof(p.disk_firmware) - 1);
+	memset(p.disk_serial, 'x', sizeof(p.disk_serial) - 1);
+	w.initrd_fd = 17;
+	w.gdb_fd = 18;
+	w.serial_fd[2] = w.serial_fd[3] = 19;
+	w.paused = true;
+	p.n_serial = PROFILE_SERIAL_MAX;
+	assert_int_equal(vm_argv_build(&p, &w, a), 0);
 	assert_true(a->used < VM_ARGS_BYTES / 2);
 	free(a);
 }
@@ -137,9 +166,8 @@ static void test_longest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_board),
-		cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_recorder),
+		cmocka_unit_test(test_board),	   cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_disk_names), cmocka_unit_test(test_recorder),
 		cmocka_unit_test(test_longest),
 	};
 

@@ -70,6 +70,15 @@ static void add_boot(struct vm_argv *a, const struct profile *p, const struct vm
 	}
 }
 
+/* QEMU's own would tell: "QEMU HARDDISK", "QM00001", its version. */
+static void add_disk_text(struct vm_argv *a, const char *property, const char *value)
+{
+	if (!value[0])
+		return;
+	add(a, "-global");
+	add(a, "ide-hd.%s=%s", property, value);
+}
+
 /* Formats are named, never guessed: a guest may write another format's header into its disk. */
 static void add_disk(struct vm_argv *a, const struct profile *p, const struct vm_wiring *w)
 {
@@ -88,6 +97,9 @@ static void add_disk(struct vm_argv *a, const struct profile *p, const struct vm
 		add(a, "-device");
 		add(a, "%s,drive=drive0", p->disk_word);
 	}
+	add_disk_text(a, "model", p->disk_model);
+	add_disk_text(a, "ver", p->disk_firmware);
+	add_disk_text(a, "serial", p->disk_serial);
 }
 
 /* One NIC. Never on a wire with both: QEMU's own network takes whatever it sees there as for itself. */

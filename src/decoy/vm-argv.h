@@ -11,7 +11,7 @@
 
 #include "decoy/profile.h"
 
-#define VM_ARGS_MAX 72
+#define VM_ARGS_MAX 80
 #define VM_ARGS_BYTES 8192
 #define VM_FORWARDS_MAX 4
 #define VM_TB_MB 32 /* of translated code: what a small guest needs; QEMU's own default is 1 GB */
