@@ -9,16 +9,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import BuildError, packages, recipe, tree
-
-LICENCES = (("linux-image-", "GPL-2"), ("busybox", "GPL-2"), ("dropbear", "MIT"), ("libc6", "LGPL-2.1+"),
-            ("libcrypt1", "LGPL-2.1+"), ("libtom", "Unlicense"), ("zlib1g", "Zlib"),
-            ("libgmp10", "LGPL-3+"))
+from . import BuildError, devicetree, packages, recipe, tree
 
 
 def ordered_modules(root: Path, version: str, wanted: list[str]) -> list[Path]:
     """The files of these modules and of all that they need, each after those that it needs."""
-    subprocess.run(["depmod", "-b", str(root), version], check=True, capture_output=True)
+    tree.run(["depmod", "-b", str(root), version])
     base = root / "lib" / "modules" / version
     needs: dict[str, list[str]] = {}
     for line in (base / "modules.dep").read_text().splitlines():
@@ -76,7 +72,7 @@ def add_programs(what: recipe.Recipe, root: Path, out: Path) -> None:
             target.chmod(0o755)
 
 
-def write_initrd(busybox: Path, lists: dict[str, list[Path]], out: Path) -> None:
+def write_initrd(busybox: Path, lists: dict[str, list[Path]], date: int, out: Path) -> None:
     """`lists`: name of a list -> modules, in the order in which common/initrd/init loads them."""
     initrd = tree.Tree()
     initrd.add(recipe.COMMON / "initrd")
@@ -88,11 +84,7 @@ def write_initrd(busybox: Path, lists: dict[str, list[Path]], out: Path) -> None
         for module in modules:
             initrd.file(f"lib/{module.name}", module.read_bytes())
         initrd.file(name, "".join(f"{module.name}\n" for module in modules))
-    out.write_bytes(tree.cpio(initrd))
-
-
-def licence_of(deb: Path) -> str:
-    return next((licence for start, licence in LICENCES if deb.name.startswith(start)), "see Debian")
+    out.write_bytes(tree.cpio(initrd, date))
 
 
 def inputs(what: recipe.Recipe) -> dict:
@@ -101,7 +93,8 @@ def inputs(what: recipe.Recipe) -> dict:
 
 
 def build(what: recipe.Recipe, out: Path) -> None:
-    """Fills `out` with kernel, initrd, perhaps dtb, busybox and packages (lines of the manifest)."""
+    """Fills `out` with kernel, initrd, perhaps dtb, busybox, packages (lines of the manifest) and date (that of
+    the newest package)."""
     arch = what.get("debian")
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         root = Path(scratch, "root")
@@ -111,15 +104,19 @@ def build(what: recipe.Recipe, out: Path) -> None:
                                  Path(scratch, "debs"))
         for deb in debs:
             packages.unpack(deb, root)
+        date = max(map(packages.deb_date, debs))
+        if not date:
+            raise BuildError(f"{image} has no changelog that says when it was made")
         version = image.removeprefix("linux-image-")
         shutil.copy(root / "boot" / f"vmlinuz-{version}", out / "kernel")
         if what.get("dtb", ""):
-            shutil.copy(root / "usr" / "lib" / image / what.get("dtb"), out / "dtb")
+            devicetree.copy(root / "usr" / "lib" / image / what.get("dtb"), out / "dtb")
         shutil.copy(root / "bin" / "busybox", out / "busybox")
         lists = {"modules": ordered_modules(root, version, what.words("modules"))}
         if what.words("second-stage-modules"):
             lists["modules-vd"] = ordered_modules(root, version, what.words("second-stage-modules"))
-        write_initrd(out / "busybox", lists, out / "initrd")
+        write_initrd(out / "busybox", lists, date, out / "initrd")
         add_programs(what, root, out)
         (out / "packages").write_text("".join(
-            f"{packages.describe(deb, licence_of(deb))}\n" for deb in debs))
+            f"{line}\n" for deb in debs for line in packages.describe(deb)))
+        (out / "date").write_text(f"{date}\n")

@@ -9,24 +9,27 @@ import time
 from pathlib import Path
 from typing import Callable
 
-from . import BuildError, tree
+from . import BuildError
 
 Tell = Callable[[float, str], None]
 
-# Whoever builds, wherever and whenever: the same bytes.
-STEADY = {"KBUILD_BUILD_TIMESTAMP": time.strftime("%a %b %e %H:%M:%S UTC %Y", time.gmtime(tree.EPOCH)),
-          "KBUILD_BUILD_USER": "root",
-          "KBUILD_BUILD_HOST": "localhost", "KBUILD_BUILD_VERSION": "1",
-          "SOURCE_DATE_EPOCH": str(tree.EPOCH), "LC_ALL": "C", "TZ": "UTC"}
 STEP = re.compile(r"  [A-Z]+ |\S+gcc .* -c ")  # a line of make that is about one file, and no warning
 DROPPED = ("CFLAGS", "LDFLAGS", "CPPFLAGS", "MAKEFLAGS", "MFLAGS", "CROSS_COMPILE", "ARCH", "CC")
 
 
-def run(argv: list[str], cwd: Path, log: Path, tell: Tell | None = None, lines: int = 0,
+def steady(date: int) -> dict[str, str]:
+    """An environment: whoever builds, wherever and whenever, the same bytes come out, as of this date."""
+    when = time.strftime("%a %b %e %H:%M:%S UTC %Y", time.gmtime(date))
+    return {"KBUILD_BUILD_TIMESTAMP": when, "KBUILD_BUILD_USER": "root",
+            "KBUILD_BUILD_HOST": "localhost", "KBUILD_BUILD_VERSION": "1",
+            "SOURCE_DATE_EPOCH": str(date), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def run(argv: list[str], cwd: Path, log: Path, date: int, tell: Tell | None = None, lines: int = 0,
         **more: str) -> None:
     """Runs a command, its output going to `log`; `lines` about one file each are expected of it."""
     env = {name: value for name, value in os.environ.items() if name not in DROPPED}
-    env.update(STEADY, **more)
+    env.update(steady(date), **more)
     count = 0
     with log.open("a") as file, subprocess.Popen(
             argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

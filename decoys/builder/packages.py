@@ -1,12 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's packages, from the mirrors that apt has configured here, checked by its keys (tools/apt-private)."""
 
+import email.utils
+import gzip
+import re
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
 from . import BuildError
 from .store import hash_file
+
+ENTRY = re.compile(r"^ -- .*>  (.*)$", re.MULTILINE)
+CHANGELOG = re.compile(r"\./usr/share/doc/[^/]+/changelog(\.Debian)?\.gz")
+# How a package's name begins -> its licence, as its debian/copyright has it; the first that fits.
+LICENCES = (("linux-libc-dev", "GPL-2 with Linux-syscall-note"), ("linux-", "GPL-2"), ("busybox", "GPL-2"),
+            ("dropbear", "MIT"), ("musl", "MIT"), ("libgcc-", "GPL-3+ with GCC-exception-3.1"),
+            ("gcc-", "GPL-3+"), ("cpp-", "GPL-3+"), ("libc6", "LGPL-2.1+"), ("glibc", "LGPL-2.1+"),
+            ("libcrypt1", "LGPL-2.1+"), ("libxcrypt", "LGPL-2.1+"), ("libtom", "Unlicense"),
+            ("zlib1g", "Zlib"), ("libgmp10", "LGPL-3+ or GPL-2+"))
 
 APT = Path(__file__).resolve().parent.parent.parent / "tools" / "apt-private"
 
@@ -50,8 +63,60 @@ def download(architecture: str, suite: str, names: list[str], folder: Path) -> l
     return sorted(folder.glob("*.deb"))
 
 
-def describe(deb: Path, licence: str) -> Package:
-    return Package(field(deb, "Package"), field(deb, "Version"), hash_file(deb), licence)
+def licence(name: str) -> str:
+    return next((text for start, text in LICENCES if name.startswith(start)),
+                f"see /usr/share/doc/{name}/copyright")
+
+
+def describe(deb: Path) -> list[Package]:
+    """The package, and those whose code it was linked with: these have no archive, and no hash here."""
+    name = field(deb, "Package")
+    found = [Package(name, field(deb, "Version"), hash_file(deb), licence(name))]
+    using = ", ".join(filter(None, (field(deb, word) for word in ("Built-Using", "Static-Built-Using"))))
+    for other, version in re.findall(r"(\S+) \(= ([^)]+)\)", using):
+        found.append(Package(other, version, "-", licence(other)))
+    return found
+
+
+def dated(changelog: str) -> int:
+    """When the newest entry was made, seconds since 1970; 0: it is no changelog of Debian."""
+    entry = ENTRY.search(changelog)
+    try:
+        return int(email.utils.parsedate_to_datetime(entry[1]).timestamp()) if entry else 0
+    except ValueError:
+        return 0
+
+
+def _dated_within(archive: tarfile.TarFile, name: re.Pattern) -> int:
+    for member in archive:
+        if member.isfile() and name.fullmatch(member.name):
+            data = archive.extractfile(member).read()
+            text = gzip.decompress(data) if member.name.endswith(".gz") else data
+            if date := dated(text.decode("utf-8", "replace")):
+                return date
+    return 0
+
+
+def deb_date(deb: Path) -> int:
+    """As dated()."""
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as job:
+        try:
+            with tarfile.open(fileobj=job.stdout, mode="r|") as archive:
+                return _dated_within(archive, CHANGELOG)
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise BuildError(f"{deb.name} cannot be read: {error}") from error
+        finally:
+            job.kill()
+
+
+def source_date(archive: Path) -> int:
+    """Of NAME_VERSION.debian.tar.xz, as dated()."""
+    try:
+        with tarfile.open(archive) as files:
+            return _dated_within(files, re.compile(r"debian/changelog"))
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise BuildError(f"{archive.name} cannot be read: {error}") from error
 
 
 def unpack(deb: Path, folder: Path) -> None:

@@ -4,8 +4,8 @@
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from . import (BuildError, compiler, debian, instant, kconfig, kernel, libraries, make, packages,
-               ready, recipe, root, sources, tree, userland)
+from . import (BuildError, compiler, debian, devicetree, hostkeys, instant, kconfig, kernel,
+               libraries, make, packages, ready, recipe, root, sources, tree, userland)
 from .store import Store, hash_file, key
 
 
@@ -34,8 +34,11 @@ def contents(folder: Path) -> dict[str, str]:
 class Plan:
     """The steps towards one decoy, in order, and what to do with what they make."""
 
+    key_kinds = hostkeys.DROPBEAR
+
     def __init__(self, store: Store, what: recipe.Recipe, origin: sources.Sources) -> None:
         self.store, self.what, self.origin = store, what, origin
+        self.keys = hostkeys.get(store, what.name, self.key_kinds)
         self.steps: list[Step] = []
 
     def step(self, stage: str, inputs: dict, build: Callable[[Path, make.Tell], None],
@@ -61,32 +64,45 @@ class Plan:
         """Puts the decoy, all of whose steps are done, into `out`."""
         raise NotImplementedError
 
+    def named_keys(self) -> str:
+        return key({name: data.hex() for name, data in self.keys.items()})
+
+    def date(self) -> int:
+        """Of the disk's files: once its parts are there."""
+        return self.origin.date()
+
     def disk(self, parts: dict[str, Path], *needs: str) -> Path:
         what = self.what
-        keys = ready.host_keys(what.name, self.store.root / "hostkeys")
-        inputs = {"code": code(ready, root, tree), "root": contents(recipe.COMMON / "root"),
+        inputs = {"code": code(hostkeys, ready, root, tree), "root": contents(recipe.COMMON / "root"),
                   "parts": {name: str(path.relative_to(self.store.root))
                             for name, path in parts.items()},
                   "persona": {name: dict(section) for name, section in what.persona.items()},
                   "size": what.get("disk-mb"),
-                  "keys": key({name: data.hex() for name, data in keys.items()})}
-        return self.step("disk", inputs, lambda out, _tell: ready.disk(what, keys, parts, out),
-                         *needs)
+                  "keys": self.named_keys()}
+        return self.step("disk", inputs, lambda out, _tell: ready.disk(
+            what, self.keys, self.date(), parts, out), *needs)
 
 
 class Instant(Plan):
     def __init__(self, store: Store, what: recipe.Recipe, origin: sources.Sources) -> None:
         super().__init__(store, what, origin)
-        inputs = {**instant.inputs(what), "code": code(instant, packages, tree)}
+        inputs = {**instant.inputs(what), "code": code(devicetree, instant, packages, tree)}
         self.parts = self.step("parts", inputs, lambda out, _tell: instant.build(what, out))
         self.image = self.disk({"busybox": self.parts / "busybox", "": self.parts / "files"}, "parts")
+
+    def date(self) -> int:
+        return int((self.parts / "date").read_text())
+
+    def packages(self) -> list[str]:
+        """Lines of the manifest."""
+        return (self.parts / "packages").read_text().splitlines()
 
     def assemble(self, out: Path) -> None:
         files = {"kernel": self.parts / "kernel", "initrd": self.parts / "initrd",
                  "disk.qcow2": self.image / "disk.qcow2"}
         if (self.parts / "dtb").exists():
             files["dtb"] = self.parts / "dtb"
-        ready.assemble(self.what, files, (self.parts / "packages").read_text().splitlines(), out)
+        ready.assemble(self.what, self.keys, files, self.packages(), out)
 
 
 class Source(Plan):
@@ -96,13 +112,13 @@ class Source(Plan):
         super().__init__(store, what, origin)
         cross = compiler.identity(what, origin)
         guest = contents(recipe.COMMON / "guest")
-        steady = dict(make.STEADY)
+        steady = make.steady(origin.date())
         self.step("compiler", {"compiler": cross, "proof": hash_file(compiler.PROOF),
                                "code": code(compiler)},
                   lambda out, _tell: compiler.prove(what, origin, ready.EMULATORS[what.architecture],
                                                     out))
         inputs = {"source": origin.record("linux"), "compiler": cross, "steady": steady,
-                  "fragment": kernel.fragment(what), "code": code(kernel, kconfig),
+                  "fragment": kernel.fragment(what), "code": code(devicetree, kernel, kconfig),
                   "settings": {word: what.get(word, "") for word in (
                       "cross", "kernel-arch", "kernel-target", "kernel-file", "strip", "dtb")}}
         name = key(inputs)
@@ -115,16 +131,15 @@ class Source(Plan):
             lambda out, tell: userland.busybox(what, origin, out, tell), "compiler")
         self.dropbear = self.step(
             "dropbear", {**common, "options": {name: digest for name, digest in guest.items()
-                                               if name != "stir.c"},
+                                               if name != "seedrng.c"},
                          "source": origin.record("dropbear") + origin.record("musl")},
             lambda out, tell: userland.dropbear(what, origin, out, tell), "compiler")
         self.helpers = self.step(
-            "helpers", {**common, "stir": guest["stir.c"], "trial": contents(recipe.COMMON / "trial"),
-                        "trials": {word: dict(section) for word, section in what.settings.items()
-                                   if word.startswith("trial ")}},
+            "helpers", {**common, "seedrng": guest["seedrng.c"]},
             lambda out, _tell: userland.helpers(what, origin, out), "compiler")
         parts = {"busybox": self.busybox / "busybox",
-                 "usr/sbin/dropbear": self.dropbear / "dropbear", "sbin/stir": self.helpers / "stir"}
+                 "usr/sbin/dropbear": self.dropbear / "dropbear",
+                 "sbin/seedrng": self.helpers / "seedrng"}
         needs = ["busybox", "dropbear", "helpers"]
         if what.words("libraries"):
             place = self.step("libraries", {"compiler": cross, "names": what.words("libraries"),
@@ -138,28 +153,31 @@ class Source(Plan):
         files = {"kernel": self.kernel / "kernel", "disk.qcow2": self.image / "disk.qcow2"}
         if (self.kernel / "dtb").exists():
             files["dtb"] = self.kernel / "dtb"
-        for trial in sorted((self.helpers / "trial").iterdir()):
-            files[f"trial/{trial.name}"] = trial
         manifest = [line for name in ("linux", "busybox", "dropbear", "musl")
                     for line in self.origin.record(name)]
-        ready.assemble(self.what, files, manifest, out)
+        manifest += compiler.linked(self.what, self.origin)
+        ready.assemble(self.what, self.keys, files, manifest, out)
 
 
 class Debian(Instant):
     """Debian's kernel as it is, and a whole Debian as the root."""
 
+    key_kinds = hostkeys.OPENSSH
+
+    def packages(self) -> list[str]:
+        return super().packages() + (self.image / "packages").read_text().splitlines()
+
     def disk(self, parts: dict[str, Path], *needs: str) -> Path:
         what = self.what
-        keys = debian.ssh_keys(what.name, self.store.root / "hostkeys")
-        inputs = {"code": code(debian), "files": contents(debian.FILES),
+        inputs = {"code": code(debian, packages, tree), "files": contents(debian.FILES),
                   "root": contents(recipe.COMMON / "root"), "include": what.get("include"),
                   "parts": self.parts.name, "machine": dict(what.profile["machine"]),
                   "settings": dict(what.settings["build"]),
                   "persona": {name: dict(section) for name, section in what.persona.items()},
                   "size": what.get("disk-mb"),
-                  "keys": key({name: hash_file(path) for name, path in keys.items()})}
+                  "keys": self.named_keys()}
         return self.step("debian", inputs, lambda out, tell: debian.build(
-            what, keys, self.parts, out, tell), *needs)
+            what, self.keys, self.parts, out, tell), *needs)
 
 
 KINDS: dict[str, type[Plan]] = {"instant": Instant, "source": Source, "debian": Debian}

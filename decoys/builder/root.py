@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The file tree of a decoy: BusyBox and its names, accounts, the persona, what starts at boot."""
 
-import hashlib
+import base64
 import os
 import subprocess
 from pathlib import Path
 
-from . import BuildError, recipe, tree
+from . import BuildError, hostkeys, recipe, tree
 
 # Of Debian's build: what no device would have.
 LEFT_OUT = """bash busybox dpkg dpkg-deb linuxrc mim rpm rpm2cpio run-init nuke
@@ -28,12 +28,12 @@ def hashed(password: str, salt: str) -> str:
                           capture_output=True, text=True, check=True).stdout.strip()
 
 
-def add_accounts(root: tree.Tree, what: recipe.Recipe) -> None:
+def add_accounts(root: tree.Tree, what: recipe.Recipe, keys: hostkeys.Keys) -> None:
     passwd, group = [], ["root:x:0:"]
     number = 1000
     for name, password in what.accounts.items():
-        # The salt is no secret here, and the image has to come out the same each time.
-        salt = hashlib.sha256(f"{what.name} {name}".encode()).hexdigest()[:8]
+        # The image has to come out the same each time, but not the same as elsewhere.
+        salt = base64.b64encode(hostkeys.derived(keys, f"salt {name}"), b"./")[:8].decode()
         ids, home = (0, "/root") if name == "root" else (number, f"/home/{name}")
         passwd.append(f"{name}:{hashed(password, salt)}:{ids}:{ids}:{name}:{home}:/bin/sh")
         root.folder(home[1:], 0o700 if name == "root" else 0o755, ids)
@@ -47,7 +47,8 @@ def add_accounts(root: tree.Tree, what: recipe.Recipe) -> None:
     root.file("etc/group", "\n".join(group) + "\n")
 
 
-def busybox_root(what: recipe.Recipe, busybox: Path, emulator: str, ssh: bool) -> tree.Tree:
+def busybox_root(what: recipe.Recipe, keys: hostkeys.Keys, busybox: Path, emulator: str,
+                 ssh: bool) -> tree.Tree:
     root = tree.Tree()
     for name in ("dev", "proc", "sys", "mnt", "home", "etc", "bin", "sbin", "usr/bin", "usr/sbin",
                  "var/run", "var/log", "lib"):
@@ -61,7 +62,7 @@ def busybox_root(what: recipe.Recipe, busybox: Path, emulator: str, ssh: bool) -
         root.file("etc/inittab", inittab + "::respawn:/usr/sbin/dropbear -F\n")
     root.file("etc/hostname", what.hostname + "\n")
     root.file("etc/issue.net", names["BANNER"] + "\n" if names["BANNER"] else "")
-    add_accounts(root, what)
+    add_accounts(root, what, keys)
     root.file("bin/busybox", busybox.read_bytes(), 0o4755)  # su needs it
     for place in applets(emulator, busybox):
         if place not in root.nodes:

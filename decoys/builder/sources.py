@@ -6,6 +6,7 @@ neither network nor sources. Where an archive has to be fetched again and Debian
 record follows, and all that was made of the older one is made again.
 """
 
+import functools
 import json
 import shutil
 import subprocess
@@ -13,33 +14,36 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from . import BuildError, packages
-from .store import Store, hash_file, is_whole, seal
-
-DEBIAN = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True,
-                        check=False).stdout.strip()
-
+from . import Absent, BuildError, packages, tree
+from .store import SUMS, Store, hash_file, is_whole, seal
 
 KEPT_TREES_DAYS = 7
+
+
+@functools.cache
+def debian() -> str:
+    """The architecture of this system."""
+    return subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True,
+                          check=True).stdout.strip()
 
 
 class Kind(NamedTuple):
     verb: str  # of apt-private
     suites: tuple[str, ...]  # the first that has it
     names: tuple[str, ...]
-    licence: str
 
 
 KNOWN = {
-    "linux": Kind("download", ("own",), ("linux-source-6.1",), "GPL-2"),
-    "busybox": Kind("source", ("own", "stable"), ("busybox",), "GPL-2"),
-    "dropbear": Kind("source", ("own", "stable"), ("dropbear",), "MIT"),
-    "musl": Kind("source", ("own", "stable"), ("musl",), "MIT"),
+    "linux": Kind("download", ("own",), ("linux-source-6.1",)),
+    "busybox": Kind("source", ("own", "stable"), ("busybox",)),
+    "dropbear": Kind("source", ("own", "stable"), ("dropbear",)),
+    "musl": Kind("source", ("own", "stable"), ("musl",)),
     # gcc-12 for SH4 loses null checks; Debian 11's gcc-10 does not (compiler.py proves either).
     "gcc-sh4": Kind("download", ("bullseye",), (
         "gcc-10-sh4-linux-gnu", "cpp-10-sh4-linux-gnu", "libc6-dev-sh4-cross", "libc6-sh4-cross",
-        "linux-libc-dev-sh4-cross", "libgcc-10-dev-sh4-cross", "libgcc-s1-sh4-cross"), "GPL-3"),
+        "linux-libc-dev-sh4-cross", "libgcc-10-dev-sh4-cross", "libgcc-s1-sh4-cross")),
 }
+DATED = ("linux", "busybox", "dropbear")  # what the decoys are as old as
 
 
 class Changed(Exception):
@@ -54,14 +58,36 @@ class Sources:
 
     def record(self, name: str) -> list[str]:
         """Lines of the manifest for this source: what everything made of it is named by."""
-        path = self.root / f"{name}.json"
+        return list(self.known(name)["packages"])
+
+    def date(self) -> int:
+        """Of all that is built from source: that of the newest source."""
+        return max(self.known(name)["date"] for name in DATED)
+
+    def read(self, name: str) -> dict | None:
         try:
-            return list(json.loads(path.read_text()))
-        except (OSError, ValueError):
-            self.fetch(name)
-            return list(json.loads(path.read_text()))
+            known = json.loads((self.root / f"{name}.json").read_text())
+            return {"packages": list(known["packages"]), "date": int(known["date"])}
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def known(self, name: str) -> dict:
+        """The record, fetched if there is none."""
+        known = self.read(name)
+        if not known and self.store.looking:
+            raise Absent(f"the source of {name} has not been fetched yet")
+        if not known:
+            with self.store.lock(f"fetch-{name}"):
+                if not self.read(name):
+                    if is_whole(self.root / name):
+                        self.write_record(name)
+                    else:
+                        self.fetch(name)
+            known = self.read(name)
+        return known
 
     def fetch(self, name: str) -> None:
+        """The caller has the lock."""
         kind = KNOWN[name]
         draft, final = self.root / f"{name}.new", self.root / name
         error = None
@@ -69,32 +95,45 @@ class Sources:
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
             try:
-                packages.apt(DEBIAN, suite, kind.verb, list(kind.names), draft)
+                packages.apt(debian(), suite, kind.verb, list(kind.names), draft)
                 break
             except BuildError as failed:
                 error = failed
         else:
             shutil.rmtree(draft)
             raise error
-        lines = []
-        for path in sorted(draft.iterdir()):
-            version = (packages.field(path, "Version") if path.suffix == ".deb" else
-                       path.name.split("_", 1)[1])
-            lines.append(str(packages.Package(path.name.split("_")[0], version, hash_file(path),
-                                              kind.licence)))
         seal(draft)
         shutil.rmtree(final, ignore_errors=True)
         draft.rename(final)
-        (self.root / f"{name}.json").write_text(json.dumps(lines, indent=1))
+        self.write_record(name)
+
+    def write_record(self, name: str) -> None:
+        lines, dates = [], [0]
+        for path in sorted(path for path in (self.root / name).iterdir() if path.name != SUMS):
+            package, version = path.name.split("_", 1)
+            if path.suffix == ".deb":
+                version = packages.field(path, "Version")
+            if name in DATED and path.suffix == ".deb":
+                dates.append(packages.deb_date(path))
+            elif name in DATED and ".debian.tar." in path.name:
+                dates.append(packages.source_date(path))
+            lines.append(str(packages.Package(package, version, hash_file(path),
+                                              packages.licence(package))))
+        if name in DATED and not max(dates):
+            raise BuildError(f"the source of {name} has no changelog that says when it was made")
+        draft = self.root / f"{name}.json.new"
+        draft.write_text(json.dumps({"packages": lines, "date": max(dates)}, indent=1))
+        draft.rename(self.root / f"{name}.json")
 
     def folder(self, name: str) -> Path:
         """The archives themselves."""
         final = self.root / name
         before = self.record(name)
-        if not is_whole(final):
-            self.fetch(name)
-            if self.record(name) != before:
-                raise Changed(name)
+        with self.store.lock(f"fetch-{name}"):
+            if not is_whole(final):
+                self.fetch(name)
+        if self.record(name) != before:
+            raise Changed(name)
         return final
 
     def unpacked(self, name: str) -> Path:
@@ -117,7 +156,7 @@ class Sources:
     def unpack_source(self, _name: str, archives: Path, draft: Path) -> None:
         dsc = next(archives.glob("*.dsc"))
         draft.rmdir()
-        self.run(["dpkg-source", "--no-check", "-x", str(dsc), str(draft)])
+        tree.run(["dpkg-source", "--no-check", "-x", str(dsc), str(draft)])
 
     def unpack_download(self, name: str, archives: Path, draft: Path) -> None:
         if name != "linux":
@@ -128,14 +167,8 @@ class Sources:
         shutil.rmtree(outer, ignore_errors=True)
         packages.unpack(next(archives.glob("*.deb")), outer)
         archive = next(outer.glob("usr/src/linux-source-*.tar.xz"))
-        self.run(["tar", "-xJf", str(archive), "-C", str(draft), "--strip-components=1"])
+        tree.run(["tar", "-xJf", str(archive), "-C", str(draft), "--strip-components=1"])
         shutil.rmtree(outer)
-
-    @staticmethod
-    def run(argv: list[str]) -> None:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise BuildError(f"{argv[0]} failed: {done.stderr.strip()[-300:]}")
 
     def clean(self) -> None:
         """Source trees are large: they go when a build is done. A kernel's build tree that was interrupted

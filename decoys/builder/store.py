@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Callable, Iterator
 
-from . import BuildError
+from . import BuildError, sentence
 
 SUMS = "SHA256SUMS"
 KEPT_DAYS = 30  # an entry that nobody asked for this long is removed
@@ -60,15 +60,18 @@ def is_whole(entry: Path) -> bool:
 
 
 class Store:
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.root.mkdir(parents=True, exist_ok=True)
+    def __init__(self, root: Path, looking: bool = False) -> None:
+        """`looking`: nothing is to be fetched or written."""
+        self.root, self.looking = root, looking
+
+    def _lock_file(self, name: str) -> Path:
+        (self.root / "locks").mkdir(parents=True, exist_ok=True)
+        return self.root / "locks" / name
 
     @contextlib.contextmanager
     def lock(self, name: str, say: Callable[[str], None] = print) -> Iterator[None]:
         """One build at a time makes an entry; another says that it waits, and then finds it there."""
-        (self.root / "locks").mkdir(exist_ok=True)
-        with (self.root / "locks" / name).open("w") as file:
+        with self._lock_file(name).open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -80,8 +83,7 @@ class Store:
     def build(self) -> Iterator[Callable[[], bool]]:
         """Builds may run side by side. What this gives asks, at a build's end, whether it is the only one left:
         then nobody misses what is tidied away, and nobody else begins until that is done."""
-        (self.root / "locks").mkdir(exist_ok=True)
-        with (self.root / "locks" / "build").open("w") as file:
+        with self._lock_file("build").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
 
             def alone() -> bool:
@@ -110,13 +112,13 @@ class Store:
         """Has `build` fill an empty folder, which becomes the entry if that succeeds."""
         draft = self.root / f"draft-{entry.name}"
         shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
+        draft.mkdir(parents=True)
         try:
             build(draft)
             seal(draft)
             draft.rename(entry)
         except OSError as error:
-            raise BuildError(f"{entry.name}: {error}; is the disk of {self.root} full?") from error
+            raise BuildError(f"{entry.name}: {sentence(error, self.root)}") from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 

@@ -2,11 +2,10 @@
 """A file tree in memory, and the two things made of it: an initial RAM disk and an ext4 disk.
 
 Both come out the same, byte by byte, wherever and by whomever they are made: names are sorted, owners and
-modes are the tree's own, all times are one, and no identifier is random. No root and no mount is needed.
+modes are the tree's own, all times are the one that is asked for, and so is each identifier. No root and no mount is needed.
 """
 
 import gzip
-import hashlib
 import os
 import stat
 import subprocess
@@ -17,9 +16,16 @@ from typing import NamedTuple
 
 from . import BuildError
 
-EPOCH = 1609459200  # all files of all decoys are of this second: 2021-01-01, as firmware would be
 # The kernels of the decoys know these; checksums of metadata would need a module before the disk is there.
 FEATURES = "none,filetype,extent,sparse_super,large_file,dir_index,ext_attr,resize_inode"
+
+
+def uncommented(text: bytes) -> bytes:
+    """A script without its lines of comment: those explain to us what attackers need not know."""
+    if not text.startswith(b"#!"):
+        return text
+    first, *lines = text.splitlines(keepends=True)
+    return first + b"".join(line for line in lines if not line.lstrip().startswith(b"#"))
 
 
 class Node(NamedTuple):
@@ -58,7 +64,8 @@ class Tree:
         self._put(path, Node(mode, device=(major, minor)))
 
     def add(self, source: Path, under: str = "", **replace: str) -> None:
-        """Adds a folder's content; @WORD@ in text becomes what `replace` has for it."""
+        """Adds a folder's content; @WORD@ in text becomes what `replace` has for it, and scripts lose
+        their comments."""
         for path in sorted(source.rglob("*")):
             name = os.path.join(under, str(path.relative_to(source)))
             if path.is_symlink():
@@ -66,7 +73,7 @@ class Tree:
             elif path.is_dir():
                 self.folder(name)
             else:
-                data = path.read_bytes()
+                data = uncommented(path.read_bytes())
                 for word, value in replace.items():
                     data = data.replace(f"@{word}@".encode(), value.encode())
                 self.file(name, data, 0o755 if os.access(path, os.X_OK) else 0o644)
@@ -75,13 +82,13 @@ class Tree:
         return sorted(self.nodes.items())
 
 
-def cpio(tree: Tree) -> bytes:
+def cpio(tree: Tree, date: int) -> bytes:
     """The tree as a gzipped archive that Linux unpacks (Documentation/driver-api/early-userspace, "newc")."""
     out = bytearray()
 
     def entry(number: int, name: str, node: Node) -> None:
         major, minor = node.device
-        fields = (number, node.mode, node.owner, node.owner, 1, EPOCH, len(node.data), 0, 0,
+        fields = (number, node.mode, node.owner, node.owner, 1, date, len(node.data), 0, 0,
                   major, minor, len(name) + 1, 0)
         out.extend(b"070701" + b"".join(b"%08X" % field for field in fields))
         for part in (name.encode() + b"\0", node.data):
@@ -95,6 +102,7 @@ def cpio(tree: Tree) -> bytes:
 
 
 def run(argv: list[str], **more) -> None:
+    """Runs a program, whose own words tell why it failed."""
     done = subprocess.run(argv, capture_output=True, text=True, check=False, **more)
     if done.returncode:
         raise BuildError(f"{argv[0]} failed: {(done.stderr or done.stdout).strip()[-400:]}")
@@ -111,7 +119,7 @@ def _materialize(tree: Tree, where: Path) -> None:
             path.write_bytes(node.data)
 
 
-def _fields(tree: Tree) -> str:
+def _fields(tree: Tree, date: int) -> str:
     """What debugfs has to do: mke2fs takes owners, modes and times from the builder's own files."""
     lines = []
     for name, node in [("", Node(stat.S_IFDIR | 0o755)), *tree.sorted()]:
@@ -122,16 +130,17 @@ def _fields(tree: Tree) -> str:
         for field in ("uid", "gid"):
             lines.append(f"sif {path} {field} {node.owner}")
         for field in ("atime", "ctime", "mtime", "crtime"):
-            lines.append(f"sif {path} {field} @{EPOCH}")
+            lines.append(f"sif {path} {field} @{date}")
     for field in ("atime", "ctime", "mtime", "crtime"):
-        lines.append(f"sif /lost+found {field} @{EPOCH}")
+        lines.append(f"sif /lost+found {field} @{date}")
     return "\n".join(lines) + "\n"
 
 
-def ext4(tree: Tree, name: str, size_mb: int, disk: Path) -> None:
-    """Writes the tree as a file system without a partition table, in a qcow2 of `size_mb`."""
-    identity = str(uuid.UUID(bytes=hashlib.sha256(name.encode()).digest()[:16], version=4))
-    env = {**os.environ, "E2FSPROGS_FAKE_TIME": str(EPOCH), "LC_ALL": "C", "TZ": "UTC",
+def ext4(tree: Tree, identifier: bytes, date: int, size_mb: int, disk: Path) -> None:
+    """Writes the tree as a file system without a partition table, in a qcow2 of `size_mb`. `identifier`: 16
+    bytes or more for its UUID; `date`: of all that is in it, seconds since 1970."""
+    identity = str(uuid.UUID(bytes=identifier[:16], version=4))
+    env = {**os.environ, "E2FSPROGS_FAKE_TIME": str(date), "LC_ALL": "C", "TZ": "UTC",
            "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
     with tempfile.TemporaryDirectory(dir=disk.parent) as scratch:
         root = Path(scratch, "root")
@@ -143,6 +152,6 @@ def ext4(tree: Tree, name: str, size_mb: int, disk: Path) -> None:
              f"hash_seed={identity},lazy_itable_init=0,root_owner=0:0", "-d", str(root),
              str(raw), f"{size_mb}M"], env=env)
         script = Path(scratch, "fields")
-        script.write_text(_fields(tree))
+        script.write_text(_fields(tree, date))
         run(["debugfs", "-w", "-f", str(script), str(raw)], env=env)
         run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(disk)])

@@ -31,20 +31,20 @@ def busybox_fragment() -> str:
 def busybox(what: recipe.Recipe, origin: sources.Sources, out: Path, tell: make.Tell) -> None:
     source, cross = origin.unpacked("busybox"), compiler.find(what, origin)
     place = workplace(origin, what, "busybox")
-    log = place / "log"
+    log, date = place / "log", origin.date()
     command = ["make", f"-j{os.cpu_count() or 1}", f"CROSS_COMPILE={cross.prefix}", f"O={place}"]
     asked = busybox_fragment()
     make.run([*command, "-f", str(source / "Makefile"), f"KBUILD_SRC={source}", "defconfig"], place,
-             log)
+             log, date)
     options = {**kconfig.parse((place / ".config").read_text()), **kconfig.parse(asked)}
     (place / ".config").write_text("".join(
         f"# {name} is not set\n" if value == "n" else f"{name}={value}\n"
         for name, value in options.items()))
     with (place / "yes").open("w") as answers:
         answers.write("\n" * 2000)
-    make.run(["sh", "-c", 'exec "$@" <yes', "sh", *command, "oldconfig"], place, log)
+    make.run(["sh", "-c", 'exec "$@" <yes', "sh", *command, "oldconfig"], place, log, date)
     kconfig.check(asked, place / ".config", "busybox.fragment")
-    make.run([*command, "busybox"], place, log, tell, 700)
+    make.run([*command, "busybox"], place, log, date, tell, 700)
     shutil.copy(place / "busybox", out / "busybox")
     shutil.rmtree(place)
 
@@ -53,13 +53,13 @@ def dropbear(what: recipe.Recipe, origin: sources.Sources, out: Path, tell: make
     source, musl = origin.unpacked("dropbear"), origin.unpacked("musl")
     cross = compiler.find(what, origin)
     place = workplace(origin, what, "dropbear")
-    log = place / "log"
+    log, date = place / "log", origin.date()
     # Debian's cross C libraries have no crypt(): musl's, of MD5 alone, which is what passwd has here.
     shutil.copy(GUEST / "crypt.h", place)
     for file, name in ((GUEST / "crypt.c", "crypt.o"),
                        (musl / "src" / "crypt" / "crypt_md5.c", "md5.o")):
-        make.run([cross.cc, *CFLAGS.split(), "-c", str(file), "-o", name], place, log)
-    make.run([cross.prefix + "ar", "rcsD", "libcrypt.a", "crypt.o", "md5.o"], place, log)
+        make.run([cross.cc, *CFLAGS.split(), "-c", str(file), "-o", name], place, log, date)
+    make.run([cross.prefix + "ar", "rcsD", "libcrypt.a", "crypt.o", "md5.o"], place, log, date)
     shutil.copy(GUEST / "localoptions.h", place)
     make.run([str(source / "configure"), f"--host={cross.triplet}", "--disable-zlib",
               "--enable-bundled-libtom", "--enable-static", "--disable-pam", "--disable-lastlog",
@@ -68,23 +68,17 @@ def dropbear(what: recipe.Recipe, origin: sources.Sources, out: Path, tell: make
               f"RANLIB={cross.prefix}ranlib", f"STRIP={cross.prefix}strip",
               f"CFLAGS={CFLAGS} -ffile-prefix-map={source}=. -I{place}",
               f"LDFLAGS=-static -L{place} -Wl,--gc-sections"],
-             place, log)
+             place, log, date)
     make.run(["make", f"-j{os.cpu_count() or 1}", "PROGRAMS=dropbear dropbearkey scp", "MULTI=1"],
-             place, log, tell, 230)
+             place, log, date, tell, 230)
     strip(cross, place / "dropbearmulti", out / "dropbear")
     shutil.rmtree(place)
 
 
 def helpers(what: recipe.Recipe, origin: sources.Sources, out: Path) -> None:
-    """Programs for the guest, and harmless ones built as malware is, to try a decoy with."""
+    """Programs of our own for the guest."""
     cross = compiler.find(what, origin)
-    log = out.parent / f"log-{what.name}"
-    make.run([cross.cc, "-Os", "-static", "-s", "-o", str(out / "stir"), str(GUEST / "stir.c")],
-             out, log)
-    (out / "trial").mkdir()
-    for name, section in what.settings.items():
-        if name.startswith("trial "):
-            make.run([cross.cc, "-nostdlib", "-static", "-s", *section["flags"].split(), "-o",
-                      f"trial/{name.removeprefix('trial ')}",
-                      str(recipe.COMMON / "trial" / section["source"])], out, log)
-    log.unlink()
+    place = workplace(origin, what, "helpers")
+    make.run([cross.cc, "-Os", "-static", "-s", "-o", str(out / "seedrng"),
+              str(GUEST / "seedrng.c")], place, place / "log", origin.date())
+    shutil.rmtree(place)

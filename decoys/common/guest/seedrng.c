@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * usage: stir HEX - makes the kernel's random numbers depend on these bytes, at once.
+ * usage: seedrng HEX - makes the kernel's random numbers depend on these bytes, at once. It says nothing, and
+ * ends with 2 for a wrong command line, with 1 where the kernel refused: what a decoy's files say, attackers read.
  *
  * Decoys that were woken from one snapshot would all draw the same numbers. What is written to /dev/urandom
  * is heeded up to a minute later (random(4)); RNDADDENTROPY and RNDRESEEDCRNG are heeded now.
@@ -41,18 +42,14 @@ int main(int argc, char **argv)
 	struct seed seed;
 	int n = argc == 2 ? parse(argv[1], seed.bytes) : -1, fd;
 
-	if (n <= 0) {
-		fprintf(stderr, "usage: stir HEX\n");
+	if (n <= 0)
 		return 2;
-	}
 	seed.entropy_count = n * 8;
 	seed.buf_size = n;
 	fd = open("/dev/urandom", O_WRONLY);
 	/* ENODATA: too few bytes so far for a first seed; the next ones add to these. */
 	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &seed) ||
-	    (ioctl(fd, RNDRESEEDCRNG) && errno != ENODATA)) {
-		perror("stir");
+	    (ioctl(fd, RNDRESEEDCRNG) && errno != ENODATA))
 		return 1;
-	}
 	return 0;
 }
