@@ -11,7 +11,6 @@ from .store import hash_file
 EMULATORS = {"arm": "qemu-arm-static", "mips": "qemu-mips-static", "mipsel": "qemu-mipsel-static",
              "sparc": "qemu-sparc64-static", "ppc": "qemu-ppc-static", "sh4": "qemu-sh4-static"}
 SERIAL_LENGTH = 16
-AGGREGATES = ("disk.qcow2", "initrd")  # files with programs of several licences
 
 
 def disk(what: recipe.Recipe, keys: hostkeys.Keys, date: int, parts: dict[str, Path],
@@ -52,8 +51,11 @@ def profile(what: recipe.Recipe, keys: hostkeys.Keys) -> str:
 def aggregate(manifest: list[str]) -> str:
     """The licences of all that a disk has on it: those of the packages but compilers, and ours."""
     parts = (line.split("\t") for line in manifest)
-    return ", ".join(sorted({"GPL-2", *(licence for name, _, _, licence in parts
-                                        if not name.startswith(("gcc-", "cpp-")))}))
+    found = {"GPL-2", *(licence for name, _, _, licence in parts
+                        if not name.startswith(("gcc-", "cpp-")))}
+    if any(licence.startswith("see ") for licence in found):
+        return "see /usr/share/doc on it"
+    return ", ".join(sorted(found))
 
 
 def assemble(what: recipe.Recipe, keys: hostkeys.Keys, files: dict[str, Path], manifest: list[str],
@@ -68,10 +70,12 @@ def assemble(what: recipe.Recipe, keys: hostkeys.Keys, files: dict[str, Path], m
         (draft / "profile.conf").write_text(profile(what, keys))
         shutil.copyfile(what.folder / "persona.conf", draft / "persona.conf")
         lines = list(dict.fromkeys(manifest))
+        # BusyBox in an initrd has Debian's C library in it.
+        licences = {"disk.qcow2": aggregate(manifest), "initrd": "GPL-2, LGPL-2.1+"}
         for name, path in sorted(files.items()):
             shutil.copy(path, draft / name)
-            licence = aggregate(manifest) if name in AGGREGATES else "GPL-2"
-            lines.append(str(packages.Package(name, "built", hash_file(draft / name), licence)))
+            lines.append(str(packages.Package(name, "built", hash_file(draft / name),
+                                              licences.get(name, "GPL-2"))))
         (draft / "manifest").write_text("name\tversion\tsha256\tlicence\n" + "\n".join(lines) + "\n")
         if final.exists():
             final.rename(old)
