@@ -2,7 +2,8 @@
 """A real Debian as a decoy's root: debootstrap's first stage here, the second in the machine that it is for.
 
 Packages' own scripts are programs of the other architecture: they run in an emulated machine, which has the kernel
-of Debian and no network. The first stage needs root: it makes devices. The disk is not the same byte by byte each time: those scripts write dates.
+of Debian and no network. The first stage needs root: it makes devices. The disk is not the same byte by byte each
+time: those scripts write dates.
 """
 
 import os

@@ -64,9 +64,12 @@ class Sources:
         """Of all that is built from source: that of the newest source."""
         return max(self.known(name)["date"] for name in DATED)
 
+    def record_file(self, name: str) -> Path:
+        return self.root / f"{name}.record"
+
     def read(self, name: str) -> dict | None:
         try:
-            known = json.loads((self.root / f"{name}.json").read_text())
+            known = json.loads(self.record_file(name).read_text())
             return {"packages": list(known["packages"]), "date": int(known["date"])}
         except (OSError, ValueError, TypeError, KeyError):
             return None
@@ -121,9 +124,9 @@ class Sources:
                                               packages.licence(package))))
         if name in DATED and not max(dates):
             raise BuildError(f"the source of {name} has no changelog that says when it was made")
-        draft = self.root / f"{name}.json.new"
+        draft = self.record_file(name).with_suffix(".draft")
         draft.write_text(json.dumps({"packages": lines, "date": max(dates)}, indent=1))
-        draft.rename(self.root / f"{name}.json")
+        draft.rename(self.record_file(name))
 
     def folder(self, name: str) -> Path:
         """The archives themselves."""

@@ -2,7 +2,8 @@
 """A file tree in memory, and the two things made of it: an initial RAM disk and an ext4 disk.
 
 Both come out the same, byte by byte, wherever and by whomever they are made: names are sorted, owners and
-modes are the tree's own, all times are the one that is asked for, and so is each identifier. No root and no mount is needed.
+modes are the tree's own, all times are the one that is asked for, and so is each identifier. No root and no
+mount is needed.
 """
 
 import gzip
