@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from . import BuildError, packages, recipe, sources
+from . import BuildError, packages, recipe, sentence, sources
 from .store import hash_file
 
 PROOF = recipe.COMMON / "proof.c"
@@ -31,8 +31,11 @@ class Compiler(NamedTuple):
 @functools.cache
 def said(*argv: str) -> str:
     """What a program of this system answers."""
-    done = subprocess.run(argv, capture_output=True, text=True, check=False,
-                          env={**os.environ, "LC_ALL": "C"})
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False,
+                              env={**os.environ, "LC_ALL": "C"})
+    except OSError as error:
+        raise BuildError(sentence(error)) from error
     if done.returncode:
         raise BuildError(f"{' '.join(argv)} failed: {done.stderr.strip()[-200:]}")
     return (done.stdout or done.stderr).strip()

@@ -35,8 +35,8 @@ def first_stage(what: recipe.Recipe, root: Path, tell: make.Tell) -> None:
     suite, mirror, keyring = said
     tell(0.0, "is fetched")
     tree.run(["debootstrap", "--foreign", f"--arch={arch}", "--variant=minbase",
-                         f"--keyring={keyring}", f"--include={what.get('include')}",
-                         f"--cache-dir={cache_of(root, what)}", suite, str(root), mirror])
+              f"--keyring={keyring}", f"--include={what.get('include')}",
+              f"--cache-dir={cache_of(root, what)}", suite, str(root), mirror])
 
 
 def cache_of(root: Path, what: recipe.Recipe) -> str:
