@@ -113,6 +113,7 @@ decoys:
 	@tools/configure build $(CC) -Dbuildtype=release -Ddecoy=enabled
 	@ninja -C build mimamori-decoy
 	@decoys/build arm-instant mipsel-instant
+	@echo 'To try one: build/mimamori-decoy --images build-decoys boot arm-instant'
 	@tools/install-deps crosses
 	@decoys/build
 
