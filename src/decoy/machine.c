@@ -284,7 +284,7 @@ static void on_running(int err, const char *why, void *arg)
 		uv_timer_start(&m->timer, on_renew_limit, RENEW_MS, 0);
 		err = persona_new_mac(&m->decoy->persona, m->mac);
 		if (!err)
-			err = renew_send(m->vm, m->mac);
+			err = renew_send(m->vm, m->mac, !m->tap_index);
 		why = "its console cannot be written to";
 	}
 	if (err)
