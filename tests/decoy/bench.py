@@ -302,7 +302,13 @@ def main(description, cases, beside=False):
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        bystander = Bystander(args.images, decoy, os.path.join(folder, "beside")) if beside else None
+        bystander = None
+        if beside:
+            try:
+                bystander = Bystander(args.images, decoy, os.path.join(folder, "beside"))
+            except Wrong as error:
+                print(f"not ok 1 - the machine beside\n# {' '.join(str(error).split())}")
+                return 1
         for number, name in enumerate(wanted, 1):
             reason, said = run_case(cases[name], args.images, decoy, bystander)
             failed |= reason is not None
