@@ -446,6 +446,13 @@ int vm_disk_fd(const struct vm *vm)
 	return vm->disk_fd;
 }
 
+bool vm_lacks_room(struct vm *vm)
+{
+	const char *why;
+
+	return vm->disk_fd >= 0 && vm_space_look(&vm->space, true, &why) == -ENOSPC;
+}
+
 struct serial *vm_serial(struct vm *vm, enum profile_serial role)
 {
 	for (unsigned int i = 0; i < vm->decoy->profile.n_serial; i++)

@@ -71,6 +71,8 @@ pid_t vm_pid(const struct vm *vm);
 const struct decoy *vm_decoy(const struct vm *vm);
 uint64_t vm_identity(const struct vm *vm); /* parts.h */
 int vm_disk_fd(const struct vm *vm);
+/* When something has failed: is there no room left for what it writes? */
+bool vm_lacks_room(struct vm *vm);
 /* NULL when the machine has no port of this role. */
 struct serial *vm_serial(struct vm *vm, enum profile_serial role);
 /* QEMU's debugger interface, of a machine started paused that needs it (mips-timer.h); or NULL. */

@@ -117,12 +117,23 @@ class Child:
         return found[0]
 
     def up(self):
-        """Of `boot`: waits until the decoy can be logged in to; the port of its telnet on 127.0.0.1."""
-        def find():
-            return re.search(r"telnet 127\.0\.0\.1 (\d+)", self.out()) or self.ended()
-        found = until(LIMIT_S, find)
-        need(isinstance(found, re.Match), f"it is not up: {self.err() or self.out()[-200:]}")
-        return int(found[1])
+        """Of `boot`: waits until the decoy is up, and logs in, since a login left alone hangs up after a
+        minute; the port of its telnet on 127.0.0.1."""
+        mark = r"telnet 127\.0\.0\.1 (\d+)"
+        port = self.says(mark, "it is not up")[1]
+        for prompt, answer in (("ogin: ", "root"), ("assword:", "root")):
+            mark += r"(?s:.*)" + prompt
+            self.says(mark, f"no \"{prompt}\"")
+            self.process.stdin.write(answer.encode() + b"\n")
+            self.process.stdin.flush()
+        self.says(mark + r"(?s:.*)# ", "no shell")
+        return int(port)
+
+    def says(self, pattern, otherwise):
+        """Waits until its output has this; the match."""
+        found = until(LIMIT_S, lambda: re.search(pattern, self.out()) or self.ended())
+        need(isinstance(found, re.Match), f"{otherwise}: {self.err() or self.out()[-200:]}")
+        return found
 
 
 class Bystander:
