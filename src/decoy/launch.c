@@ -24,7 +24,8 @@
 #define SYS_pidfd_open 434 /* the same on all architectures but Alpha */
 #endif
 
-#define PROCESSES_MAX 64 /* of a jail's user: QEMU has a handful of threads */
+#define PROCESSES_MAX \
+	160 /* of a jail's user: QEMU has up to 64 threads for its disk alone, when that is slow, and aborts without */
 #define FILES_MAX \
 	256 /* descriptors: each of the guest's connections in user networking takes one */
 
