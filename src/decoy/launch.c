@@ -107,6 +107,9 @@ static int become_user(const struct launch_jail *jail)
 
 	if (geteuid() != 0)
 		return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+	for (unsigned int i = 0; i < jail->n_writable; i++)
+		if (fchown(jail->writable[i], uid, jail->uid ? jail->gid : uid) < 0)
+			return -errno;
 	return isolate_drop(uid, jail->uid ? jail->gid : uid);
 }
 
@@ -128,6 +131,8 @@ static int restrict_files(const struct launch *s)
 		err = landlock_allow_tree(ruleset, s->path);
 	for (unsigned int i = 0; !err && i < s->jail->n_readable; i++)
 		err = landlock_allow_open(ruleset, s->jail->readable[i]);
+	for (unsigned int i = 0; !err && i < s->jail->n_writable; i++)
+		err = landlock_allow_write(ruleset, s->jail->writable[i]);
 	if (!err)
 		err = landlock_enforce(ruleset);
 	close(ruleset);

@@ -151,11 +151,12 @@ static void on_renewed_by_login(const struct session_result *r, void *arg)
 		settle(m);
 }
 
-/* For decoys of others, which have no program on the console. Both forms of date are there, in BusyBox's
- * and in older coreutils. */
+/* For decoys of others, which have no program on the console: with what BusyBox and older Debians have. A card that
+ * goes down loses its default route. The seed is taken up by /dev/urandom at once before Linux 4.8, later
+ * when it reseeds itself, within 1 to 5 minutes, or when it is told to (RNDRESEEDCRNG), for which there may be perl. */
 static void renew_by_login(struct machine *m)
 {
-	char line[512], seed[2 * RENEW_SEED_BYTES + 1];
+	char line[768], seed[2 * RENEW_SEED_BYTES + 1];
 	uint8_t mac[PROFILE_MAC_LEN], bytes[RENEW_SEED_BYTES];
 
 	m->phase = PHASE_RENEW_BY_LOGIN;
@@ -167,8 +168,11 @@ static void renew_by_login(struct machine *m)
 		snprintf(seed + 2 * (size_t)i, 3, "%02x", bytes[i]);
 	snprintf(line, sizeof(line),
 		 "date -s @%" PRId64 " >/dev/null; echo %s >/dev/urandom; "
-		 "ifconfig eth0 down; ifconfig eth0 hw ether %02x:%02x:%02x:%02x:%02x:%02x; "
-		 "ifconfig eth0 up",
+		 "perl -e 'open F,\">/dev/urandom\";ioctl F,$_,0 for 0x5207,0x20005207' "
+		 "2>/dev/null; "
+		 "gw=$(route -n | sed -n 's/^0\\.0\\.0\\.0 *\\([0-9.]*\\).*/\\1/p' | head -n 1); "
+		 "ifconfig eth0 down; ifconfig eth0 hw ether %02x:%02x:%02x:%02x:%02x:%02x && "
+		 "ifconfig eth0 up && { [ -z \"$gw\" ] || route add default gw $gw; }",
 		 (int64_t)time(NULL), seed, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 	session_run(m->session, line, MACHINE_LOGIN_MS, on_renewed_by_login, m);
 }
