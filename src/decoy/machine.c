@@ -2,6 +2,7 @@
 #include "decoy/machine.h"
 
 #include "decoy/disk.h"
+#include "decoy/mips-timer.h"
 #include "decoy/parts.h"
 #include "decoy/renew.h"
 #include "decoy/session.h"
@@ -46,6 +47,7 @@ struct machine {
 	enum phase phase;
 	bool wakes, ended, freed, closed;
 	struct renew_answer answer;
+	struct mips_timer mips_timer;
 	uint64_t begun_ms;
 	unsigned int tap_index;
 	uint8_t mac[PROFILE_MAC_LEN];
@@ -286,18 +288,43 @@ static void on_running(int err, const char *why, void *arg)
 		uv_timer_start(&m->timer, on_renew_limit, RENEW_MS, 0);
 		err = persona_new_mac(&m->decoy->persona, m->mac);
 		if (!err)
-			err = renew_send(m->vm, m->mac);
+			err = renew_send(m->vm, m->mac, !m->tap_index);
 		why = "its console cannot be written to";
 	}
 	if (err)
 		fail(m, err, why);
 }
 
+static void on_timer_limit(uv_timer_t *timer)
+{
+	fail(timer->data, -ETIMEDOUT, "QEMU's debugger interface has not answered");
+}
+
+static void on_timer_set(int err, const char *why, void *arg)
+{
+	struct machine *m = arg;
+
+	uv_timer_stop(&m->timer);
+	if (err)
+		fail(m, err, why);
+	else
+		snapshot_continue(m->snapshot, on_running, m);
+}
+
 static void on_loaded(int err, const char *why, void *arg)
 {
 	struct machine *m = arg;
+	struct serial *gdb = vm_gdb(m->vm);
 	char sentence[VM_WHY_LEN];
 
+	if (!err && gdb) {
+		uv_timer_start(&m->timer, on_timer_limit, RENEW_MS, 0);
+		err = mips_timer_start(&m->mips_timer, gdb, m->decoy->profile.big_endian,
+				       on_timer_set, m);
+		if (err)
+			fail(m, err, "QEMU's debugger interface cannot be asked");
+		return;
+	}
 	if (!err) {
 		snapshot_continue(m->snapshot, on_running, m);
 		return;

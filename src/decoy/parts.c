@@ -77,7 +77,7 @@ static uint64_t mix_profile(const struct profile *p, uint64_t hash)
 {
 	char path[PATH_MAX];
 	struct stat st;
-	struct vm_wiring same = { .tap_fd = -1, .initrd_fd = -1, .dtb_fd = -1 };
+	struct vm_wiring same = { .tap_fd = -1, .gdb_fd = -1, .initrd_fd = -1, .dtb_fd = -1 };
 	struct vm_argv argv;
 
 	if (vm_argv_build(p, &same, &argv) == 0)

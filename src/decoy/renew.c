@@ -9,14 +9,14 @@
 #include <time.h>
 
 size_t renew_line(char out[RENEW_LINE_MAX], int64_t epoch_s, const uint8_t mac[PROFILE_MAC_LEN],
-		  const uint8_t seed[RENEW_SEED_BYTES])
+		  const uint8_t seed[RENEW_SEED_BYTES], bool keep_lease)
 {
 	int n = snprintf(out, RENEW_LINE_MAX, "renew %" PRId64 " %02x:%02x:%02x:%02x:%02x:%02x ",
 			 epoch_s, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 
 	for (int i = 0; i < RENEW_SEED_BYTES; i++)
 		n += snprintf(out + n, RENEW_LINE_MAX - (size_t)n, "%02x", seed[i]);
-	n += snprintf(out + n, RENEW_LINE_MAX - (size_t)n, "\n");
+	n += snprintf(out + n, RENEW_LINE_MAX - (size_t)n, "%s\n", keep_lease ? " keep" : "");
 	return (size_t)n;
 }
 
@@ -39,7 +39,7 @@ bool renew_answered(struct renew_answer *a, const char *bytes, size_t n)
 	return false;
 }
 
-int renew_send(struct vm *vm, const uint8_t mac[PROFILE_MAC_LEN])
+int renew_send(struct vm *vm, const uint8_t mac[PROFILE_MAC_LEN], bool keep_lease)
 {
 	struct serial *console = vm_serial(vm, PROFILE_SERIAL_CONSOLE);
 	uint8_t seed[RENEW_SEED_BYTES];
@@ -50,7 +50,7 @@ int renew_send(struct vm *vm, const uint8_t mac[PROFILE_MAC_LEN])
 		return -ENODEV;
 	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
 		return -errno;
-	len = renew_line(line, time(NULL), mac, seed);
+	len = renew_line(line, time(NULL), mac, seed, keep_lease);
 	explicit_bzero(seed, sizeof(seed));
 	return serial_write(console, line, len);
 }

@@ -2,8 +2,11 @@
 /*
  * What a machine that was saved needs when it wakes: the time, entropy of its own, another MAC.
  *
- * Over the console a program of the decoy's root takes `renew EPOCH MAC SEEDHEX` and answers `renewed`
+ * Over the console a program of the decoy's root takes `renew EPOCH MAC SEEDHEX [keep]` and answers `renewed`
  * (decoys/README). The answer is hostile text, of which nothing is used but that the word stands alone in a line.
+ *
+ * QEMU's own network saves its leases with the machine, and would give the new MAC another address than the one
+ * that ports are forwarded to: there the lease is kept. On a TAP device a new one is asked for.
  */
 #ifndef MIMAMORI_DECOY_RENEW_H
 #define MIMAMORI_DECOY_RENEW_H
@@ -15,7 +18,7 @@
 
 /* The line, with its end. mac and seed are the caller's. Returns its length. */
 size_t renew_line(char out[RENEW_LINE_MAX], int64_t epoch_s, const uint8_t mac[PROFILE_MAC_LEN],
-		  const uint8_t seed[RENEW_SEED_BYTES]);
+		  const uint8_t seed[RENEW_SEED_BYTES], bool keep_lease);
 
 /* Finds the answer in a stream that comes in pieces. Zero-initialise. */
 struct renew_answer {
@@ -27,6 +30,6 @@ struct renew_answer {
 bool renew_answered(struct renew_answer *a, const char *bytes, size_t n);
 
 /* Sends it, with a new seed, to the machine's console. 0 or -errno. */
-int renew_send(struct vm *vm, const uint8_t mac[PROFILE_MAC_LEN]);
+int renew_send(struct vm *vm, const uint8_t mac[PROFILE_MAC_LEN], bool keep_lease);
 
 #endif

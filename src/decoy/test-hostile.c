@@ -101,13 +101,15 @@ static void test_renew_line(void **state)
 	static const uint8_t mac[] = { 0, 0x11, 0x2f, 0xaa, 0xbb, 0xcc },
 			     seed[RENEW_SEED_BYTES] = { 0xab };
 	char line[RENEW_LINE_MAX];
-	size_t n = renew_line(line, 1795354186, mac, seed);
+	size_t n = renew_line(line, 1795354186, mac, seed, false);
 
 	(void)state;
 	assert_int_equal(n, strlen(line));
 	assert_int_equal(strncmp(line, "renew 1795354186 00:11:2f:aa:bb:cc ab00", 39), 0);
 	assert_int_equal(line[n - 1], '\n');
-	assert_true(renew_line(line, INT64_MIN, mac, seed) < RENEW_LINE_MAX);
+	n = renew_line(line, INT64_MIN, mac, seed, true);
+	assert_true(n < RENEW_LINE_MAX);
+	assert_string_equal(line + n - 6, " keep\n");
 }
 
 /* As QEMU 7.2 prints it. */

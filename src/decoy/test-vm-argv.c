@@ -20,6 +20,7 @@ static const struct vm_wiring wired = { .qmp_fd = 10,
 					.kernel_fd = 15,
 					.initrd_fd = -1,
 					.dtb_fd = 16,
+					.gdb_fd = -1,
 					.tap_fd = -1,
 					.forwards = { 23, 80 },
 					.mac = { 0x4c, 0x11, 0xbf, 1, 2, 3 } };

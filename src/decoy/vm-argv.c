@@ -123,6 +123,12 @@ static void add_sockets(struct vm_argv *a, const struct profile *p, const struct
 	add(a, "socket,id=qmp0,fd=%d", w->qmp_fd);
 	add(a, "-mon");
 	add(a, "chardev=qmp0,mode=control");
+	if (w->gdb_fd >= 0) {
+		add(a, "-chardev");
+		add(a, "socket,id=gdb0,fd=%d", w->gdb_fd);
+		add(a, "-gdb");
+		add(a, "chardev:gdb0");
+	}
 	for (unsigned int i = 0; i < p->n_serial; i++) {
 		if (w->serial_fd[i] >= 0) {
 			add(a, "-chardev");

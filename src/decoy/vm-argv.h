@@ -19,6 +19,7 @@
 struct vm_wiring {
 	int qmp_fd, serial_fd[PROFILE_SERIAL_MAX]; /* serial: -1 where the role is null */
 	int disk_fd, base_fd, kernel_fd, initrd_fd, dtb_fd; /* the last two: -1 without */
+	int gdb_fd; /* of the debugger's interface; -1: none */
 	int tap_fd; /* the network; -1: QEMU's own, with the ports below forwarded from 127.0.0.1 */
 	uint16_t forwards[VM_FORWARDS_MAX]; /* the guest's; 0: unused */
 	uint8_t mac[PROFILE_MAC_LEN];

@@ -5,10 +5,9 @@
 
 #include "decoy/vm.h"
 
-#include "core/isolate.h"
-#include "decoy/parts.h"
 #include "decoy/launch.h"
 #include "decoy/usernet.h"
+#include "decoy/vm-wires.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +22,6 @@
 #define SAID_LINES 2 /* of these, in an error */
 #define SAID_KEPT 2048 /* bytes of what QEMU printed */
 #define DEATH_WAIT_MS 1000 /* from the end of its connection to that of the process */
-#define DATA_BYTES \
-	(1ULL << 30) /* of QEMU's own memory, stacks and caches included, beside the guest's */
 
 struct vm {
 	uv_loop_t *loop;
@@ -39,6 +36,8 @@ struct vm {
 	uv_pipe_t output; /* QEMU's stdout and stderr */
 	struct serial serial[PROFILE_SERIAL_MAX];
 	bool has_serial[PROFILE_SERIAL_MAX];
+	struct serial gdb;
+	bool has_gdb;
 	unsigned int watch_ms, handles;
 	bool up, asked, quitting, ended, freed;
 	uint16_t forwards[VM_FORWARDS_MAX], ports[VM_FORWARDS_MAX];
@@ -92,6 +91,8 @@ static void close_all(struct vm *vm)
 	for (int i = 0; i < PROFILE_SERIAL_MAX; i++)
 		if (vm->has_serial[i])
 			close_handle((uv_handle_t *)&vm->serial[i].pipe);
+	if (vm->has_gdb)
+		close_handle((uv_handle_t *)&vm->gdb.pipe);
 	if (vm->pidfd >= 0)
 		close(vm->pidfd);
 	if (vm->disk_fd >= 0)
@@ -271,123 +272,8 @@ void vm_watch(struct vm *vm, unsigned int interval_ms)
 		uv_timer_stop(&vm->timer);
 }
 
-/* Two connected ends; [1] is QEMU's. */
-static int pair(int fds[2])
-{
-	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
-}
-
-struct start {
-	struct parts parts;
-	struct vm_wiring wiring;
-	int qmp[2], output[2], serial[PROFILE_SERIAL_MAX][2];
-	int fds[LAUNCH_FDS_MAX];
-	unsigned int n_fds;
-	struct vm_argv argv;
-};
-
-static void keep_fd(struct start *s, int fd)
-{
-	if (fd >= 0)
-		s->fds[s->n_fds++] = fd;
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-/* Makes the sockets between us and QEMU. 0 or -errno. */
-static int wire(struct start *s, const struct vm_options *o)
-{
-	const struct profile *p = &o->decoy->profile;
-	int err = pair(s->qmp);
-
-	if (!err && pipe2(s->output, O_CLOEXEC | O_NONBLOCK) < 0)
-		err = -errno;
-	for (unsigned int i = 0; !err && i < p->n_serial; i++)
-		if (p->serial[i] != PROFILE_SERIAL_NULL)
-			err = pair(s->serial[i]);
-	if (err)
-		return err;
-	s->wiring = (struct vm_wiring){ .qmp_fd = s->qmp[1],
-					.disk_fd = o->disk_fd,
-					.base_fd = s->parts.disk,
-					.kernel_fd = s->parts.kernel,
-					.initrd_fd = s->parts.initrd,
-					.dtb_fd = s->parts.dtb,
-					.tap_fd = o->tap_fd,
-					.paused = o->paused };
-	memcpy(s->wiring.forwards, o->forwards, sizeof(o->forwards));
-	memcpy(s->wiring.mac, o->mac, sizeof(o->mac));
-	keep_fd(s, s->qmp[1]);
-	keep_fd(s, o->disk_fd);
-	keep_fd(s, s->parts.disk);
-	keep_fd(s, s->parts.kernel);
-	keep_fd(s, s->parts.initrd);
-	keep_fd(s, s->parts.dtb);
-	keep_fd(s, o->tap_fd);
-	for (int i = 0; i < PROFILE_SERIAL_MAX; i++) {
-		s->wiring.serial_fd[i] = s->serial[i][1];
-		keep_fd(s, s->serial[i][1]);
-	}
-	return 0;
-}
-
-static int start_qemu(struct start *s, const struct vm_options *o, pid_t *pid, char *error)
-{
-	const struct profile *p = &o->decoy->profile;
-	const int readable[] = { s->parts.kernel, s->parts.initrd, s->parts.dtb };
-	struct launch_jail jail = { .network = o->tap_fd < 0,
-				    .file_bytes = o->disk_bytes_max ? o->disk_bytes_max :
-								      VM_DISK_MAX,
-				    .data_bytes = DATA_BYTES + ((uint64_t)p->memory_mb << 20) };
-	char path[PATH_MAX], why[LAUNCH_WHY_LEN];
-	int open_again[3], err;
-	struct launch spec = { .path = path,
-			       .argv = s->argv.arg,
-			       .fds = s->fds,
-			       .n_fds = s->n_fds,
-			       .output = s->output[1],
-			       .jail = &jail };
-
-	jail.readable = open_again;
-	for (size_t i = 0; i < 3; i++)
-		if (readable[i] >= 0)
-			open_again[jail.n_readable++] = readable[i];
-	if (o->user) {
-		err = isolate_find_user(o->user, &jail.uid, &jail.gid);
-		if (err || !jail.uid) {
-			conf_refuse(error,
-				    "%s: there is no such user, or it is root: QEMU needs an "
-				    "unprivileged one",
-				    o->user);
-			return err ? err : -EINVAL;
-		}
-	}
-	if (launch_find(p->qemu, path) < 0) {
-		conf_refuse(
-			error,
-			"%s: %s is not installed; on Debian it is in qemu-system-arm, -mips, -ppc, "
-			"-sparc or -misc",
-			o->decoy->name, p->qemu);
-		return -ENOENT;
-	}
-	err = vm_argv_build(p, &s->wiring, &s->argv);
-	if (err) {
-		conf_refuse(error, "%s: the profile makes too long a command line", o->decoy->name);
-		return err;
-	}
-	err = launch(&spec, pid, why);
-	if (err)
-		conf_refuse(error, "%s: %s", o->decoy->name, why);
-	return err;
-}
-
 /* From here on the loop knows of it; what fails is told through on_end. */
-static int adopt(struct vm *vm, struct start *s, char *error)
+static int adopt(struct vm *vm, struct vm_wires *s, char *error)
 {
 	const struct qmp_handlers h = { on_qmp_ready, on_qmp_event, on_qmp_end, vm };
 	int err = 0;
@@ -396,15 +282,19 @@ static int adopt(struct vm *vm, struct start *s, char *error)
 	own_handle(vm, (uv_handle_t *)&vm->timer);
 	uv_pipe_init(vm->loop, &vm->output, 0);
 	own_handle(vm, (uv_handle_t *)&vm->output);
-	for (int i = 0; i < PROFILE_SERIAL_MAX; i++) {
+	if (s->gdb[0] >= 0) {
+		err = serial_open(&vm->gdb, vm->loop, s->gdb[0]);
+		s->gdb[0] = -1;
+		own_handle(vm, (uv_handle_t *)&vm->gdb.pipe);
+		vm->has_gdb = true;
+	}
+	for (int i = 0; !err && i < PROFILE_SERIAL_MAX; i++) {
 		if (s->serial[i][0] < 0)
 			continue;
 		err = serial_open(&vm->serial[i], vm->loop, s->serial[i][0]);
 		s->serial[i][0] = -1;
 		own_handle(vm, (uv_handle_t *)&vm->serial[i].pipe);
 		vm->has_serial[i] = true;
-		if (err)
-			break;
 	}
 	if (!err)
 		err = uv_pipe_open(&vm->output, s->output[0]);
@@ -435,21 +325,10 @@ static int adopt(struct vm *vm, struct start *s, char *error)
 	return err;
 }
 
-static void close_start(struct start *s)
-{
-	parts_close(&s->parts);
-	for (int side = 0; side < 2; side++) {
-		close_fd(&s->qmp[side]);
-		close_fd(&s->output[side]);
-		for (int i = 0; i < PROFILE_SERIAL_MAX; i++)
-			close_fd(&s->serial[i][side]);
-	}
-}
-
 struct vm *vm_start(uv_loop_t *loop, const struct vm_options *o, const struct vm_handlers *handlers,
 		    int *err, char error[CONF_ERROR_LEN])
 {
-	struct start *s = calloc(1, sizeof(*s));
+	struct vm_wires *s = calloc(1, sizeof(*s));
 	struct vm *vm = calloc(1, sizeof(*vm));
 	int disk_fd = o->disk_fd, tap_fd = o->tap_fd;
 
@@ -458,19 +337,10 @@ struct vm *vm_start(uv_loop_t *loop, const struct vm_options *o, const struct vm
 		conf_refuse(error, "%s: no memory", o->decoy->name);
 		goto out;
 	}
-	memset(s->serial, 0xff, sizeof(s->serial));
-	memset(s->qmp, 0xff, sizeof(s->qmp));
-	memset(s->output, 0xff, sizeof(s->output));
-	s->parts = (struct parts){ .kernel = -1, .initrd = -1, .dtb = -1, .disk = -1 };
-	*err = parts_open(o->decoy, &s->parts, error);
+	vm_wires_init(s);
+	*err = vm_wires_open(s, o, error);
 	if (*err)
 		goto out;
-	*err = wire(s, o);
-	if (*err) {
-		conf_refuse(error, "%s: its sockets cannot be made: %s", o->decoy->name,
-			    strerror(-*err));
-		goto out;
-	}
 	vm->loop = loop;
 	vm->decoy = o->decoy;
 	vm->handlers = *handlers;
@@ -479,7 +349,7 @@ struct vm *vm_start(uv_loop_t *loop, const struct vm_options *o, const struct vm
 	vm->pidfd = vm->disk_fd = -1;
 	if (o->tap_fd < 0)
 		memcpy(vm->forwards, o->forwards, sizeof(o->forwards));
-	*err = start_qemu(s, o, &vm->pid, error);
+	*err = vm_wires_launch(s, o, &vm->pid, error);
 	if (*err)
 		goto out;
 	vm->disk_fd = disk_fd;
@@ -491,14 +361,14 @@ struct vm *vm_start(uv_loop_t *loop, const struct vm_options *o, const struct vm
 	}
 out:
 	if (s)
-		close_start(s);
+		vm_wires_close(s);
 	if (*err && vm) {
 		free(vm);
 		vm = NULL;
 	}
 	free(s);
-	close_fd(&disk_fd);
-	close_fd(&tap_fd);
+	vm_wires_close_fd(&disk_fd);
+	vm_wires_close_fd(&tap_fd);
 	return vm;
 }
 
@@ -561,4 +431,9 @@ struct serial *vm_serial(struct vm *vm, enum profile_serial role)
 		if (vm->has_serial[i] && vm->decoy->profile.serial[i] == role)
 			return &vm->serial[i];
 	return NULL;
+}
+
+struct serial *vm_gdb(struct vm *vm)
+{
+	return vm->has_gdb ? &vm->gdb : NULL;
 }

@@ -71,5 +71,7 @@ uint64_t vm_identity(const struct vm *vm); /* parts.h */
 int vm_disk_fd(const struct vm *vm);
 /* NULL when the machine has no port of this role. */
 struct serial *vm_serial(struct vm *vm, enum profile_serial role);
+/* QEMU's debugger interface, of a machine started paused that needs it (mips-timer.h); or NULL. */
+struct serial *vm_gdb(struct vm *vm);
 
 #endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The timer of a MIPS processor set going, against the other end of the debugger's connection. */
+#include "decoy/mips-timer.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct bench {
+	uv_loop_t loop;
+	struct serial gdb;
+	struct mips_timer timer;
+	int far;
+	unsigned int ends;
+	int err;
+};
+
+static void on_end(int err, const char *why, void *arg)
+{
+	struct bench *b = arg;
+
+	assert_true(err ? why[0] != '\0' : why[0] == '\0');
+	b->ends++;
+	b->err = err;
+}
+
+static int setup(void **state)
+{
+	static struct bench b;
+	int fds[2];
+
+	memset(&b, 0, sizeof(b));
+	uv_loop_init(&b.loop);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(serial_open(&b.gdb, &b.loop, fds[0]), 0);
+	b.far = fds[1];
+	*state = &b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	close(b->far);
+	uv_close((uv_handle_t *)&b->gdb.pipe, NULL);
+	uv_run(&b->loop, UV_RUN_DEFAULT);
+	return uv_loop_close(&b->loop);
+}
+
+/* What QEMU's end gets, after what it says was read. */
+static void talk(struct bench *b, const char *says, const char *expected)
+{
+	char got[1024];
+	ssize_t n;
+
+	if (says)
+		assert_int_equal(write(b->far, says, strlen(says)), (ssize_t)strlen(says));
+	for (int i = 0; i < 4; i++)
+		uv_run(&b->loop, UV_RUN_NOWAIT);
+	n = recv(b->far, got, sizeof(got) - 1, MSG_DONTWAIT);
+	got[n > 0 ? n : 0] = '\0';
+	assert_string_equal(got, expected);
+}
+
+/* A packet of the registers as QEMU 7.2 has them, with Cause and `n` digits in all. */
+static const char *packet(char out[1024], const char *before, const char *cause, size_t n)
+{
+	char digits[1000];
+	unsigned int sum = 0;
+
+	memset(digits, '1', n);
+	memcpy(digits + MIPS_TIMER_DIGITS - 8, cause, 8);
+	digits[n] = '\0';
+	if (before[strlen(before) - 1] == 'G')
+		sum = 'G';
+	for (size_t i = 0; i < n; i++)
+		sum += (unsigned char)digits[i];
+	snprintf(out, 1024, "%s%s#%02x", before, digits, sum & 0xff);
+	return out;
+}
+
+static void set_timer(struct bench *b, bool big, const char *cause, const char *turned)
+{
+	char in[1024], out[1024];
+
+	assert_int_equal(mips_timer_start(&b->timer, &b->gdb, big, on_end, b), 0);
+	talk(b, NULL, "$g#67");
+	talk(b, packet(in, "+$", cause, 584), packet(out, "+$G", turned, MIPS_TIMER_DIGITS));
+	talk(b, "+$O", "");
+	talk(b, "K#9a", packet(out, "+$G", cause, MIPS_TIMER_DIGITS));
+	assert_int_equal(b->ends, 0);
+	talk(b, "+$OK#9a", "+");
+	assert_int_equal(b->ends, 1);
+	assert_int_equal(b->err, 0);
+}
+
+static void test_little_endian(void **state)
+{
+	set_timer(*state, false, "00408040", "00408048");
+	talk(*state, "$T05thread:01;#07", ""); /* it stops later: that is not ours */
+	assert_int_equal(((struct bench *)*state)->ends, 1);
+}
+
+static void test_big_endian(void **state)
+{
+	set_timer(*state, true, "48408000", "40408000");
+}
+
+static void test_refused(void **state)
+{
+	char in[1024], out[1024], huge[2100];
+	struct bench *b = *state;
+	const char *const answers[] = { "$E14#aa", "$#00", "$0040804#00", in, huge };
+
+	packet(in, "+$", "00408040", 584);
+	in[20] = 'x';
+	snprintf(huge, sizeof(huge), "$z%02050d#00", 1);
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		assert_int_equal(mips_timer_start(&b->timer, &b->gdb, false, on_end, b), 0);
+		talk(b, NULL, "$g#67");
+		talk(b, answers[i], "");
+		assert_int_equal(b->ends, i + 1);
+		assert_int_equal(b->err, -EPROTO);
+	}
+	assert_int_equal(mips_timer_start(&b->timer, &b->gdb, false, on_end, b), 0);
+	talk(b, NULL, "$g#67");
+	talk(b, packet(in, "+$", "00408040", 584),
+	     packet(out, "+$G", "00408048", MIPS_TIMER_DIGITS));
+	talk(b, "$E22#a9", "");
+	assert_int_equal(b->err, -EPROTO);
+}
+
+static void test_only_mips(void **state)
+{
+	struct profile p = { .arch = PROFILE_MIPS };
+
+	(void)state;
+	assert_true(mips_timer_is_due(&p));
+	p.arch = PROFILE_MIPSEL;
+	assert_true(mips_timer_is_due(&p));
+	p.arch = PROFILE_PPC;
+	assert_false(mips_timer_is_due(&p));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_little_endian, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_big_endian, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test(test_only_mips),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
