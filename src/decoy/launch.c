@@ -40,7 +40,6 @@ static const char *const trees[] = {
 	"/usr/local/share/qemu",
 	"/etc/ld.so.cache",
 	"/etc/resolv.conf",
-	"/dev/null",
 	"/dev/urandom",
 };
 
@@ -129,6 +128,9 @@ static int restrict_files(const struct launch *s)
 	}
 	if (!err)
 		err = landlock_allow_tree(ruleset, s->path);
+	/* /dev/null, which QEMU's programs open for writing too, to try locks on. */
+	if (!err)
+		err = landlock_allow_write(ruleset, STDIN_FILENO);
 	for (unsigned int i = 0; !err && i < s->jail->n_readable; i++)
 		err = landlock_allow_open(ruleset, s->jail->readable[i]);
 	for (unsigned int i = 0; !err && i < s->jail->n_writable; i++)
