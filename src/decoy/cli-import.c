@@ -134,6 +134,23 @@ static int fill_folder(struct import *im)
 	return err;
 }
 
+static int wake(struct import *im, struct await *a, struct machine_options *o,
+		const struct decoy *d)
+{
+	char path[PATH_MAX];
+	int err;
+
+	o->ready_fd = cli_open_ready(d, path);
+	if (o->ready_fd < 0) {
+		snprintf(a->why, sizeof(a->why), "the saved state cannot be opened: %s",
+			 strerror(-o->ready_fd));
+		return o->ready_fd;
+	}
+	err = await_ready(a, im->cli->loop, o);
+	close(o->ready_fd);
+	return err;
+}
+
 /* Boots it and logs in; where its state can be saved, it is, and woken once. 0, or -errno with a sentence. */
 static int prove(struct import *im, const char *images, const char *name)
 {
@@ -155,9 +172,7 @@ static int prove(struct import *im, const char *images, const char *name)
 		if (!err) {
 			printf("%s: is saved and woken ...\n", name);
 			fflush(stdout);
-			o.ready_fd = cli_open_ready(&d, path);
-			err = await_ready(&a, im->cli->loop, &o);
-			close(o.ready_fd);
+			err = wake(im, &a, &o, &d);
 		}
 	}
 	if (err)
@@ -174,7 +189,8 @@ static int make(const char *images, const char *name, void *arg)
 	int err;
 
 	snprintf(im->dir, sizeof(im->dir), "%s/%s", images, name);
-	uv_loop_fork(im->cli->loop);
+	if (uv_loop_fork(im->cli->loop) < 0)
+		return cli_fail("no event loop can be made: too many open files?");
 	err = fill_folder(im);
 	if (!err)
 		err = prove(im, images, name);
