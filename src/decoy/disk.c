@@ -27,7 +27,8 @@
 #define QCOW2_INCOMPATIBLE_KNOWN \
 	0x1U /* dirty refcounts; not: corrupt, external data, extended L2 */
 #define IMG_TIMEOUT_MS 60000 /* it takes 20 ms, on a very busy host a thousand times that */
-#define IMG_DATA_BYTES (512ULL << 20) /* of qemu-img's own memory: tables, threads and buffers */
+#define IMG_DATA_BYTES \
+	(1ULL << 30) /* of qemu-img's own memory: tables, buffers, 8 MB of stack for each thread */
 
 static uint64_t be64(uint32_t high, uint32_t low)
 {

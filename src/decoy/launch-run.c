@@ -62,8 +62,8 @@ static int judge(const char *program, int status, char *out, char why[LAUNCH_WHY
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (WIFSIGNALED(status))
-		snprintf(why, LAUNCH_WHY_LEN, "%s was killed by signal %d", program,
-			 WTERMSIG(status));
+		snprintf(why, LAUNCH_WHY_LEN, "%s was killed by signal %d%s%s", program,
+			 WTERMSIG(status), out[0] ? ": " : "", out);
 	else
 		snprintf(why, LAUNCH_WHY_LEN, "%s failed%s%s", program, out[0] ? ": " : "", out);
 	return -EIO;

@@ -24,7 +24,9 @@
 #define SYS_pidfd_open 434 /* the same on all architectures but Alpha */
 #endif
 
-#define PROCESSES_MAX 64 /* of a jail's user: QEMU has a handful of threads */
+/* Of a jail's user. On a busy host QEMU and qemu-img have up to 64 threads that wait for disks, beside a handful of
+ * others; when one more cannot be had they abort. */
+#define PROCESSES_MAX 128
 #define FILES_MAX \
 	256 /* descriptors: each of the guest's connections in user networking takes one */
 
