@@ -34,6 +34,7 @@ static const struct conf_key profile_keys[] = {
 	{ "machine", "disk", CONF_TEXT, AT(disk), "", 0, 0, NULL },
 	{ "machine", "nic", CONF_TEXT, AT(nic), "", 0, 0, NULL },
 	{ "machine", "serial", CONF_TEXT, AT(serial_text), "console", 0, 0, NULL },
+	{ "machine", "recorder", CONF_TEXT, AT(recorder), "", 0, 0, NULL },
 
 	{ "boot", "kernel", CONF_TEXT, AT(kernel), "kernel", 0, 0, NULL },
 	{ "boot", "initrd", CONF_TEXT, AT(initrd), "", 0, 0, NULL },
@@ -156,7 +157,39 @@ static int split_serial(const char *file, struct profile *p, char error[CONF_ERR
 	if (!seen[PROFILE_SERIAL_CONSOLE])
 		return conf_refuse(
 			error, "%s: [machine] serial: one of the ports must be the console", file);
+	if (p->recorder[0] && !seen[PROFILE_SERIAL_RECORDER])
+		return conf_refuse(
+			error, "%s: [machine] recorder: serial has no recorder to attach", file);
 	return 0;
+}
+
+/* The recorder's port, where the board has none to spare. */
+static int check_recorder(const char *file, struct profile *p, char error[CONF_ERROR_LEN])
+{
+	bool is_device = false;
+	int err;
+
+	p->recorder_word = NULL;
+	if (!p->recorder[0])
+		return 0;
+	err = split_attachment(file, "recorder", p->recorder, true, &is_device, &p->recorder_word,
+			       error);
+	if (!err && !is_device)
+		err = conf_refuse(
+			error,
+			"%s: [machine] recorder: begins with \"device\", such as \"device "
+			"pci-serial\"; without the key it is a port of the board",
+			file);
+	return err;
+}
+
+/* The only word with spaces: "TI UltraSparc IIi". */
+static int check_cpu(const char *file, const struct profile *p, char error[CONF_ERROR_LEN])
+{
+	if (strstr(p->cpu, " -"))
+		return conf_refuse(error, "%s: [machine] cpu: no word of it may begin with \"-\"",
+				   file);
+	return p->cpu[0] ? check_word(file, "machine", "cpu", p->cpu, "-_.,=+ ", error) : 0;
 }
 
 static int check_profile(const char *file, struct profile *p, char error[CONF_ERROR_LEN])
@@ -178,8 +211,8 @@ static int check_profile(const char *file, struct profile *p, char error[CONF_ER
 	err = check_word(file, "machine", "qemu", p->qemu, "-_", error);
 	if (!err)
 		err = check_word(file, "machine", "machine", p->machine, "-_.,=", error);
-	if (!err && p->cpu[0])
-		err = check_word(file, "machine", "cpu", p->cpu, "-_.,=+", error);
+	if (!err)
+		err = check_cpu(file, p, error);
 	if (!err)
 		err = split_attachment(file, "disk", p->disk, true, &p->disk_is_device,
 				       &p->disk_word, error);
@@ -188,6 +221,8 @@ static int check_profile(const char *file, struct profile *p, char error[CONF_ER
 				       error);
 	if (!err)
 		err = split_serial(file, p, error);
+	if (!err)
+		err = check_recorder(file, p, error);
 	if (!err)
 		err = check_part(file, "kernel", p->kernel, true, error);
 	if (!err)

@@ -40,6 +40,7 @@ enum profile_serial {
 struct profile {
 	char name[CONF_TEXT_LEN], qemu[CONF_TEXT_LEN], machine[CONF_TEXT_LEN], cpu[CONF_TEXT_LEN];
 	char disk[CONF_TEXT_LEN], nic[CONF_TEXT_LEN], serial_text[CONF_TEXT_LEN];
+	char recorder[CONF_TEXT_LEN]; /* how its port is attached; empty: it is the board's */
 	char kernel[CONF_TEXT_LEN], initrd[CONF_TEXT_LEN], dtb[CONF_TEXT_LEN];
 	char append[CONF_TEXT_LEN];
 	uint32_t arch; /* enum profile_arch */
@@ -51,8 +52,8 @@ struct profile {
 	enum profile_serial serial[PROFILE_SERIAL_MAX];
 	unsigned int n_serial;
 	bool disk_is_device, nic_is_device;
-	const char *disk_word,
-		*nic_word; /* behind "device" or "onboard"; point into disk and nic */
+	/* Behind "device" or "onboard"; point into disk, nic and recorder (NULL: it is the board's). */
+	const char *disk_word, *nic_word, *recorder_word;
 };
 
 struct persona {

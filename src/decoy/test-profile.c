@@ -96,6 +96,14 @@ static void test_devices(void **state)
 		load_with("nic = onboard lan9118", "nic = device virtio-net-pci", &p, error), 0);
 	assert_true(p.nic_is_device);
 	assert_string_equal(p.nic_word, "virtio-net-pci");
+	assert_int_equal(load_with("cpu = cortex-a9", "cpu = TI UltraSparc IIi", &p, error), 0);
+	assert_string_equal(p.cpu, "TI UltraSparc IIi");
+	assert_null(p.recorder_word);
+	assert_int_equal(load_with("console recorder",
+				   "console recorder\nrecorder = device pci-serial,bus=pciB", &p,
+				   error),
+			 0);
+	assert_string_equal(p.recorder_word, "pci-serial,bus=pciB");
 	assert_int_equal(load_with("console recorder", "null console", &p, error), 0);
 	assert_int_equal(p.serial[0], PROFILE_SERIAL_NULL);
 	assert_int_equal(p.serial[1], PROFILE_SERIAL_CONSOLE);
@@ -121,6 +129,12 @@ static void test_wrong(void **state)
 		{ "disk = sd ; a card", "disk =", "[machine] disk" },
 		{ "nic = onboard lan9118", "nic = lan9118", "[machine] nic" },
 		{ "nic = onboard lan9118", "nic = device ", "[machine] nic" },
+		{ "console recorder", "console recorder\nrecorder = pci-serial",
+		  "[machine] recorder: begins with" },
+		{ "console recorder", "console\nrecorder = device pci-serial",
+		  "[machine] recorder: serial has" },
+		{ "console recorder", "console recorder\nrecorder = device x,path=/etc",
+		  "[machine] recorder" },
 		{ "console recorder", "console modem", "\"modem\" is no role" },
 		{ "console recorder", "recorder", "must be the console" },
 		{ "console recorder", "console console", "twice" },

@@ -102,6 +102,23 @@ static void test_devices(void **state)
 	assert_true(has(&a, "-S", NULL));
 }
 
+/* A board without a spare port gets one. */
+static void test_recorder(void **state)
+{
+	struct vm_argv a;
+	struct profile p;
+
+	(void)state;
+	load(&p, "sd", "onboard lan9118");
+	assert_int_equal(vm_argv_build(&p, &wired, &a), 0);
+	assert_true(has(&a, "-serial", "chardev:serial1"));
+	p.recorder_word = "pci-serial,bus=pciB";
+	assert_int_equal(vm_argv_build(&p, &wired, &a), 0);
+	assert_true(has(&a, "-serial", "chardev:serial0"));
+	assert_false(has(&a, "-serial", "chardev:serial1"));
+	assert_true(has(&a, "-device", "pci-serial,bus=pciB,chardev=serial1"));
+}
+
 /* The longest values that a profile may have leave half of the room. */
 static void test_longest(void **state)
 {
@@ -122,6 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_board),
 		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_recorder),
 		cmocka_unit_test(test_longest),
 	};
 

@@ -130,15 +130,20 @@ static void add_sockets(struct vm_argv *a, const struct profile *p, const struct
 		add(a, "chardev:gdb0");
 	}
 	for (unsigned int i = 0; i < p->n_serial; i++) {
-		if (w->serial_fd[i] >= 0) {
-			add(a, "-chardev");
-			add(a, "socket,id=serial%u,fd=%d", i, w->serial_fd[i]);
-			add(a, "-serial");
-			add(a, "chardev:serial%u", i);
-		} else {
+		bool is_device = p->serial[i] == PROFILE_SERIAL_RECORDER && p->recorder_word;
+
+		if (w->serial_fd[i] < 0) {
 			add(a, "-serial");
 			add(a, "null");
+			continue;
 		}
+		add(a, "-chardev");
+		add(a, "socket,id=serial%u,fd=%d", i, w->serial_fd[i]);
+		add(a, is_device ? "-device" : "-serial");
+		if (is_device)
+			add(a, "%s,chardev=serial%u", p->recorder_word, i);
+		else
+			add(a, "chardev:serial%u", i);
 	}
 }
 
