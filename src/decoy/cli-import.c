@@ -92,6 +92,8 @@ static int convert_disk(struct import *im)
 			    strerror(-err));
 	} else {
 		err = disk_import(in, disk, out, DISK_IMPORT_BYTES_MAX, im->error);
+		if (!err && !im->profile.disk_is_device && strcmp(im->profile.disk_word, "sd") == 0)
+			err = disk_round_up(out, im->error);
 		close(out);
 	}
 	close(in);

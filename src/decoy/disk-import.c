@@ -5,6 +5,7 @@
 #include "decoy/launch.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -196,4 +197,26 @@ int disk_import(int from, const char *path, int to, uint64_t bytes_max, char err
 				   path, path);
 	err = check_kind(from, &st, path, &is_qcow2, error);
 	return err ? err : convert(from, path, is_qcow2, to, bytes_max, error);
+}
+
+int disk_round_up(int fd, char error[CONF_ERROR_LEN])
+{
+	char path[32], size[32], why[LAUNCH_WHY_LEN];
+	const char *argv[] = { "qemu-img", "resize", "-q", "-f", "qcow2", path, size, NULL };
+	uint64_t bytes, wanted = SECTOR;
+	int err = disk_check(fd, "the converted disk", &bytes, error);
+
+	if (err)
+		return err;
+	while (wanted < bytes)
+		wanted *= 2;
+	if (wanted == bytes)
+		return 0;
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+	snprintf(size, sizeof(size), "%" PRIu64, wanted);
+	err = disk_run_img(argv, -1, fd, DISK_IMPORT_BYTES_MAX + DISK_FREE_LEAST, DISK_IMPORT_MS,
+			   why);
+	if (err)
+		conf_refuse(error, "the converted disk cannot be made larger: %s", why);
+	return err;
 }

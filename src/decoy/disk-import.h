@@ -40,4 +40,10 @@ enum disk_kind disk_kind(const uint8_t *head, size_t n, const char **name);
  */
 int disk_import(int from, const char *path, int to, uint64_t bytes_max, char error[CONF_ERROR_LEN]);
 
+/*
+ * Makes the disk in the image open as `fd` as large as the next power of two, as QEMU wants SD cards to be; nothing if
+ * it is. 0, or -errno with a sentence.
+ */
+int disk_round_up(int fd, char error[CONF_ERROR_LEN]);
+
 #endif

@@ -113,6 +113,16 @@ static void test_raw_is_converted(void **state)
 	snprintf(other, sizeof(other), "/dev/fd/%d", to);
 	if (disk_run_img(argv, from, to, MB, IMG_MS, why) < 0)
 		fail_msg("%s", why);
+	/* It has a power of two already; a sector more, and it gets the next. */
+	assert_int_equal(disk_round_up(to, error), 0);
+	assert_int_equal(disk_check(to, "disk", &bytes, error), 0);
+	assert_int_equal(bytes, 4 * MB);
+	assert_int_equal(ftruncate(from, 4 * MB + 512), 0);
+	assert_int_equal(ftruncate(to, 0), 0);
+	assert_int_equal(disk_import(from, "disk.img", to, 16 * MB, error), 0);
+	assert_int_equal(disk_round_up(to, error), 0);
+	assert_int_equal(disk_check(to, "disk", &bytes, error), 0);
+	assert_int_equal(bytes, 8 * MB);
 	close(from);
 	close(to);
 }

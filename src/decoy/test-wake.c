@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define TEXT_MAX 4096
+#define COMMAND_MS 180000
 
 /* 0, or -1 with a sentence in a->why. */
 static int run_inside(struct await *a, const struct decoy *d, const char *command, char *text)
@@ -30,7 +31,7 @@ static int run_inside(struct await *a, const struct decoy *d, const char *comman
 	if (status >= 0)
 		status = await_su(a, s, d->persona.root_password);
 	if (status >= 0)
-		status = await_run(a, s, command, MACHINE_LOGIN_MS, text, TEXT_MAX);
+		status = await_run(a, s, command, COMMAND_MS, text, TEXT_MAX);
 	if (status > 0)
 		snprintf(a->why, sizeof(a->why), "the command ended with %d", status);
 	session_free(s);
