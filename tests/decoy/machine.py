@@ -110,7 +110,9 @@ class Machine:
                 argv += ["-" + word, os.path.join(self.folder, boot[word])]
         for role in machine["serial"].split():
             where = f"file:{self.scratch}/{self.name}.console" if role == "console" else "null"
-            argv += ["-serial", where]
+            device = machine.get("recorder", "").removeprefix("device ")
+            if role != "recorder" or not device:
+                argv += ["-serial", where]
         kind, _, model = machine["disk"].partition(" ")
         drive = f"file={overlay},format=qcow2,cache=unsafe"
         if kind == "device":
