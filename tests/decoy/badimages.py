@@ -5,6 +5,8 @@ import os
 import struct
 import subprocess
 
+BIG = "mips"  # the big-endian decoy, whose old-style disk is what good ones are copied from
+
 
 class Wrong(Exception):
     """It did not do what it has to."""
