@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What comes out of a machine: the first byte chooses whose bytes these are. QMP's messages keep their
- * promises, telnet gives no more text than it took, what is shown of streams is printable, and a disk is judged by
- * what it has.
+ * What comes out of a machine, or is to become one: the first byte chooses whose bytes these are. QMP's
+ * messages keep their promises, telnet gives no more text than it took, what is shown of streams is printable,
+ * and a disk is judged by what it has.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memfd_create */
 #endif
 
+#include "decoy/disk-import.h"
 #include "decoy/disk.h"
+#include "decoy/kernel.h"
 #include "decoy/profile.h"
 #include "decoy/qmp-message.h"
 #include "decoy/renew.h"
@@ -126,11 +128,24 @@ static void fuzz_disk(const uint8_t *bytes, size_t n)
 		assert(error[0]);
 }
 
+/* The beginnings of files that are to be imported. */
+static void fuzz_heads(const uint8_t *bytes, size_t n)
+{
+	char error[CONF_ERROR_LEN];
+	struct profile p = { 0 };
+	const char *name = NULL;
+
+	disk_kind(bytes, n, &name);
+	assert(name);
+	for (p.arch = 0; p.arch < PROFILE_ARCHS; p.arch++)
+		kernel_check(bytes, n, &p, "kernel", error);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	switch (data[0] % 5) {
+	switch (data[0] % 6) {
 	case 0:
 		fuzz_qmp((const char *)data + 1, size - 1);
 		break;
@@ -145,6 +160,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 4:
 		fuzz_disk(data + 1, size - 1);
+		break;
+	case 5:
+		fuzz_heads(data + 1, size - 1);
 		break;
 	}
 	return 0;

@@ -41,7 +41,6 @@ static const char *const trees[] = {
 	"/usr/local/share/qemu",
 	"/etc/ld.so.cache",
 	"/etc/resolv.conf",
-	"/dev/null",
 	"/dev/urandom",
 };
 
@@ -108,6 +107,9 @@ static int become_user(const struct launch_jail *jail)
 
 	if (geteuid() != 0)
 		return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+	for (unsigned int i = 0; i < jail->n_writable; i++)
+		if (fchown(jail->writable[i], uid, jail->uid ? jail->gid : uid) < 0)
+			return -errno;
 	return isolate_drop(uid, jail->uid ? jail->gid : uid);
 }
 
@@ -127,8 +129,13 @@ static int restrict_files(const struct launch *s)
 	}
 	if (!err)
 		err = landlock_allow_tree(ruleset, s->path);
+	/* /dev/null, which QEMU's programs open for writing too, to try locks on. */
+	if (!err)
+		err = landlock_allow_write(ruleset, STDIN_FILENO);
 	for (unsigned int i = 0; !err && i < s->jail->n_readable; i++)
 		err = landlock_allow_open(ruleset, s->jail->readable[i]);
+	for (unsigned int i = 0; !err && i < s->jail->n_writable; i++)
+		err = landlock_allow_write(ruleset, s->jail->writable[i]);
 	if (!err)
 		err = landlock_enforce(ruleset);
 	close(ruleset);

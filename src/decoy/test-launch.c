@@ -50,7 +50,7 @@ static int run(const char *script, unsigned int timeout_ms, char *why)
 	const char *argv[] = { "sh", "-c", script, NULL };
 
 	why[0] = '\0';
-	return launch_run(argv, NULL, 0, timeout_ms, why);
+	return launch_run(argv, NULL, 0, NULL, timeout_ms, why);
 }
 
 static void test_run(void **state)
@@ -67,7 +67,7 @@ static void test_run(void **state)
 	assert_int_equal(run("kill -9 $$", WAIT_MS, why), -EIO);
 	assert_string_equal(why, "sh was killed by signal 9");
 	assert_int_equal(run("read x && echo input", WAIT_MS, why), -EIO); /* there is none */
-	assert_int_equal(launch_run(missing, NULL, 0, WAIT_MS, why), -ENOENT);
+	assert_int_equal(launch_run(missing, NULL, 0, NULL, WAIT_MS, why), -ENOENT);
 	assert_string_equal(why, "no-such-program is not installed");
 }
 
