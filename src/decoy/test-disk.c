@@ -125,21 +125,21 @@ static void test_hostile_heads(void **state)
 		{ 0, 4, 0x514649fa, "no qcow2" },
 		{ 4, 4, 1, "no qcow2" },
 		{ 4, 4, 4, "no qcow2" },
-		{ 8, 8, 1, "refers to another image" },
-		{ 8, 8, 1ULL << 63, "refers to another image" },
+		{ 8, 8, 1, "refers to another file" },
+		{ 8, 8, 1ULL << 63, "refers to another file" },
 		{ 20, 4, 8, "no qcow2" },
 		{ 20, 4, 22, "no qcow2" },
 		{ 20, 4, UINT32_MAX, "no qcow2" },
 		{ 24, 8, 0, "empty" },
-		{ 24, 8, DISK_BYTES_MAX + 1, "larger than 16 GB" },
-		{ 24, 8, UINT64_MAX, "larger than 16 GB" },
+		{ 24, 8, DISK_BYTES_MAX + 1, "larger than 64 GB" },
+		{ 24, 8, UINT64_MAX, "larger than 64 GB" },
 		{ 32, 4, 1, "encrypted" },
 		{ 36, 4, UINT32_MAX, "ends too early" },
 		{ 36, 4, FILE_BYTES / 8, "ends too early" },
 		{ 40, 8, UINT64_MAX, "ends too early" },
 		{ 40, 8, FILE_BYTES + 1, "ends too early" },
 		{ 72, 8, 2, "marked as damaged" }, /* corrupt */
-		{ 72, 8, 4, "marked as damaged" }, /* its data is in another file */
+		{ 72, 8, 4, "refers to another file" }, /* its data is in another file */
 		{ 72, 8, 1ULL << 40, "marked as damaged" }, /* something of tomorrow */
 	};
 	struct files *f = *state;
