@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What comes out of a machine: the first byte chooses whose bytes these are. QMP's messages keep their
- * promises, telnet gives no more text than it took, and what is shown of streams is printable.
+ * What comes out of a machine, or is to become one: the first byte chooses whose bytes these are. QMP's
+ * messages keep their promises, telnet gives no more text than it took, what is shown of streams is printable,
+ * and a disk is judged by what it has.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memfd_create */
+#endif
+
+#include "decoy/disk-import.h"
+#include "decoy/disk.h"
+#include "decoy/kernel.h"
 #include "decoy/profile.h"
 #include "decoy/qmp-message.h"
 #include "decoy/renew.h"
 #include "decoy/serial.h"
 #include "decoy/telnet.h"
 #include "decoy/usernet.h"
+#include "decoy/vm-refused.h"
+#include "decoy/vm-space.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -63,7 +75,9 @@ static void fuzz_telnet(const uint8_t *bytes, size_t n)
 static void fuzz_text(const char *bytes, size_t n)
 {
 	char kept[256], out[100], *text = malloc(n + 1);
+	static const struct decoy decoy = { .profile = { .disk_word = "a,b", .nic_word = "c" } };
 	struct renew_answer answer = { 0 };
+	char why[60];
 	size_t used = 0;
 
 	if (!text)
@@ -77,6 +91,9 @@ static void fuzz_text(const char *bytes, size_t n)
 	serial_last_lines_of(kept, used, 2, out, sizeof(out));
 	for (const char *c = out; *c; c++)
 		assert(*c >= ' ' && *c <= '~');
+	vm_space_complains(bytes, n);
+	if (vm_refused(&decoy, bytes, n, why, sizeof(why)))
+		assert(memchr(why, '\0', sizeof(why)));
 	free(text);
 }
 
@@ -95,11 +112,40 @@ static void fuzz_conf(const char *bytes, size_t n)
 		assert(!(persona.mac_prefix[0] & 1));
 }
 
+static void fuzz_disk(const uint8_t *bytes, size_t n)
+{
+	static int fd = -1;
+	char error[CONF_ERROR_LEN] = "";
+	uint64_t guest;
+
+	if (fd < 0)
+		fd = memfd_create("disk", MFD_CLOEXEC);
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, bytes, n, 0) != (ssize_t)n)
+		return;
+	if (disk_check(fd, "disk", &guest, error) == 0)
+		assert(guest > 0 && guest <= DISK_BYTES_MAX);
+	else
+		assert(error[0]);
+}
+
+/* The beginnings of files that are to be imported. */
+static void fuzz_heads(const uint8_t *bytes, size_t n)
+{
+	char error[CONF_ERROR_LEN];
+	struct profile p = { 0 };
+	const char *name = NULL;
+
+	disk_kind(bytes, n, &name);
+	assert(name);
+	for (p.arch = 0; p.arch < PROFILE_ARCHS; p.arch++)
+		kernel_check(bytes, n, &p, "kernel", error);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	switch (data[0] % 4) {
+	switch (data[0] % 6) {
 	case 0:
 		fuzz_qmp((const char *)data + 1, size - 1);
 		break;
@@ -111,6 +157,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 3:
 		fuzz_conf((const char *)data + 1, size - 1);
+		break;
+	case 4:
+		fuzz_disk(data + 1, size - 1);
+		break;
+	case 5:
+		fuzz_heads(data + 1, size - 1);
 		break;
 	}
 	return 0;

@@ -27,13 +27,16 @@ def steady(date: int) -> dict[str, str]:
 
 def run(argv: list[str], cwd: Path, log: Path, date: int, tell: Tell | None = None, lines: int = 0,
         **more: str) -> None:
-    """Runs a command, its output going to `log`; `lines` about one file each are expected of it."""
+    """
+    Runs a command, its output going to `log`; `lines` about one file each are expected of it. All its processes
+    are a group, to be ended together, of this session: what class the scheduler has it in is theirs, too.
+    """
     env = {name: value for name, value in os.environ.items() if name not in DROPPED}
     env.update(steady(date), **more)
     count = 0
     with log.open("a") as file, subprocess.Popen(
             argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True) as job:
+            stderr=subprocess.STDOUT, text=True, errors="replace", process_group=0) as job:
         try:
             for line in job.stdout:
                 file.write(line)

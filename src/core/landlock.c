@@ -20,6 +20,7 @@
 #define CREATE_RULESET_VERSION 1U
 #define RULE_PATH_BENEATH 1
 #define ACCESS_FS_EXECUTE (1ULL << 0)
+#define ACCESS_FS_WRITE_FILE (1ULL << 1)
 #define ACCESS_FS_READ_FILE (1ULL << 2)
 #define ACCESS_FS_READ_DIR (1ULL << 3)
 #define ACCESS_FS_ABI_1 ((1ULL << 13) - 1) /* execute, write, read, list, remove, make ... */
@@ -118,6 +119,17 @@ int landlock_allow_tree(int ruleset, const char *path)
 int landlock_allow_open(int ruleset, int fd)
 {
 	return allow(ruleset, fd, ACCESS_FS_READ_FILE);
+}
+
+int landlock_allow_write(int ruleset, int fd)
+{
+	int err =
+		allow(ruleset, fd, ACCESS_FS_READ_FILE | ACCESS_FS_WRITE_FILE | ACCESS_FS_TRUNCATE);
+
+	/* A right that this kernel's set of rules does not handle is refused. */
+	if (err == -EINVAL)
+		err = allow(ruleset, fd, ACCESS_FS_READ_FILE | ACCESS_FS_WRITE_FILE);
+	return err;
 }
 
 int landlock_enforce(int ruleset)

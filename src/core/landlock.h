@@ -24,6 +24,8 @@ int landlock_begin_files(int *abi);
 int landlock_allow_tree(int ruleset, const char *path);
 /* Allows the file that is open as fd to be opened for reading, through /proc/self/fd too. 0 or -errno. */
 int landlock_allow_open(int ruleset, int fd);
+/* The same for writing too, and for truncating. */
+int landlock_allow_write(int ruleset, int fd);
 /* Allows this one file to be opened for reading, through whatever name. 0 or -errno. */
 int landlock_allow_read(int ruleset, const char *path);
 /* From now on, for good, and for what it starts. Needs no_new_privs. ruleset stays the caller's.

@@ -127,7 +127,7 @@ int cli_boot(struct cli *cli)
 	t.a.on_console = NULL;
 	addr.sin_port = htons(vm_port(machine_vm(t.a.machine), 23));
 	say_ports(machine_vm(t.a.machine), &d);
-	t.session = await_connect(&t.a, (struct sockaddr *)&addr, MACHINE_WAKE_MS);
+	t.session = await_connect(&t.a, (struct sockaddr *)&addr, MACHINE_BOOT_MS);
 	if (!t.session) {
 		status = cli_fail("%s: %s", d.name, t.a.why);
 	} else {

@@ -3,10 +3,11 @@
 #include "decoy/await.h"
 #include "decoy/cli.h"
 #include "decoy/disk.h"
+#include "decoy/disk-import.h"
+#include "decoy/kernel.h"
 #include "decoy/parts.h"
-#include "decoy/launch.h"
+#include "decoy/staging.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -16,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CONVERT_MS 600000
 #define BUILDER "decoys/build" /* in a checkout */
 
 /* Imported devices have no persona of their own: an ordinary Ethernet maker's prefix, and the accounts
@@ -27,65 +27,76 @@ static const char persona[] = "[persona]\nhostname = debian\nmac-prefix = 00:16:
 struct import {
 	const struct cli *cli;
 	struct profile profile;
-	const char *name;
-	char dir[PATH_MAX]; /* under another name until all is well */
+	char dir[PATH_MAX]; /* of the folder, while it is made */
 	char error[CONF_ERROR_LEN];
 };
 
+/* A file of the user's: open, or -errno with a sentence. */
+static int open_file(struct import *im, const char *path, struct stat *st)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err = 0;
+
+	if (fd < 0 || fstat(fd, st) < 0)
+		err = -errno;
+	if (err)
+		conf_refuse(im->error, "%s: cannot be read: %s", path, strerror(-err));
+	else if (!S_ISREG(st->st_mode))
+		err = conf_refuse(im->error, "%s: is no file", path);
+	if (!err)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 static int copy_file(struct import *im, const char *from, const char *name)
 {
-	char path[PATH_MAX];
-	int in = open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err;
 	struct stat st;
+	char path[PATH_MAX];
+	int err, in = open_file(im, from, &st);
 
-	if (in < 0 || fstat(in, &st) < 0 || !S_ISREG(st.st_mode)) {
-		err = in < 0 ? -errno : -EINVAL;
-		conf_refuse(im->error, "%s: cannot be read: %s", from, strerror(-err));
-		if (in >= 0)
-			close(in);
-		return err;
+	if (in < 0)
+		return in;
+	if (st.st_size == 0 || (uint64_t)st.st_size > PARTS_KERNEL_MAX) {
+		close(in);
+		return conf_refuse(im->error,
+				   "%s: has %lld bytes; a kernel, an initrd, a device tree has 1 "
+				   "byte to %llu MB",
+				   from, (long long)st.st_size, PARTS_KERNEL_MAX >> 20);
 	}
 	snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - CONF_TEXT_LEN - 2, im->dir, name);
 	err = disk_name(in, path);
 	if (!err && chmod(path, 0644) < 0)
 		err = -errno;
 	if (err)
-		conf_refuse(im->error, "%s: cannot be copied to %s: %s", from, im->dir,
+		conf_refuse(im->error, "%s: cannot be copied into %s: %s", from, im->cli->images,
 			    strerror(-err));
 	close(in);
 	return err;
 }
 
-/* The format is told by the first bytes, and then named: qemu-img's own guess could be led by a guest's. */
-static int convert_disk(struct import *im, const char *disk)
+static int convert_disk(struct import *im)
 {
-	char from[32], to[PATH_MAX], why[LAUNCH_WHY_LEN], magic[4] = "";
-	int fd = open(disk, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err = 0;
-	uint64_t bytes;
-	bool is_qcow2;
+	const char *disk = im->cli->argument;
+	char to[PATH_MAX];
+	struct stat st;
+	int in = open_file(im, disk, &st), out, err = 0;
 
-	if (fd < 0 || pread(fd, magic, sizeof(magic), 0) != sizeof(magic)) {
-		err = fd < 0 ? -errno : -EINVAL;
-		conf_refuse(im->error, "%s: cannot be read, or is no disk image: %s", disk,
+	if (in < 0)
+		return in;
+	snprintf(to, sizeof(to), "%.*s/" PROFILE_DISK_FILE, PATH_MAX - 32, im->dir);
+	out = open(to, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (out < 0) {
+		err = -errno;
+		conf_refuse(im->error, "%s: cannot be written in %s: %s", disk, im->cli->images,
 			    strerror(-err));
+	} else {
+		err = disk_import(in, disk, out, DISK_IMPORT_BYTES_MAX, im->error);
+		if (!err && !im->profile.disk_is_device && strcmp(im->profile.disk_word, "sd") == 0)
+			err = disk_round_up(out, im->error);
+		close(out);
 	}
-	is_qcow2 = memcmp(magic, "QFI\xfb", 4) == 0;
-	if (!err && is_qcow2)
-		err = disk_check(fd, disk, &bytes, im->error);
-	if (!err) {
-		const char *argv[] = {
-			"qemu-img", "convert", "-q", "-f", is_qcow2 ? "qcow2" : "raw",
-			"-O",	    "qcow2",   from, to,   NULL
-		};
-
-		snprintf(from, sizeof(from), "/dev/fd/%d", fd);
-		snprintf(to, sizeof(to), "%.*s/" PROFILE_DISK_FILE, PATH_MAX - 32, im->dir);
-		err = launch_run(argv, &fd, 1, CONVERT_MS, why);
-		if (err)
-			conf_refuse(im->error, "%s: cannot be converted: %s", disk, why);
-	}
-	if (fd >= 0)
-		close(fd);
+	close(in);
 	return err;
 }
 
@@ -93,25 +104,18 @@ static int write_text(struct import *im, const char *name, const char *text)
 {
 	char path[PATH_MAX];
 	FILE *f;
+	int err = 0;
 
 	snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - 32, im->dir, name);
 	f = fopen(path, "we");
-	if (!f || fputs(text, f) < 0 || fclose(f) != 0)
-		return conf_refuse(im->error, "%s: cannot be written: %s", path, strerror(errno));
-	return 0;
-}
-
-static void remove_folder(const char *path)
-{
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			unlinkat(dirfd(dir), entry->d_name, 0);
-	if (dir)
-		closedir(dir);
-	rmdir(path);
+	if (!f || fputs(text, f) < 0)
+		err = -errno;
+	if (f && fclose(f) != 0 && !err)
+		err = -errno;
+	if (err)
+		conf_refuse(im->error, "%s cannot be written in %s: %s", name, im->cli->images,
+			    strerror(-err));
+	return err;
 }
 
 static int fill_folder(struct import *im)
@@ -123,100 +127,169 @@ static int fill_folder(struct import *im)
 		err = copy_file(im, cli->kernel, im->profile.kernel);
 	if (!err && cli->initrd)
 		err = copy_file(im, cli->initrd, im->profile.initrd);
+	if (!err && cli->dtb)
+		err = copy_file(im, cli->dtb, im->profile.dtb);
 	if (!err)
 		err = write_text(im, "persona.conf", persona);
 	if (!err)
-		err = convert_disk(im, cli->argument);
+		err = convert_disk(im);
 	return err;
 }
 
-/* Boots what is in the folder; saves it where that can be. 0 or -errno, with a sentence in im->error. */
-static int prove(struct import *im, const char *folder)
+static int wake(struct import *im, struct await *a, struct machine_options *o,
+		const struct decoy *d)
+{
+	char path[PATH_MAX];
+	int err;
+
+	o->ready_fd = cli_open_ready(d, path);
+	if (o->ready_fd < 0) {
+		snprintf(a->why, sizeof(a->why), "the saved state cannot be opened: %s",
+			 strerror(-o->ready_fd));
+		return o->ready_fd;
+	}
+	err = await_ready(a, im->cli->loop, o);
+	close(o->ready_fd);
+	return err;
+}
+
+/* Boots it and logs in; where its state can be saved, it is, and woken once. 0, or -errno with a sentence. */
+static int prove(struct import *im, const char *images, const char *name)
 {
 	struct await a = { 0 };
 	struct machine_options o;
 	char path[PATH_MAX];
 	struct decoy d;
-	int err = decoy_load(im->cli->images, folder, &d, im->error), fd;
+	int err = decoy_load(images, name, &d, im->error);
 
 	if (err)
 		return err;
-	printf("%s: boots and is logged in to ...\n", im->name);
+	printf("%s: boots and is logged in to ...\n", name);
 	fflush(stdout);
 	o = cli_options(im->cli, &d);
 	err = await_ready(&a, im->cli->loop, &o);
 	if (!err && d.profile.snapshot_works) {
-		fd = cli_open_ready(&d, path);
-		if (fd >= 0)
-			close(fd);
+		snprintf(path, sizeof(path), "%.*s/" MACHINE_READY_FILE, PATH_MAX - 32, d.dir);
 		err = await_saved(&a, path);
-	} else if (!err) {
-		await_free(&a);
-	}
-	if (err)
-		conf_refuse(im->error, "%s", a.why);
-	return err;
-}
-
-static int import_into(struct import *im, const char *folder)
-{
-	char to[PATH_MAX];
-	int err = 0;
-
-	if (mkdir(im->cli->images, 0755) < 0 && errno != EEXIST)
-		err = -errno;
-	remove_folder(im->dir);
-	if (!err && mkdir(im->dir, 0755) < 0)
-		err = -errno;
-	if (err) {
-		conf_refuse(im->error, "%s: cannot be made: %s", im->dir, strerror(-err));
-		return err;
-	}
-	err = fill_folder(im);
-	if (!err)
-		err = prove(im, folder);
-	if (!err) {
-		snprintf(to, sizeof(to), "%.*s/%s", PATH_MAX - PROFILE_NAME_LEN - 2,
-			 im->cli->images, im->name);
-		if (rename(im->dir, to) < 0) {
-			err = -errno;
-			conf_refuse(im->error, "%s: cannot be put in place: %s", to,
-				    strerror(-err));
+		if (!err) {
+			printf("%s: is saved and woken ...\n", name);
+			fflush(stdout);
+			err = wake(im, &a, &o, &d);
 		}
 	}
 	if (err)
-		remove_folder(im->dir);
+		conf_refuse(im->error, "%s", a.why);
+	else
+		await_free(&a);
+	return err;
+}
+
+/* In a process of its own: staging.h. */
+static int make(const char *images, const char *name, void *arg)
+{
+	struct import *im = arg;
+	int err;
+
+	snprintf(im->dir, sizeof(im->dir), "%s/%s", images, name);
+	if (uv_loop_fork(im->cli->loop) < 0)
+		return cli_fail("no event loop can be made: too many open files?");
+	err = fill_folder(im);
+	if (!err)
+		err = prove(im, images, name);
+	return err ? cli_fail("%s", im->error) : EXIT_SUCCESS;
+}
+
+/* A file of the command line and its name in the profile: both or none. */
+static int check_pair(struct import *im, const char *option, const char *file, const char *name)
+{
+	if (file && !name[0])
+		return conf_refuse(im->error, "%s: [boot] %s: is empty, and --%s is given",
+				   im->cli->profile, option, option);
+	if (!file && name[0])
+		return conf_refuse(im->error, "%s: [boot] %s: names a file: which? Give --%s",
+				   im->cli->profile, option, option);
+	return 0;
+}
+
+/* No two parts may have one name. */
+static int check_names(struct import *im)
+{
+	const struct profile *p = &im->profile;
+	const char *names[] = { p->kernel,	   p->initrd,	       p->dtb,
+				PROFILE_DISK_FILE, MACHINE_READY_FILE, "profile.conf",
+				"persona.conf" };
+
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = i + 1; j < sizeof(names) / sizeof(names[0]); j++)
+			if (names[i][0] && strcmp(names[i], names[j]) == 0)
+				return conf_refuse(im->error,
+						   "%s: [boot]: two files of the decoy would be "
+						   "called %s",
+						   im->cli->profile, names[i]);
+	return 0;
+}
+
+static int check_kernel(struct import *im)
+{
+	uint8_t head[KERNEL_HEAD_BYTES];
+	struct stat st;
+	ssize_t n;
+	int fd = open_file(im, im->cli->kernel, &st), err = fd < 0 ? fd : 0;
+
+	if (err)
+		return err;
+	n = pread(fd, head, sizeof(head), 0);
+	if (n < 0) {
+		err = -errno;
+		conf_refuse(im->error, "%s: cannot be read: %s", im->cli->kernel, strerror(-err));
+	} else {
+		err = kernel_check(head, (size_t)n, &im->profile, im->cli->kernel, im->error);
+	}
+	close(fd);
+	return err;
+}
+
+/* All that can be said before anything is made. */
+static int check_request(struct import *im, const char *name)
+{
+	const struct cli *cli = im->cli;
+	char path[PATH_MAX];
+	int err = 0;
+
+	if (!profile_name_ok(name))
+		return conf_refuse(im->error, "\"%.64s\" cannot be the name of a decoy", name);
+	if (snprintf(path, sizeof(path), "%s/%s", cli->images, name) >= PATH_MAX - 32)
+		return conf_refuse(im->error, "%.64s...: the path is too long", cli->images);
+	if (access(path, F_OK) == 0)
+		return conf_refuse(im->error,
+				   "%s: is there already: remove it, or give another --name", path);
+	err = check_pair(im, "initrd", cli->initrd, im->profile.initrd);
+	if (!err)
+		err = check_pair(im, "dtb", cli->dtb, im->profile.dtb);
+	if (!err)
+		err = check_names(im);
+	if (!err)
+		err = kernel_check_profile(&im->profile, cli->profile, im->error);
+	if (!err)
+		err = check_kernel(im);
 	return err;
 }
 
 int cli_import(struct cli *cli)
 {
 	struct import im = { .cli = cli };
-	char folder[PROFILE_NAME_LEN], path[PATH_MAX];
+	const char *name;
+	int err;
 
 	if (profile_load(cli->profile, &im.profile, im.error) < 0)
 		return cli_fail("%s", im.error);
-	im.name = cli->name ? cli->name : im.profile.name;
-	if (!profile_name_ok(im.name) || strlen(im.name) > PROFILE_NAME_LEN - 16)
-		return cli_fail("\"%s\" cannot be the name of a decoy", im.name);
-	if (cli->initrd && !im.profile.initrd[0])
-		return cli_fail("%s: [boot] initrd: is empty, and --initrd is given", cli->profile);
-	if (!cli->initrd && im.profile.initrd[0])
-		return cli_fail("%s: [boot] initrd: names a file: which? Give --initrd",
-				cli->profile);
-	if (im.profile.dtb[0])
-		return cli_fail("%s: [boot] dtb: a device tree cannot be imported", cli->profile);
-	snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - PROFILE_NAME_LEN - 2, cli->images,
-		 im.name);
-	if (access(path, F_OK) == 0)
-		return cli_fail("%s: is there already: remove it, or give another --name", path);
-	snprintf(folder, sizeof(folder), "%s.importing", im.name);
-	snprintf(im.dir, sizeof(im.dir), "%.*s/%s", PATH_MAX - PROFILE_NAME_LEN - 2, cli->images,
-		 folder);
-	if (import_into(&im, folder) < 0)
-		return cli_fail("%s", im.error);
-	printf("%s: imported%s\n", im.name,
-	       im.profile.snapshot_works ? ", and its state saved" : "");
+	name = cli->name ? cli->name : im.profile.name;
+	err = check_request(&im, name);
+	if (!err)
+		err = staging_run(cli->images, name, make, &im, im.error);
+	if (err)
+		return err < 0 ? cli_fail("%s", im.error) : err;
+	printf("%s: imported%s\n", name, im.profile.snapshot_works ? ", and its state saved" : "");
 	return EXIT_SUCCESS;
 }
 

@@ -22,7 +22,7 @@ static const char usage[] =
 	"boot DECOY         boot one and try it: its telnet login on this terminal\n"
 	"snapshot DECOY     boot it, log in, and save its state, from which it wakes at once\n"
 	"restore DECOY      wake it, log in, and say how long that took\n"
-	"import DISK --kernel FILE [--initrd FILE] --profile FILE [--name NAME]\n"
+	"import DISK --kernel FILE [--initrd FILE] [--dtb FILE] --profile FILE [--name NAME]\n"
 	"                   make a decoy of a disk image and a kernel of others\n"
 	"check DECOY|all    boot it, log in, transfer files, and print a table\n"
 	"\n"
@@ -39,6 +39,7 @@ enum {
 	OPT_USER,
 	OPT_KERNEL,
 	OPT_INITRD,
+	OPT_DTB,
 	OPT_PROFILE,
 	OPT_NAME,
 	OPT_HELP,
@@ -51,6 +52,7 @@ static const struct option options[] = {
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "initrd", required_argument, NULL, OPT_INITRD },
+	{ "dtb", required_argument, NULL, OPT_DTB },
 	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -126,6 +128,9 @@ static int parse_options(struct cli *cli, int argc, char **argv)
 		case OPT_INITRD:
 			cli->initrd = optarg;
 			break;
+		case OPT_DTB:
+			cli->dtb = optarg;
+			break;
 		case OPT_PROFILE:
 			cli->profile = optarg;
 			break;
@@ -166,8 +171,10 @@ static int run_command(struct cli *cli, int n, char **words)
 					words[commands[i].argument ? 2 : 1]);
 		if (imports && (!cli->kernel || !cli->profile))
 			return complain("import: needs --kernel and --profile");
-		if (!imports && (cli->kernel || cli->initrd || cli->profile || cli->name))
-			return complain("--kernel, --initrd, --profile and --name are for import");
+		if (!imports &&
+		    (cli->kernel || cli->initrd || cli->dtb || cli->profile || cli->name))
+			return complain(
+				"--kernel, --initrd, --dtb, --profile and --name are for import");
 		cli->argument = commands[i].argument ? words[1] : NULL;
 		return commands[i].run(cli);
 	}

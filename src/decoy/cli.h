@@ -17,7 +17,7 @@
 
 struct cli {
 	const char *images, *run_dir, *user;
-	const char *kernel, *initrd, *profile, *name; /* of import */
+	const char *kernel, *initrd, *dtb, *profile, *name; /* of import */
 	const char *argument; /* the decoy, or import's disk */
 	uv_loop_t *loop;
 };

@@ -23,9 +23,12 @@
 #define QCOW2_MAGIC 0x514649fbU
 #define QCOW2_HEAD_BYTES 104
 #define QCOW2_V2_BYTES 72
+#define QCOW2_INCOMPATIBLE_DATA_FILE 0x4U
 #define QCOW2_INCOMPATIBLE_KNOWN \
 	0x1U /* dirty refcounts; not: corrupt, external data, extended L2 */
-#define IMG_TIMEOUT_MS 20000
+#define IMG_TIMEOUT_MS 60000 /* it takes 20 ms, on a very busy host a thousand times that */
+#define IMG_DATA_BYTES \
+	(1ULL << 30) /* of qemu-img's own memory: tables, buffers, 8 MB of stack for each thread */
 
 static uint64_t be64(uint32_t high, uint32_t low)
 {
@@ -54,17 +57,21 @@ int disk_check(int fd, const char *path, uint64_t *bytes, char error[CONF_ERROR_
 	    cluster_bits > 21)
 		return conf_refuse(
 			error, "%s: is damaged, or no qcow2 image: build or import it again", path);
-	if (version == 3 && (!cursor_be32(&c, &features[0]) || !cursor_be32(&c, &features[1]) ||
-			     features[0] || features[1] & ~QCOW2_INCOMPATIBLE_KNOWN))
+	if (version == 3 && (!cursor_be32(&c, &features[0]) || !cursor_be32(&c, &features[1])))
+		return conf_refuse(
+			error, "%s: is damaged: it ends too early; build or import it again", path);
+	if (backing[0] || backing[1] || features[1] & QCOW2_INCOMPATIBLE_DATA_FILE)
 		return conf_refuse(error,
-				   "%s: is marked as damaged, or uses what decoys do not: build "
-				   "or import it again",
-				   path);
-	if (backing[0] || backing[1])
-		return conf_refuse(error,
-				   "%s: refers to another image; a decoy's disk stands alone: "
+				   "%s: refers to another file; a decoy's disk stands alone: "
 				   "qemu-img convert -O qcow2 makes such a one",
 				   path);
+	if (features[0] || features[1] & ~QCOW2_INCOMPATIBLE_KNOWN)
+		return conf_refuse(
+			error,
+			"%s: is marked as damaged, or uses what decoys do not; qemu-img "
+			"check tells the first, qemu-img convert -O qcow2 helps with the "
+			"second",
+			path);
 	*bytes = be64(size[0], size[1]);
 	if (crypt || *bytes == 0 || *bytes > DISK_BYTES_MAX)
 		return conf_refuse(error, "%s: is encrypted, empty, or larger than %llu GB", path,
@@ -74,6 +81,20 @@ int disk_check(int fd, const char *path, uint64_t *bytes, char error[CONF_ERROR_
 		return conf_refuse(
 			error, "%s: is damaged: it ends too early; build or import it again", path);
 	return 0;
+}
+
+int disk_run_img(const char *const *argv, int from, int to, uint64_t bytes_max,
+		 unsigned int timeout_ms, char *why)
+{
+	const int fds[] = { to, from };
+	const struct launch_jail jail = { .readable = &fds[1],
+					  .n_readable = from >= 0,
+					  .writable = &fds[0],
+					  .n_writable = 1,
+					  .file_bytes = bytes_max,
+					  .data_bytes = IMG_DATA_BYTES };
+
+	return launch_run(argv, fds, from >= 0 ? 2 : 1, &jail, timeout_ms, why);
 }
 
 static int check_space(const char *dir, char error[CONF_ERROR_LEN])
@@ -131,7 +152,7 @@ int disk_empty(const char *dir, uint64_t bytes, char error[CONF_ERROR_LEN])
 		return fd;
 	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
 	snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	err = launch_run(argv, &fd, 1, IMG_TIMEOUT_MS, why);
+	err = disk_run_img(argv, -1, fd, DISK_FREE_LEAST, IMG_TIMEOUT_MS, why);
 	if (err) {
 		close(fd);
 		conf_refuse(error, "an empty disk cannot be made in %s: %s%s", dir, why,

@@ -13,8 +13,16 @@
 
 #include <stdint.h>
 
-#define DISK_BYTES_MAX (16ULL << 30) /* of the disk that a guest sees */
+#define DISK_BYTES_MAX \
+	(64ULL << 30) /* of the disk that a guest sees; the older Debian images have 25 GB */
 #define DISK_FREE_LEAST (64ULL << 20) /* bytes that must be free for a machine to be started */
+
+/*
+ * Runs qemu-img, in a jail (launch.h): it may open `from` (-1: nothing) for reading and `to` for writing, both as
+ * /dev/fd/NUMBER, and make no file larger than bytes_max. 0, or -errno with a sentence in why (LAUNCH_WHY_LEN).
+ */
+int disk_run_img(const char *const *argv, int from, int to, uint64_t bytes_max,
+		 unsigned int timeout_ms, char *why);
 
 /*
  * Is the open file an image that a decoy may have: qcow2, whole, standing alone (one that names another file

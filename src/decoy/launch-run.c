@@ -62,19 +62,28 @@ static int judge(const char *program, int status, char *out, char why[LAUNCH_WHY
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (WIFSIGNALED(status))
-		snprintf(why, LAUNCH_WHY_LEN, "%s was killed by signal %d", program,
-			 WTERMSIG(status));
+		snprintf(why, LAUNCH_WHY_LEN, "%s was killed by signal %d%s%s", program,
+			 WTERMSIG(status), out[0] ? ": " : "", out);
 	else
 		snprintf(why, LAUNCH_WHY_LEN, "%s failed%s%s", program, out[0] ? ": " : "", out);
 	return -EIO;
 }
 
-int launch_run(const char *const *argv, const int *fds, unsigned int n_fds, unsigned int timeout_ms,
-	       char why[LAUNCH_WHY_LEN])
+/* What it could write is ours again. */
+static int take_back(const struct launch_jail *jail)
+{
+	for (unsigned int i = 0; jail && geteuid() == 0 && i < jail->n_writable; i++)
+		if (fchown(jail->writable[i], geteuid(), getegid()) < 0)
+			return -errno;
+	return 0;
+}
+
+int launch_run(const char *const *argv, const int *fds, unsigned int n_fds,
+	       const struct launch_jail *jail, unsigned int timeout_ms, char why[LAUNCH_WHY_LEN])
 {
 	char path[PATH_MAX], out[OUTPUT_KEPT + 1] = "";
-	struct launch s = { .path = path, .argv = argv, .fds = fds, .n_fds = n_fds };
-	int pipe_fds[2], status = 0, err = launch_find(argv[0], path);
+	struct launch s = { .path = path, .argv = argv, .fds = fds, .n_fds = n_fds, .jail = jail };
+	int pipe_fds[2], status = 0, back, err = launch_find(argv[0], path);
 	pid_t pid;
 
 	if (err) {
@@ -100,6 +109,12 @@ int launch_run(const char *const *argv, const int *fds, unsigned int n_fds, unsi
 			;
 		if (!err)
 			err = judge(argv[0], status, out, why);
+	}
+	back = take_back(jail);
+	if (back && !err) {
+		err = back;
+		snprintf(why, LAUNCH_WHY_LEN, "what %s wrote cannot be taken back: %s", argv[0],
+			 strerror(-back));
 	}
 	close(pipe_fds[0]);
 	return err;

@@ -24,7 +24,8 @@
 #define SYS_pidfd_open 434 /* the same on all architectures but Alpha */
 #endif
 
-#define PROCESSES_MAX 64 /* of a jail's user: QEMU has a handful of threads */
+#define PROCESSES_MAX \
+	160 /* of a jail's user: QEMU has up to 64 threads for its disk alone, when that is slow, and aborts without */
 #define FILES_MAX \
 	256 /* descriptors: each of the guest's connections in user networking takes one */
 
@@ -40,7 +41,6 @@ static const char *const trees[] = {
 	"/usr/local/share/qemu",
 	"/etc/ld.so.cache",
 	"/etc/resolv.conf",
-	"/dev/null",
 	"/dev/urandom",
 };
 
@@ -107,6 +107,9 @@ static int become_user(const struct launch_jail *jail)
 
 	if (geteuid() != 0)
 		return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+	for (unsigned int i = 0; i < jail->n_writable; i++)
+		if (fchown(jail->writable[i], uid, jail->uid ? jail->gid : uid) < 0)
+			return -errno;
 	return isolate_drop(uid, jail->uid ? jail->gid : uid);
 }
 
@@ -126,8 +129,13 @@ static int restrict_files(const struct launch *s)
 	}
 	if (!err)
 		err = landlock_allow_tree(ruleset, s->path);
+	/* /dev/null, which QEMU's programs open for writing too, to try locks on. */
+	if (!err)
+		err = landlock_allow_write(ruleset, STDIN_FILENO);
 	for (unsigned int i = 0; !err && i < s->jail->n_readable; i++)
 		err = landlock_allow_open(ruleset, s->jail->readable[i]);
+	for (unsigned int i = 0; !err && i < s->jail->n_writable; i++)
+		err = landlock_allow_write(ruleset, s->jail->writable[i]);
 	if (!err)
 		err = landlock_enforce(ruleset);
 	close(ruleset);

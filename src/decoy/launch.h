@@ -30,6 +30,9 @@ struct launch_jail {
 	gid_t gid;
 	const int *readable; /* descriptors whose files it may open again, n_readable of them */
 	unsigned int n_readable;
+	const int *
+		writable; /* the same for writing; root makes them its own, and launch_run() back */
+	unsigned int n_writable;
 	bool network; /* may use TCP */
 	uint64_t file_bytes; /* the largest file it may write; beyond, writing fails */
 	uint64_t data_bytes; /* of memory that it may write, its heap and stacks included */
@@ -54,11 +57,11 @@ int launch_find(const char *program, char path[PATH_MAX]);
 int launch(const struct launch *s, pid_t *pid, char why[LAUNCH_WHY_LEN]);
 
 /*
- * Runs a program to its end, without a jail: 0, or -errno with a sentence in why, which has the last of
+ * Runs a program to its end, in a jail unless NULL: 0, or -errno with a sentence in why, which has the last of
  * what it printed. It is killed after timeout_ms (-ETIMEDOUT).
  */
-int launch_run(const char *const *argv, const int *fds, unsigned int n_fds, unsigned int timeout_ms,
-	       char why[LAUNCH_WHY_LEN]);
+int launch_run(const char *const *argv, const int *fds, unsigned int n_fds,
+	       const struct launch_jail *jail, unsigned int timeout_ms, char why[LAUNCH_WHY_LEN]);
 
 /* A descriptor that becomes readable when the process ends (pidfd_open(2), Linux 5.3); -errno. */
 int launch_pidfd(pid_t pid);

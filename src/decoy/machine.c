@@ -153,25 +153,19 @@ static void on_renewed_by_login(const struct session_result *r, void *arg)
 		settle(m);
 }
 
-/* For decoys of others, which have no program on the console. Both forms of date are there, in BusyBox's
- * and in older coreutils. */
+/* For decoys of others, which have no program on the console. */
 static void renew_by_login(struct machine *m)
 {
-	char line[512], seed[2 * RENEW_SEED_BYTES + 1];
-	uint8_t mac[PROFILE_MAC_LEN], bytes[RENEW_SEED_BYTES];
+	char line[RENEW_LOGIN_LINE_MAX];
+	uint8_t mac[PROFILE_MAC_LEN], seed[RENEW_SEED_BYTES];
 
 	m->phase = PHASE_RENEW_BY_LOGIN;
-	if (persona_new_mac(&m->decoy->persona, mac) < 0 || getentropy(bytes, sizeof(bytes)) < 0) {
+	if (persona_new_mac(&m->decoy->persona, mac) < 0 || getentropy(seed, sizeof(seed)) < 0) {
 		fail(m, -errno, "no random numbers");
 		return;
 	}
-	for (int i = 0; i < RENEW_SEED_BYTES; i++)
-		snprintf(seed + 2 * (size_t)i, 3, "%02x", bytes[i]);
-	snprintf(line, sizeof(line),
-		 "date -s @%" PRId64 " >/dev/null; echo %s >/dev/urandom; "
-		 "ifconfig eth0 down; ifconfig eth0 hw ether %02x:%02x:%02x:%02x:%02x:%02x; "
-		 "ifconfig eth0 up",
-		 (int64_t)time(NULL), seed, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	renew_login_line(line, time(NULL), mac, seed);
+	memcpy(m->mac, mac, sizeof(m->mac));
 	session_run(m->session, line, MACHINE_LOGIN_MS, on_renewed_by_login, m);
 }
 
@@ -436,7 +430,11 @@ struct machine *machine_start(uv_loop_t *loop, const struct machine_options *o,
 	struct machine *m = calloc(1, sizeof(*m));
 	struct serial *console;
 
-	*err = m ? persona_new_mac(&o->decoy->persona, vm_options.mac) : -ENOMEM;
+	*err = m ? 0 : -ENOMEM;
+	if (m && o->decoy->profile.renew_by_login)
+		renew_first_mac(&o->decoy->persona, o->decoy->name, vm_options.mac);
+	else if (m)
+		*err = persona_new_mac(&o->decoy->persona, vm_options.mac);
 	if (*err) {
 		conf_refuse(error, "%s: %s", o->decoy->name, strerror(-*err));
 		goto failed;

@@ -104,7 +104,7 @@ static void on_timer(uv_timer_t *timer)
 			 q->queue[q->first].name, q->queue[q->first].timeout_ms);
 	else
 		snprintf(why, sizeof(why), "QEMU has not greeted within %d ms: it hangs",
-			 QMP_TIMEOUT_MS);
+			 QMP_GREETING_MS);
 	end(q, -ETIMEDOUT, why);
 }
 
@@ -170,7 +170,7 @@ static int negotiate(struct qmp *q)
 {
 	struct command c = { .text = format_command("qmp_capabilities", NULL, 1),
 			     .name = "qmp_capabilities",
-			     .timeout_ms = QMP_TIMEOUT_MS,
+			     .timeout_ms = QMP_GREETING_MS,
 			     .fn = on_negotiated,
 			     .arg = q };
 
@@ -313,7 +313,7 @@ struct qmp *qmp_new(uv_loop_t *loop, int fd, const struct qmp_handlers *handlers
 		qmp_free(q);
 		return NULL;
 	}
-	start_limit(q, QMP_TIMEOUT_MS);
+	start_limit(q, QMP_GREETING_MS);
 	return q;
 }
 

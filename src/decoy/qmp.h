@@ -18,7 +18,9 @@
 #include <uv.h>
 
 #define QMP_QUEUE_MAX 32 /* commands that wait */
-#define QMP_TIMEOUT_MS 5000 /* of the greeting, and of a command unless it says otherwise */
+#define QMP_TIMEOUT_MS 10000 /* of a command, unless it says otherwise */
+#define QMP_GREETING_MS \
+	30000 /* of the greeting and the negotiation: programs start slowly on a busy host */
 
 struct qmp;
 

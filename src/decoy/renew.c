@@ -20,6 +20,34 @@ size_t renew_line(char out[RENEW_LINE_MAX], int64_t epoch_s, const uint8_t mac[P
 	return (size_t)n;
 }
 
+void renew_first_mac(const struct persona *p, const char *name, uint8_t mac[PROFILE_MAC_LEN])
+{
+	uint32_t hash = 0x811c9dc5U; /* FNV-1a */
+
+	for (; *name; name++)
+		hash = (hash ^ (uint8_t)*name) * 0x01000193U;
+	memcpy(mac, p->mac_prefix, sizeof(p->mac_prefix));
+	for (int i = 0; i < 3; i++)
+		mac[3 + i] = (uint8_t)(hash >> 8 * i);
+}
+
+void renew_login_line(char out[RENEW_LOGIN_LINE_MAX], int64_t epoch_s,
+		      const uint8_t mac[PROFILE_MAC_LEN], const uint8_t seed[RENEW_SEED_BYTES])
+{
+	char hex[2 * RENEW_SEED_BYTES + 1];
+
+	for (size_t i = 0; i < RENEW_SEED_BYTES; i++)
+		snprintf(hex + 2 * i, 3, "%02x", seed[i]);
+	snprintf(out, RENEW_LOGIN_LINE_MAX,
+		 "date -s @%" PRId64 " >/dev/null; echo %s >/dev/urandom; "
+		 "perl -e 'open F,\">/dev/urandom\";ioctl F,$_,0 for 0x5207,0x20005207' "
+		 "2>/dev/null; "
+		 "gw=$(route -n | sed -n 's/^0\\.0\\.0\\.0 *\\([0-9.]*\\).*/\\1/p' | head -n 1); "
+		 "ifconfig eth0 down; ifconfig eth0 hw ether %02x:%02x:%02x:%02x:%02x:%02x && "
+		 "ifconfig eth0 up && { [ -z \"$gw\" ] || route add default gw $gw; }",
+		 epoch_s, hex, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
 bool renew_answered(struct renew_answer *a, const char *bytes, size_t n)
 {
 	static const char word[] = "renewed";

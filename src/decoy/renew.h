@@ -15,10 +15,27 @@
 
 #define RENEW_SEED_BYTES 32
 #define RENEW_LINE_MAX 160
+#define RENEW_LOGIN_LINE_MAX 768
 
 /* The line, with its end. mac and seed are the caller's. Returns its length. */
 size_t renew_line(char out[RENEW_LINE_MAX], int64_t epoch_s, const uint8_t mac[PROFILE_MAC_LEN],
 		  const uint8_t seed[RENEW_SEED_BYTES], bool keep_lease);
+
+/*
+ * The address that a decoy renewed by login boots with, and wakes with until it is renewed: always the same of one
+ * name, since its network has to work before, and QEMU's LAN9118 knows of a woken guest's address only what it was told
+ * at its own start.
+ */
+void renew_first_mac(const struct persona *p, const char *name, uint8_t mac[PROFILE_MAC_LEN]);
+
+/*
+ * The same for the shell of a decoy without that program: one line for root, of what BusyBox and older Debians have. A
+ * card that goes down loses its default route, which is put back. The seed is taken up by /dev/urandom at once before
+ * Linux 4.8; later when it reseeds itself, within 1 to 5 minutes, or is told to (RNDRESEEDCRNG, whose
+ * number has two forms), for which there may be perl.
+ */
+void renew_login_line(char out[RENEW_LOGIN_LINE_MAX], int64_t epoch_s,
+		      const uint8_t mac[PROFILE_MAC_LEN], const uint8_t seed[RENEW_SEED_BYTES]);
 
 /* Finds the answer in a stream that comes in pieces. Zero-initialise. */
 struct renew_answer {

@@ -7,6 +7,8 @@
 
 #define SERVE_LINE 512 /* of a request's line */
 #define SERVE_CLIENTS_MAX 16
+#define SERVE_PENDING_MAX \
+	65536 /* bytes of answers that a client has not taken; of more, it is hung up on */
 
 struct serve_client;
 
@@ -24,6 +26,7 @@ struct serve {
 	uv_tcp_t listener, data; /* data: FTP's second one */
 	uv_udp_t udp;
 	struct serve_client *clients; /* a list */
+	struct serve_client *giver; /* whose bytes are kept: the last that began to send any */
 	struct serve_client *control; /* FTP's, that has a transfer under way */
 	/* TFTP */
 	struct sockaddr_storage peer;
@@ -46,10 +49,10 @@ struct serve_client {
 	size_t used; /* of line */
 	char line[SERVE_LINE];
 	bool in_body, expects;
+	bool is_ending; /* the last has been said: what still comes is not read */
 	size_t body_left;
 	enum { TRANSFER_NONE, TRANSFER_SEND, TRANSFER_TAKE } transfer; /* FTP: asked for */
-	bool has_data; /* FTP: the data connection is there */
-	struct serve_client *data;
+	struct serve_client *data; /* FTP: the data connection, until its transfer begins */
 	char read_buf[16384];
 };
 
@@ -57,6 +60,8 @@ struct serve_client {
 void serve_send(struct serve_client *c, const void *bytes, size_t n, bool last);
 void serve_say(struct serve_client *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void serve_keep(struct serve *s, const void *bytes, size_t n);
+/* From now on this client's bytes are kept, and no other's. */
+void serve_take_from(struct serve_client *c);
 void serve_close(struct serve_client *c);
 /* A listening socket of the server's address on a port of the kernel's. 0 or -errno. */
 int serve_listen(struct serve *s, uv_tcp_t *tcp, uv_connection_cb fn, uint16_t *port);

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-typedef void line_fn(struct serve_client *c, char *line);
-
 /* Takes a line's bytes; *n is what is left of them. True once a line is whole, without its end. A line
  * that is too long closes the connection. */
 static bool take_line(struct serve_client *c, const char **bytes, size_t *n)
@@ -38,7 +36,7 @@ static bool take_line(struct serve_client *c, const char **bytes, size_t *n)
 static void on_head_end(struct serve_client *c)
 {
 	if (c->expects) {
-		serve_forget(c->server);
+		serve_take_from(c);
 		c->in_body = true;
 		return;
 	}
@@ -64,6 +62,10 @@ static void on_body(struct serve_client *c, const char *bytes, size_t n)
 	static const char ok[] =
 		"HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
+	if (c->server->giver != c) {
+		serve_close(c); /* another has begun */
+		return;
+	}
 	if (n > c->body_left)
 		n = c->body_left;
 	serve_keep(c->server, bytes, n);
@@ -74,9 +76,14 @@ static void on_body(struct serve_client *c, const char *bytes, size_t n)
 	}
 }
 
+static bool is_done(const struct serve_client *c)
+{
+	return c->is_ending || uv_is_closing((const uv_handle_t *)&c->tcp);
+}
+
 void serve_http_bytes(struct serve_client *c, const char *bytes, size_t n)
 {
-	while (n && !uv_is_closing((uv_handle_t *)&c->tcp)) {
+	while (n && !is_done(c)) {
 		if (c->in_body) {
 			on_body(c, bytes, n);
 			return;
@@ -128,7 +135,7 @@ static void on_data_connection(uv_stream_t *listener, int status)
 
 	if (status < 0 || !(c = serve_accept(s, listener, CLIENT_SINK)))
 		return;
-	serve_forget(s);
+	serve_take_from(c);
 	serve_ftp_data_here(s, c);
 }
 
@@ -188,7 +195,7 @@ static void on_ftp_line(struct serve_client *c)
 
 void serve_ftp_bytes(struct serve_client *c, const char *bytes, size_t n)
 {
-	while (n && !uv_is_closing((uv_handle_t *)&c->tcp))
+	while (n && !is_done(c))
 		if (take_line(c, &bytes, &n))
 			on_ftp_line(c);
 }

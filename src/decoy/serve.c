@@ -61,6 +61,11 @@ void serve_close(struct serve_client *c)
 	s->n_clients--;
 	if (s->control == c)
 		s->control = NULL;
+	if (s->giver == c)
+		s->giver = NULL;
+	for (struct serve_client *other = s->clients; other; other = other->next)
+		if (other->data == c)
+			other->data = NULL;
 	uv_close((uv_handle_t *)&c->tcp, on_client_closed);
 }
 
@@ -81,13 +86,15 @@ static void on_written(uv_write_t *req, int status)
 
 void serve_send(struct serve_client *c, const void *bytes, size_t n, bool last)
 {
-	struct write *w = malloc(sizeof(*w) + n);
+	bool is_deaf = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) > SERVE_PENDING_MAX;
+	struct write *w = is_deaf ? NULL : malloc(sizeof(*w) + n);
 	uv_buf_t buf;
 
 	if (!w) {
 		serve_close(c);
 		return;
 	}
+	c->is_ending = last;
 	memcpy(w->bytes, bytes, n);
 	w->client = c;
 	w->last = last;
@@ -119,6 +126,12 @@ void serve_keep(struct serve *s, const void *bytes, size_t n)
 	s->n_received += n;
 }
 
+void serve_take_from(struct serve_client *c)
+{
+	serve_forget(c->server);
+	c->server->giver = c;
+}
+
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 {
 	struct serve_client *c = (struct serve_client *)handle;
@@ -133,7 +146,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	struct serve *s = c->server;
 
 	if (n < 0) {
-		bool took = c->role == CLIENT_SINK;
+		bool took = s->giver == c && c->role == CLIENT_SINK;
 
 		serve_close(c);
 		if (took) {
@@ -143,6 +156,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		}
 		return;
 	}
+	if (c->is_ending)
+		return;
 	switch (c->role) {
 	case CLIENT_HTTP:
 		serve_http_bytes(c, buf->base, (size_t)n);
@@ -153,7 +168,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	case CLIENT_SOURCE:
 		break;
 	case CLIENT_SINK:
-		serve_keep(s, buf->base, (size_t)n);
+		if (s->giver == c)
+			serve_keep(s, buf->base, (size_t)n);
 		break;
 	}
 }
@@ -190,7 +206,7 @@ static void on_connection(uv_stream_t *listener, int status)
 	if (!c)
 		return;
 	if (c->role == CLIENT_SINK)
-		serve_forget(s);
+		serve_take_from(c);
 	if (c->role == CLIENT_SOURCE)
 		serve_send(c, s->block, s->block_bytes, true);
 	if (c->role == CLIENT_FTP)

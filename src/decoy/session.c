@@ -218,7 +218,7 @@ static bool has(const struct session *s, const char *word)
 /* Has the shell answered? Its status, and in *at where the marker begins. */
 static bool find_marker(struct session *s, int *status, size_t *at)
 {
-	char marker[32];
+	char marker[32], digits[4];
 	const char *found;
 	int len = snprintf(marker, sizeof(marker), "mimamori-%u-", s->marker), end = 0;
 
@@ -228,10 +228,12 @@ static bool find_marker(struct session *s, int *status, size_t *at)
 			s->searched = s->used - (size_t)len;
 		return false;
 	}
-	if (sscanf(found + len, "%3d-%n", status, &end) != 1 || !end) {
+	/* Three digits at most: what a shell's status is, and no sign. */
+	if (sscanf(found + len, "%3[0-9]-%n", digits, &end) != 1 || !end) {
 		s->searched = (size_t)(found - s->text);
 		return false;
 	}
+	*status = atoi(digits);
 	*at = (size_t)(found - s->text);
 	return true;
 }

@@ -32,6 +32,11 @@ static void done(struct snapshot *s, int err, const char *why)
 	char sentence[VM_WHY_LEN] = "";
 	snapshot_fn *fn = s->fn;
 
+	/* QEMU calls it an input/output error. */
+	if (err && vm_lacks_room(s->vm)) {
+		err = -ENOSPC;
+		why = "disk full: it has no room on this host";
+	}
 	if (err)
 		snprintf(sentence, sizeof(sentence), "%s: %s: %s", vm_decoy(s->vm)->name, s->doing,
 			 why);

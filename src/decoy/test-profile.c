@@ -2,6 +2,7 @@
 /* Profiles as the documents show them, and ones that are wrong in one place. */
 #include "decoy/profile.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -259,12 +260,44 @@ static void test_folder(void **state)
 	rmdir(images);
 }
 
+/* Every decoy of this source is one that the program takes. */
+static void test_all_of_ours(void **state)
+{
+	const char *root = getenv("MIMAMORI_SOURCE_ROOT");
+	char images[PATH_MAX], error[CONF_ERROR_LEN];
+	unsigned int seen = 0, n = 0;
+	const struct dirent *entry;
+	struct decoy d;
+	DIR *dir;
+
+	(void)state;
+	assert_non_null(root);
+	snprintf(images, sizeof(images), "%s/decoys", root);
+	dir = opendir(images);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		char path[PATH_MAX + 300];
+
+		snprintf(path, sizeof(path), "%s/%s/profile.conf", images, entry->d_name);
+		if (access(path, F_OK) < 0)
+			continue;
+		if (decoy_load(images, entry->d_name, &d, error) < 0)
+			fail_msg("%s", error);
+		seen |= 1U << d.profile.arch;
+		n++;
+	}
+	closedir(dir);
+	assert_int_equal(seen, (1U << PROFILE_ARCHS) - 1);
+	assert_true(n > PROFILE_ARCHS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),   cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_wrong),  cmocka_unit_test(test_persona),
-		cmocka_unit_test(test_folder), cmocka_unit_test(test_disk_names),
+		cmocka_unit_test(test_good),	    cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_wrong),	    cmocka_unit_test(test_persona),
+		cmocka_unit_test(test_folder),	    cmocka_unit_test(test_disk_names),
+		cmocka_unit_test(test_all_of_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

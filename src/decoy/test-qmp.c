@@ -18,8 +18,9 @@
 
 #include <cmocka.h>
 
+#include "decoy/test-loop.h"
+
 #define GREETING "{\"QMP\": {\"version\": {\"qemu\": {}}, \"capabilities\": []}}\r\n"
-#define WAIT_MS 3000
 
 struct peer {
 	uv_loop_t loop;
@@ -106,30 +107,19 @@ static void say(struct peer *p, const char *text)
 	assert_int_equal(write(p->fd, text, strlen(text)), strlen(text));
 }
 
-/* Runs the loop until the condition holds, at most so long. */
-#define RUN_UNTIL(p, condition)                                      \
-	do {                                                         \
-		uint64_t until = uv_hrtime() + WAIT_MS * 1000000ULL; \
-		while (!(condition) && uv_hrtime() < until) {        \
-			uv_run(&(p)->loop, UV_RUN_NOWAIT);           \
-			usleep(1000);                                \
-		}                                                    \
-		assert_true(condition);                              \
-	} while (0)
-
 /* What the client sends, one line at least, within the time. */
 static const char *hear(struct peer *p)
 {
 	static char text[4096];
 	size_t len = 0;
 
-	RUN_UNTIL(p, ({
-			  ssize_t n = recv(p->fd, text + len, sizeof(text) - 1 - len, MSG_DONTWAIT);
+	RUN_UNTIL(&p->loop, ({
+		ssize_t n = recv(p->fd, text + len, sizeof(text) - 1 - len, MSG_DONTWAIT);
 
-			  len += n > 0 ? (size_t)n : 0;
-			  text[len] = '\0';
-			  strchr(text, '\n') != NULL;
-		  }));
+		len += n > 0 ? (size_t)n : 0;
+		text[len] = '\0';
+		strchr(text, '\n') != NULL;
+	}));
 	return text;
 }
 
@@ -139,7 +129,7 @@ static void negotiated(struct peer *p)
 	say(p, GREETING);
 	assert_string_equal(hear(p), "{\"execute\":\"qmp_capabilities\",\"id\":1}\n");
 	say(p, "{\"return\": {}, \"id\": 1}\r\n");
-	RUN_UNTIL(p, p->readies == 1);
+	RUN_UNTIL(&p->loop, p->readies == 1);
 }
 
 /* Nothing is sent before the greeting, nothing but the negotiation before that is answered. */
@@ -162,7 +152,7 @@ static void test_negotiates_first(void **state)
 	say(&p, "{\"return\": {}, \"id\": 1}\r\n");
 	assert_string_equal(hear(&p), "{\"execute\":\"query-status\",\"id\":2}\n");
 	say(&p, "{\"return\": {\"v\": 5}, \"id\": 2}\r\n");
-	RUN_UNTIL(&p, p.replies == 1);
+	RUN_UNTIL(&p.loop, p.replies == 1);
 	assert_string_equal(p.reply[0], "5");
 	done(&p);
 }
@@ -188,7 +178,7 @@ static void test_one_at_a_time(void **state)
 	assert_int_equal(p.reply_err[0], -EREMOTEIO);
 	assert_string_equal(p.reply[0], "no");
 	say(&p, "{\"return\": {\"v\": 9}, \"id\": 3}\r\n");
-	RUN_UNTIL(&p, p.replies == 2);
+	RUN_UNTIL(&p.loop, p.replies == 2);
 	assert_int_equal(p.reply_err[1], 0);
 	assert_string_equal(p.reply[1], "9");
 	assert_int_equal(p.ends, 0);
@@ -203,7 +193,7 @@ static void expect_end(const char *said, int err)
 	qmp_send(p.qmp, "a", NULL, 0, on_reply, &p);
 	hear(&p);
 	say(&p, said);
-	RUN_UNTIL(&p, p.ends == 1);
+	RUN_UNTIL(&p.loop, p.ends == 1);
 	assert_int_equal(p.end_err, err);
 	assert_int_equal(p.replies, 1);
 	assert_int_equal(p.reply_err[0], err);
@@ -235,7 +225,7 @@ static void test_hang(void **state)
 	negotiated(&p);
 	qmp_send(p.qmp, "query-status", NULL, 50, on_reply, &p);
 	qmp_send(p.qmp, "never-sent", NULL, 50, on_reply, &p);
-	RUN_UNTIL(&p, p.ends == 1);
+	RUN_UNTIL(&p.loop, p.ends == 1);
 	assert_int_equal(p.end_err, -ETIMEDOUT);
 	assert_non_null(strstr(p.why, "\"query-status\" within 50 ms"));
 	assert_int_equal(p.replies, 2);
@@ -252,7 +242,7 @@ static void test_death(void **state)
 	p.free_in_end = true;
 	close(p.fd);
 	p.fd = -1;
-	RUN_UNTIL(&p, p.ends == 1);
+	RUN_UNTIL(&p.loop, p.ends == 1);
 	assert_int_equal(p.end_err, -ECONNRESET);
 	done(&p);
 }
@@ -268,7 +258,7 @@ static void test_freed_by_its_answer(void **state)
 	qmp_send(p.qmp, "b", NULL, 0, on_reply, &p);
 	hear(&p);
 	say(&p, "{\"return\": {}, \"id\": 2}\n{\"event\": \"STOP\"}\n");
-	RUN_UNTIL(&p, p.replies == 1);
+	RUN_UNTIL(&p.loop, p.replies == 1);
 	done(&p);
 	assert_int_equal(p.events, 0);
 	assert_int_equal(p.ends, 0);
@@ -327,11 +317,11 @@ static void test_real_qemu(void **state)
 	close(twin);
 	close(p.fd);
 	p.fd = -1;
-	RUN_UNTIL(&p, p.readies == 1);
+	RUN_UNTIL(&p.loop, p.readies == 1);
 	qmp_send(p.qmp, "query-status", NULL, 0, on_reply, &p);
 	qmp_send(p.qmp, "no-such-command", NULL, 0, on_reply, &p);
 	qmp_send(p.qmp, "quit", NULL, 0, on_reply, &p);
-	RUN_UNTIL(&p, p.ends == 1);
+	RUN_UNTIL(&p.loop, p.ends == 1);
 	assert_int_equal(p.reply_err[0], 0);
 	assert_int_equal(p.reply_err[1], -EREMOTEIO);
 	assert_int_equal(p.reply_err[2], 0);

@@ -7,6 +7,8 @@
 
 #include "decoy/launch.h"
 #include "decoy/usernet.h"
+#include "decoy/vm-refused.h"
+#include "decoy/vm-space.h"
 #include "decoy/vm-wires.h"
 
 #include <errno.h>
@@ -31,6 +33,7 @@ struct vm {
 	pid_t pid; /* 0: gone */
 	int pidfd, disk_fd;
 	struct qmp *qmp;
+	struct vm_space space;
 	uv_poll_t death;
 	uv_timer_t timer; /* until it is up; while it dies; between questions */
 	uv_pipe_t output; /* QEMU's stdout and stderr */
@@ -138,6 +141,10 @@ static void on_death(uv_poll_t *poll, int status, int events)
 	result = reap(vm, false);
 	read_last_words(vm);
 	serial_last_lines_of(vm->said, vm->said_used, SAID_LINES, said, sizeof(said));
+	if (!vm->up && vm_refused(vm->decoy, vm->said, vm->said_used, why, sizeof(why))) {
+		vm_end(vm, -EINVAL, why);
+		return;
+	}
 	if (WIFEXITED(result) && WEXITSTATUS(result) == 0 && vm->quitting) {
 		vm_end(vm, 0, "QEMU has ended as it was asked to");
 		return;
@@ -160,14 +167,26 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 	*buf = uv_buf_init(vm->read_buf, sizeof(vm->read_buf));
 }
 
+static void look_at_space(struct vm *vm, bool failed)
+{
+	const char *why;
+	int err = vm_space_look(&vm->space, failed, &why);
+
+	if (err)
+		vm_end(vm, err, why);
+}
+
 static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	struct vm *vm = stream->data;
 
-	if (n < 0)
+	if (n < 0) {
 		uv_read_stop(stream);
-	else
-		serial_keep(vm->said, &vm->said_used, sizeof(vm->said), buf->base, (size_t)n);
+		return;
+	}
+	serial_keep(vm->said, &vm->said_used, sizeof(vm->said), buf->base, (size_t)n);
+	if (vm_space_complains(vm->said, vm->said_used))
+		look_at_space(vm, true);
 }
 
 static void on_gone_silent(uv_timer_t *timer)
@@ -256,7 +275,8 @@ static void on_watch(uv_timer_t *timer)
 {
 	struct vm *vm = timer->data;
 
-	if (!vm->asked &&
+	look_at_space(vm, false);
+	if (!vm->ended && !vm->asked &&
 	    qmp_send(vm->qmp, "query-status", NULL, VM_WATCH_TIMEOUT_MS, on_watch_reply, vm) == 0)
 		vm->asked = true;
 }
@@ -353,6 +373,7 @@ struct vm *vm_start(uv_loop_t *loop, const struct vm_options *o, const struct vm
 	if (*err)
 		goto out;
 	vm->disk_fd = disk_fd;
+	vm_space_begin(&vm->space, disk_fd, o->disk_bytes_max ? o->disk_bytes_max : VM_DISK_MAX);
 	disk_fd = -1;
 	*err = adopt(vm, s, error);
 	if (*err) {
@@ -423,6 +444,13 @@ uint64_t vm_identity(const struct vm *vm)
 int vm_disk_fd(const struct vm *vm)
 {
 	return vm->disk_fd;
+}
+
+bool vm_lacks_room(struct vm *vm)
+{
+	const char *why;
+
+	return vm->disk_fd >= 0 && vm_space_look(&vm->space, true, &why) == -ENOSPC;
 }
 
 struct serial *vm_serial(struct vm *vm, enum profile_serial role)

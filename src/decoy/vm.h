@@ -9,7 +9,8 @@
  * on_end says which, once: QEMU ended or was killed (its pidfd tells, and its last words on stderr are
  * in the sentence), its control connection closed, or it did not answer in time: then it is killed, stopped or
  * not. A QEMU without questions is not asked any: whoever wants a hang noticed calls vm_watch(). A
- * guest's write that the host has no room for ends the machine with that reason.
+ * guest's write that the host has no room for ends the machine with that reason (vm-space.h); a profile that
+ * QEMU does not take is told by its file and key (vm-refused.h).
  * Nothing outlives the machine: its disk has no name, and QEMU is killed when this process ends.
  */
 #ifndef MIMAMORI_DECOY_VM_H
@@ -24,7 +25,7 @@
 
 #define VM_WHY_LEN 512
 #define VM_WATCH_TIMEOUT_MS 10000 /* a QEMU that takes longer to answer hangs */
-#define VM_START_TIMEOUT_MS 20000 /* until on_up; QEMU alone takes 0.1 to 0.3 s */
+#define VM_START_TIMEOUT_MS 45000 /* until on_up: 0.1 to 0.3 s; on a busy host much longer */
 
 struct vm;
 
@@ -44,7 +45,8 @@ struct vm_options {
 struct vm_handlers {
 	void (*on_up)(void *arg);
 	void (*on_event)(const char *name, const json_t *data, void *arg); /* QMP's; may be NULL */
-	/* err: -ETIMEDOUT hung, -ENOSPC no room for its disk, -ECHILD QEMU ended, others. */
+	/* err: -ETIMEDOUT hung, -ENOSPC no room for its disk, -EINVAL QEMU refuses the profile, -ECHILD it ended,
+	 * others. */
 	void (*on_end)(int err, const char *why, void *arg);
 	void *arg;
 };
@@ -69,6 +71,8 @@ pid_t vm_pid(const struct vm *vm);
 const struct decoy *vm_decoy(const struct vm *vm);
 uint64_t vm_identity(const struct vm *vm); /* parts.h */
 int vm_disk_fd(const struct vm *vm);
+/* When something has failed: is there no room left for what it writes? */
+bool vm_lacks_room(struct vm *vm);
 /* NULL when the machine has no port of this role. */
 struct serial *vm_serial(struct vm *vm, enum profile_serial role);
 /* QEMU's debugger interface, of a machine started paused that needs it (mips-timer.h); or NULL. */
