@@ -19,6 +19,7 @@
 
 #define TELNET 23
 #define TAG_LEN 32
+#define NUDGE_MS 25
 #define RENEW_MS \
 	15000 /* for the console's answer: a guest takes 0.4 s of a processor, a busy host has less */
 
@@ -134,6 +135,7 @@ static void settle(struct machine *m)
 	session_free(m->session);
 	m->session = NULL;
 	m->phase = PHASE_SETTLE;
+	vm_watch(m->vm, MACHINE_WATCH_MS);
 	uv_timer_start(&m->timer, on_settled, m->wakes ? 0 : MACHINE_SETTLE_MS, 0);
 }
 
@@ -251,6 +253,10 @@ static void await_prompt(struct machine *m)
 	struct sockaddr_storage addr;
 
 	machine_address(m, &addr);
+	/* QEMU's own network looks at a new connection's socket when its loop turns next, which an idle machine lets
+	 * wait for half a second: questions turn it. */
+	if (!m->tap_index)
+		vm_watch(m->vm, NUDGE_MS);
 	m->phase = PHASE_PROMPT;
 	m->session = session_new(m->loop, (struct sockaddr *)&addr);
 	if (!m->session)
