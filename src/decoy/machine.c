@@ -143,6 +143,25 @@ static unsigned int since_start(const struct machine *m)
 	return (unsigned int)(uv_now(m->loop) - m->begun_ms);
 }
 
+static void on_forgotten(const struct session_result *r, void *arg)
+{
+	struct machine *m = arg;
+
+	if (r->err)
+		fail(m, r->err, r->why);
+	else
+		settle(m);
+}
+
+/*
+ * The logins leave nothing that a visitor could read. And what is written before a state is saved need
+ * not be written by each machine that wakes from it.
+ */
+static void forget(struct machine *m)
+{
+	session_forget(m->session, m->wakes ? "" : "sync", MACHINE_LOGIN_MS, on_forgotten, m);
+}
+
 static void on_renewed_by_login(const struct session_result *r, void *arg)
 {
 	struct machine *m = arg;
@@ -150,7 +169,7 @@ static void on_renewed_by_login(const struct session_result *r, void *arg)
 	if (r->err || r->status)
 		fail(m, r->err ? r->err : -EIO, r->err ? r->why : "a command of it failed");
 	else
-		settle(m);
+		forget(m);
 }
 
 /* For decoys of others, which have no program on the console. */
@@ -169,17 +188,6 @@ static void renew_by_login(struct machine *m)
 	session_run(m->session, line, MACHINE_LOGIN_MS, on_renewed_by_login, m);
 }
 
-/* What is written before a state is saved need not be written by each machine that wakes from it. */
-static void on_synced(const struct session_result *r, void *arg)
-{
-	struct machine *m = arg;
-
-	if (r->err)
-		fail(m, r->err, r->why);
-	else
-		settle(m);
-}
-
 static void on_root(const struct session_result *r, void *arg)
 {
 	struct machine *m = arg;
@@ -189,7 +197,7 @@ static void on_root(const struct session_result *r, void *arg)
 	else if (m->wakes)
 		renew_by_login(m);
 	else
-		session_run(m->session, "sync", MACHINE_LOGIN_MS, on_synced, m);
+		forget(m);
 }
 
 static void on_login(const struct session_result *r, void *arg)
@@ -202,7 +210,7 @@ static void on_login(const struct session_result *r, void *arg)
 	}
 	m->shell_ms = since_start(m);
 	if (m->wakes && !m->decoy->profile.renew_by_login) {
-		settle(m);
+		forget(m);
 		return;
 	}
 	m->phase = PHASE_SU;
