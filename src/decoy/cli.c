@@ -184,14 +184,26 @@ static int run_command(struct cli *cli, int n, char **words)
 		words[0]);
 }
 
+/* What is closed would be taken by the next file that is opened. */
+static int open_standard(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
 int cli_main(int argc, char **argv)
 {
 	const char *images = getenv("MIMAMORI_DECOYS"), *run = getenv("TMPDIR");
 	struct cli cli = { .images = images && images[0] ? images : CLI_IMAGES,
 			   .run_dir = run && run[0] ? run : CLI_RUN_DIR };
 	uv_loop_t loop;
-	int status = parse_options(&cli, argc, argv);
+	int status;
 
+	if (open_standard() < 0)
+		return EXIT_FAILURE;
+	status = parse_options(&cli, argc, argv);
 	if (status >= 0)
 		return status;
 	if (uv_loop_init(&loop) < 0)
