@@ -186,6 +186,7 @@ static void check_saved(struct check *c, struct machine_options *o)
 	char path[PATH_MAX], result[64];
 	int fd = cli_open_ready(c->decoy, path);
 
+	o->reaches_host = false; /* as restore has it: the state is kept */
 	if (fd >= 0)
 		close(fd);
 	if (await_ready(&c->a, c->cli->loop, o) < 0 || await_saved(&c->a, path) < 0) {
@@ -249,6 +250,7 @@ static unsigned int check_one(struct cli *cli, const struct decoy *d, uint8_t *b
 	struct check c = { .cli = cli, .decoy = d, .block = block };
 	struct machine_options o = cli_options(cli, d);
 
+	o.reaches_host = true; /* for the transfers, with servers on this loopback */
 	printf("%s (%s, %s)\n", d->name, profile_arch_names[d->profile.arch], d->profile.machine);
 	c.a.loop = cli->loop;
 	if (!start_servers(&c)) {

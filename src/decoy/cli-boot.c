@@ -165,6 +165,7 @@ int cli_boot(struct cli *cli)
 	printf("%s boots; its console:\n", d.name);
 	fflush(stdout);
 	o = cli_options(cli, &d);
+	o.reaches_host = cli->network;
 	if (await_ready(&t.a, cli->loop, &o) < 0)
 		return cli_fail("%s", t.a.why);
 	t.a.on_console = NULL;

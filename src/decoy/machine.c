@@ -456,6 +456,7 @@ struct machine *machine_start(uv_loop_t *loop, const struct machine_options *o,
 	memcpy(m->mac, vm_options.mac, sizeof(m->mac));
 	uv_update_time(loop);
 	m->begun_ms = uv_now(loop);
+	vm_options.reaches_host = o->reaches_host;
 	memcpy(vm_options.forwards, o->forwards, sizeof(o->forwards));
 	vm_options.disk_fd = make_disk(o, error);
 	*err = vm_options.disk_fd < 0 ? vm_options.disk_fd : 0;

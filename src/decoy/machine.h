@@ -35,6 +35,7 @@ struct machine_options {
 	const char *run_dir; /* where its disk, a file without a name, is; borrowed */
 	const char *user; /* NULL: QEMU has a user of its own */
 	int tap_fd; /* owned, even on failure; -1: QEMU's own network */
+	bool reaches_host; /* on QEMU's own network: vm.h */
 	unsigned int
 		tap_index; /* of the TAP device: logins go over IPv6 to the decoy's link-local address */
 	uint16_t forwards

@@ -364,8 +364,8 @@ struct vm *vm_start(uv_loop_t *loop, const struct vm_options *o, const struct vm
 	vm->loop = loop;
 	vm->decoy = o->decoy;
 	vm->handlers = *handlers;
-	vm->identity = s->parts.identity ^
-		       (o->tap_fd >= 0); /* a state saved with one network is none with another */
+	/* A state saved with one network is none with another. */
+	vm->identity = s->parts.identity ^ (o->tap_fd >= 0 ? 1 : o->reaches_host ? 2 : 0);
 	vm->pidfd = vm->disk_fd = -1;
 	if (o->tap_fd < 0)
 		memcpy(vm->forwards, o->forwards, sizeof(o->forwards));

@@ -35,6 +35,7 @@ struct vm_options {
 	int tap_fd; /* owned, even on failure: a TAP device; -1: QEMU's own network, with ports on 127.0.0.1 */
 	uint16_t forwards[VM_FORWARDS_MAX]; /* of the guest, first the used ones; 0: unused */
 	uint8_t mac[PROFILE_MAC_LEN];
+	bool reaches_host; /* without TAP: the guest may connect to whatever this host can; else to nothing */
 	bool paused;
 	const char *user; /* QEMU runs as this user; NULL: one of its own */
 	uint64_t disk_bytes_max; /* that the machine may write; 0: VM_DISK_MAX */
