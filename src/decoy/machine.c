@@ -51,7 +51,7 @@ struct machine {
 	uint64_t begun_ms;
 	unsigned int tap_index;
 	uint8_t mac[PROFILE_MAC_LEN];
-	unsigned int prompt_ms, shell_ms;
+	unsigned int prompt_ms, prompt_cpu_ms, shell_ms;
 	char tag[TAG_LEN];
 	int kept_fd; /* the disk, while QEMU ends */
 	char path[PATH_MAX]; /* to save to */
@@ -226,6 +226,7 @@ static void on_prompt(const struct session_result *r, void *arg)
 		return;
 	}
 	m->prompt_ms = since_start(m);
+	m->prompt_cpu_ms = vm_cpu_ms(m->vm);
 	m->phase = PHASE_LOGIN;
 	session_login(m->session, "user", m->decoy->persona.user_password, MACHINE_LOGIN_MS,
 		      on_login, m);
@@ -503,6 +504,11 @@ void machine_free(struct machine *m)
 		free(m);
 }
 
+unsigned int machine_tap_index(const struct machine *m)
+{
+	return m->tap_index;
+}
+
 struct vm *machine_vm(struct machine *m)
 {
 	return m->vm;
@@ -518,7 +524,7 @@ unsigned int machine_shell_ms(const struct machine *m)
 	return m->shell_ms;
 }
 
-const char *machine_phase(const struct machine *m)
+unsigned int machine_prompt_cpu_ms(const struct machine *m)
 {
-	return phases[m->phase];
+	return m->prompt_cpu_ms;
 }

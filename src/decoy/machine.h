@@ -67,11 +67,12 @@ int machine_save(struct machine *m, const char *path);
 
 /* Where its telnet is. */
 void machine_address(const struct machine *m, struct sockaddr_storage *out);
+unsigned int machine_tap_index(const struct machine *m); /* 0: QEMU's own network */
 struct vm *machine_vm(struct machine *m);
 /* How long, in ms, from its start to the login prompt, and to the shell behind it; 0: not yet. */
 unsigned int machine_prompt_ms(const struct machine *m);
 unsigned int machine_shell_ms(const struct machine *m);
-/* What it was doing last, for people: "waiting for a login prompt". */
-const char *machine_phase(const struct machine *m);
+/* QEMU's processor time until that prompt, ms: what counts on a busy host. */
+unsigned int machine_prompt_cpu_ms(const struct machine *m);
 
 #endif

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SAID_LINES 2 /* of these, in an error */
@@ -429,6 +430,17 @@ uint16_t vm_port(const struct vm *vm, uint16_t guest_port)
 pid_t vm_pid(const struct vm *vm)
 {
 	return vm->pid;
+}
+
+unsigned int vm_cpu_ms(const struct vm *vm)
+{
+	struct timespec used = { 0 };
+	clockid_t clock;
+
+	if (!vm->pid || clock_getcpuclockid(vm->pid, &clock) != 0 ||
+	    clock_gettime(clock, &used) < 0)
+		return 0;
+	return (unsigned int)(used.tv_sec * 1000 + used.tv_nsec / 1000000);
 }
 
 const struct decoy *vm_decoy(const struct vm *vm)

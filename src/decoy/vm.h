@@ -69,6 +69,8 @@ void vm_watch(struct vm *vm, unsigned int interval_ms);
 struct qmp *vm_qmp(struct vm *vm);
 uint16_t vm_port(const struct vm *vm, uint16_t guest_port);
 pid_t vm_pid(const struct vm *vm);
+/* Processor time that QEMU has used, ms; 0 when it is gone. */
+unsigned int vm_cpu_ms(const struct vm *vm);
 const struct decoy *vm_decoy(const struct vm *vm);
 uint64_t vm_identity(const struct vm *vm); /* parts.h */
 int vm_disk_fd(const struct vm *vm);
