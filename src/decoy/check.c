@@ -52,6 +52,19 @@ static void check_rss(struct check *c, const char *what)
 	check_row(c, what, result, mb == 0 || mb > CHECK_RSS_MB ? why : NULL);
 }
 
+/* A decoy that is slow is one that visitors leave. A busy host is not the decoy's fault. */
+static void check_prompt(struct check *c, const char *what, unsigned int most_ms)
+{
+	unsigned int ms = machine_prompt_ms(c->a.machine);
+	unsigned int cpu_ms = machine_prompt_cpu_ms(c->a.machine);
+	char result[64], why[64];
+
+	snprintf(result, sizeof(result), "%.2f s, %.2f s of processor time", ms / 1000.0,
+		 cpu_ms / 1000.0);
+	snprintf(why, sizeof(why), "both more than %u s, or unknown", most_ms / 1000);
+	check_row(c, what, result, ms > most_ms && (cpu_ms > most_ms || cpu_ms == 0) ? why : NULL);
+}
+
 static struct session *open_session(struct check *c)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET,
@@ -154,15 +167,10 @@ static void check_port(struct check *c, const char *what, uint16_t port, const c
 	uv_close((uv_handle_t *)&g.tcp, NULL);
 	uv_close((uv_handle_t *)&g.limit, NULL);
 	uv_run(c->a.loop, UV_RUN_NOWAIT);
-	/* The decoys that need no compiler have no ssh: a refused connection is theirs. */
-	if (port == 22 && !g.used)
-		printf("  %-24s none: nothing answers at port %u\n", what, port);
-	else
-		check_row(c, what, "",
-			  strncmp(g.text, expected, strlen(expected)) ?
-				  "answers something else, or "
-				  "nothing" :
-				  NULL);
+	check_row(c, what, "",
+		  strncmp(g.text, expected, strlen(expected)) ?
+			  "answers something else, or nothing" :
+			  NULL);
 }
 
 static bool start_servers(struct check *c)
@@ -183,9 +191,10 @@ static bool start_servers(struct check *c)
 /* Saved, and woken again: time and memory. */
 static void check_saved(struct check *c, struct machine_options *o)
 {
-	char path[PATH_MAX], result[64];
+	char path[PATH_MAX];
 	int fd = cli_open_ready(c->decoy, path);
 
+	o->reaches_host = false; /* as restore has it: the state is kept */
 	if (fd >= 0)
 		close(fd);
 	if (await_ready(&c->a, c->cli->loop, o) < 0 || await_saved(&c->a, path) < 0) {
@@ -197,10 +206,7 @@ static void check_saved(struct check *c, struct machine_options *o)
 	if (await_ready(&c->a, c->cli->loop, o) < 0) {
 		check_row(c, "woken to a login prompt", "", c->a.why);
 	} else {
-		snprintf(result, sizeof(result), "%.2f s, to the shell %.2f s",
-			 machine_prompt_ms(c->a.machine) / 1000.0,
-			 machine_shell_ms(c->a.machine) / 1000.0);
-		check_row(c, "woken to a login prompt", result, NULL);
+		check_prompt(c, "woken to a login prompt", CHECK_WAKE_MS);
 		check_rss(c, "memory, woken");
 		await_free(&c->a);
 	}
@@ -224,19 +230,17 @@ static void check_ipv6_in(struct check *c, struct machine_options o, bool own_ne
 
 static void check_running(struct check *c)
 {
-	unsigned int ms = machine_prompt_ms(c->a.machine);
-	char result[64];
-
-	snprintf(result, sizeof(result), "%.1f s%s", ms / 1000.0,
-		 ms > CHECK_BOOT_S * 1000 ? " (more than 15 s: is this host busy?)" : "");
-	check_row(c, "boot to a login prompt", result, NULL);
+	check_prompt(c, "boot to a login prompt", CHECK_BOOT_MS);
 	check_rss(c, "memory, booted");
 	check_login(c, "user by telnet", "user", c->decoy->persona.user_password, false, false);
 	check_login(c, "root by telnet", "root", c->decoy->persona.root_password, false, true);
 	check_login(c, "user, then su", "user", c->decoy->persona.user_password, true, true);
 	check_transfers(c);
 	check_ipv6(c);
-	check_port(c, "ssh", 22, "", "SSH-2.0-");
+	if (c->decoy->persona.has_ssh)
+		check_port(c, "ssh", 22, "", "SSH-2.0-");
+	else
+		printf("  %-24s not looked for: persona.conf says there is none\n", "ssh");
 	check_port(c, "web page", 80, "GET / HTTP/1.0\r\n\r\n", "HTTP/1.");
 	session_free(c->root);
 	c->root = NULL;
@@ -249,6 +253,7 @@ static unsigned int check_one(struct cli *cli, const struct decoy *d, uint8_t *b
 	struct check c = { .cli = cli, .decoy = d, .block = block };
 	struct machine_options o = cli_options(cli, d);
 
+	o.reaches_host = true; /* for the transfers, with servers on this loopback */
 	printf("%s (%s, %s)\n", d->name, profile_arch_names[d->profile.arch], d->profile.machine);
 	c.a.loop = cli->loop;
 	if (!start_servers(&c)) {

@@ -21,7 +21,7 @@
 
 /* Imported devices have no persona of their own: an ordinary Ethernet maker's prefix, and the accounts
  * of the older Debian images for QEMU. */
-static const char persona[] = "[persona]\nhostname = debian\nmac-prefix = 00:16:cb\n"
+static const char persona[] = "[persona]\nhostname = debian\nmac-prefix = 00:16:cb\nssh = no\n"
 			      "[accounts]\nroot = root\nuser = user\n";
 
 struct import {

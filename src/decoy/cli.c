@@ -19,7 +19,8 @@ static const char usage[] =
 	"\n"
 	"list               the decoys there are\n"
 	"build              build them from Debian's packages\n"
-	"boot DECOY         boot one and try it: its telnet login on this terminal\n"
+	"boot DECOY [--network]\n"
+	"                   boot one and try it: its telnet login on this terminal\n"
 	"snapshot DECOY     boot it, log in, and save its state, from which it wakes at once\n"
 	"restore DECOY      wake it, log in, and say how long that took\n"
 	"import DISK --kernel FILE [--initrd FILE] [--dtb FILE] --profile FILE [--name NAME]\n"
@@ -29,6 +30,8 @@ static const char usage[] =
 	"--images DIR       where decoys are (default $MIMAMORI_DECOYS, else " CLI_IMAGES ")\n"
 	"--run DIR          where what a decoy writes is kept (default $TMPDIR, else " CLI_RUN_DIR
 	")\n"
+	"--network          the guest may connect to what this host can: services on its loopback, its\n"
+	"                   network (default: to nothing)\n"
 	"--user NAME        QEMU runs as this user (default: each as one of its own)\n"
 	"\n"
 	"See mimamori-decoy(8).\n";
@@ -37,6 +40,7 @@ enum {
 	OPT_IMAGES = 256,
 	OPT_RUN,
 	OPT_USER,
+	OPT_NETWORK,
 	OPT_KERNEL,
 	OPT_INITRD,
 	OPT_DTB,
@@ -50,6 +54,7 @@ static const struct option options[] = {
 	{ "images", required_argument, NULL, OPT_IMAGES },
 	{ "run", required_argument, NULL, OPT_RUN },
 	{ "user", required_argument, NULL, OPT_USER },
+	{ "network", no_argument, NULL, OPT_NETWORK },
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "initrd", required_argument, NULL, OPT_INITRD },
 	{ "dtb", required_argument, NULL, OPT_DTB },
@@ -122,6 +127,9 @@ static int parse_options(struct cli *cli, int argc, char **argv)
 		case OPT_USER:
 			cli->user = optarg;
 			break;
+		case OPT_NETWORK:
+			cli->network = true;
+			break;
 		case OPT_KERNEL:
 			cli->kernel = optarg;
 			break;
@@ -175,6 +183,8 @@ static int run_command(struct cli *cli, int n, char **words)
 		    (cli->kernel || cli->initrd || cli->dtb || cli->profile || cli->name))
 			return complain(
 				"--kernel, --initrd, --dtb, --profile and --name are for import");
+		if (cli->network && commands[i].run != cli_boot)
+			return complain("--network is for boot");
 		cli->argument = commands[i].argument ? words[1] : NULL;
 		return commands[i].run(cli);
 	}
@@ -184,14 +194,26 @@ static int run_command(struct cli *cli, int n, char **words)
 		words[0]);
 }
 
+/* What is closed would be taken by the next file that is opened. */
+static int open_standard(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
 int cli_main(int argc, char **argv)
 {
 	const char *images = getenv("MIMAMORI_DECOYS"), *run = getenv("TMPDIR");
 	struct cli cli = { .images = images && images[0] ? images : CLI_IMAGES,
 			   .run_dir = run && run[0] ? run : CLI_RUN_DIR };
 	uv_loop_t loop;
-	int status = parse_options(&cli, argc, argv);
+	int status;
 
+	if (open_standard() < 0)
+		return EXIT_FAILURE;
+	status = parse_options(&cli, argc, argv);
 	if (status >= 0)
 		return status;
 	if (uv_loop_init(&loop) < 0)

@@ -18,6 +18,7 @@
 struct cli {
 	const char *images, *run_dir, *user;
 	const char *kernel, *initrd, *dtb, *profile, *name; /* of import */
+	bool network; /* of boot: the guest may reach what this host can */
 	const char *argument; /* the decoy, or import's disk */
 	uv_loop_t *loop;
 };

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,35 +98,19 @@ int disk_run_img(const char *const *argv, int from, int to, uint64_t bytes_max,
 	return launch_run(argv, fds, from >= 0 ? 2 : 1, &jail, timeout_ms, why);
 }
 
-static int check_space(const char *dir, char error[CONF_ERROR_LEN])
+/* Less than what is to stay free is as good as none. */
+static bool is_full(int fd)
 {
 	struct statvfs fs;
 
-	if (statvfs(dir, &fs) < 0) {
-		int err = -errno;
-
-		conf_refuse(error, "%s: the decoys' disks cannot be written there: %s", dir,
-			    strerror(-err));
-		return err;
-	}
-	if ((uint64_t)fs.f_bavail * fs.f_frsize < DISK_FREE_LEAST) {
-		conf_refuse(error,
-			    "%s: disk full: a decoy needs %llu MB there; free some space, or name "
-			    "another directory with --run",
-			    dir, DISK_FREE_LEAST >> 20);
-		return -ENOSPC;
-	}
-	return 0;
+	return fstatvfs(fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < DISK_FREE_LEAST;
 }
 
 int disk_temporary(const char *dir, char error[CONF_ERROR_LEN])
 {
 	char path[PATH_MAX];
-	int fd, err = check_space(dir, error);
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), err;
 
-	if (err)
-		return err;
-	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	/* Not every file system can. */
 	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
 		snprintf(path, sizeof(path), "%.*s/decoy.XXXXXX", PATH_MAX - 16, dir);
@@ -133,13 +118,20 @@ int disk_temporary(const char *dir, char error[CONF_ERROR_LEN])
 		if (fd >= 0)
 			unlink(path);
 	}
-	if (fd < 0) {
-		err = -errno;
+	err = fd < 0 ? -errno : is_full(fd) ? -ENOSPC : 0;
+	if (!err)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	if (err == -ENOSPC)
+		conf_refuse(error,
+			    "%s: disk full: a decoy needs %llu MB there; free some space, or name "
+			    "another directory with --run",
+			    dir, DISK_FREE_LEAST >> 20);
+	else
 		conf_refuse(error, "%s: the decoys' disks cannot be written there: %s", dir,
 			    strerror(-err));
-		return err;
-	}
-	return fd;
+	return err;
 }
 
 int disk_empty(const char *dir, uint64_t bytes, char error[CONF_ERROR_LEN])
@@ -201,25 +193,50 @@ int disk_copy(const char *dir, int from, char error[CONF_ERROR_LEN])
 	return fd;
 }
 
+/*
+ * A file beside this one, without a name where the file system can: then one that is killed leaves nothing. Its name,
+ * or that which it is to get, is nobody else's.
+ */
+static int open_beside(const char *path, char name[PATH_MAX], bool *has_name)
+{
+	const char *slash = strrchr(path, '/');
+	uint64_t number;
+	char dir[PATH_MAX];
+	int fd;
+
+	if (getentropy(&number, sizeof(number)) < 0)
+		return -errno;
+	if (snprintf(name, PATH_MAX, "%s.%016" PRIx64, path, number) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	*has_name = fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR);
+	if (*has_name)
+		fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
 int disk_name(int fd, const char *path)
 {
-	char temporary[PATH_MAX];
-	int err = 0, to;
+	char name[PATH_MAX], self[32];
+	bool has_name = false;
+	int err, to = open_beside(path, name, &has_name);
 
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.new", path) >= sizeof(temporary))
-		return -ENAMETOOLONG;
-	unlink(temporary);
-	to = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (to < 0)
-		return -errno;
+		return to;
 	err = copy_all(fd, to);
 	if (!err && fsync(to) < 0)
 		err = -errno;
+	if (!err && !has_name) {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", to);
+		has_name = linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
+		err = has_name ? 0 : -errno;
+	}
 	if (close(to) < 0 && !err)
 		err = -errno;
-	if (!err && rename(temporary, path) < 0)
+	if (!err && rename(name, path) < 0)
 		err = -errno;
-	if (err)
-		unlink(temporary);
+	if (err && has_name)
+		unlink(name);
 	return err;
 }

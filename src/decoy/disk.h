@@ -41,8 +41,8 @@ int disk_empty(const char *dir, uint64_t bytes, char error[CONF_ERROR_LEN]);
 /* Such a file with what `from` contains. Its position moves. The same results. */
 int disk_copy(const char *dir, int from, char error[CONF_ERROR_LEN]);
 
-/* Keeps what the file contains under this name, in place of a file that has it. Its position moves. 0 or
- * -errno. */
+/* Keeps what the file contains under this name, in place of a file that has it: whole, or not at all; of two
+ * at once, one. Its position moves. 0 or -errno. */
 int disk_name(int fd, const char *path);
 
 #endif

@@ -243,8 +243,13 @@ int launch(const struct launch *s, pid_t *pid, char why[LAUNCH_WHY_LEN])
 		return (int)n;
 	}
 	waitpid(child, NULL, 0);
-	snprintf(why, LAUNCH_WHY_LEN, "%s cannot be started: %s: %s", s->argv[0],
-		 stage_names[report.stage], strerror(-report.err));
+	/* What root of a user namespace meets, which has few users. */
+	snprintf(why, LAUNCH_WHY_LEN, "%s cannot be started: %s: %s%s", s->argv[0],
+		 stage_names[report.stage], strerror(-report.err),
+		 report.stage == STAGE_USER && geteuid() == 0 && !s->jail->uid ?
+			 "; is this a user namespace? It has to be started outside, as an ordinary "
+			 "user, or with --user and one that there is" :
+			 "");
 	return report.err;
 }
 

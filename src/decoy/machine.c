@@ -52,7 +52,7 @@ struct machine {
 	uint64_t begun_ms;
 	unsigned int tap_index;
 	uint8_t mac[PROFILE_MAC_LEN];
-	unsigned int prompt_ms, shell_ms;
+	unsigned int prompt_ms, prompt_cpu_ms, shell_ms;
 	char tag[TAG_LEN];
 	int kept_fd; /* the disk, while QEMU ends */
 	char path[PATH_MAX]; /* to save to */
@@ -145,6 +145,25 @@ static unsigned int since_start(const struct machine *m)
 	return (unsigned int)(uv_now(m->loop) - m->begun_ms);
 }
 
+static void on_forgotten(const struct session_result *r, void *arg)
+{
+	struct machine *m = arg;
+
+	if (r->err)
+		fail(m, r->err, r->why);
+	else
+		settle(m);
+}
+
+/*
+ * The logins leave nothing that a visitor could read. And what is written before a state is saved need
+ * not be written by each machine that wakes from it.
+ */
+static void forget(struct machine *m)
+{
+	session_forget(m->session, m->wakes ? "" : "sync", MACHINE_LOGIN_MS, on_forgotten, m);
+}
+
 static void on_renewed_by_login(const struct session_result *r, void *arg)
 {
 	struct machine *m = arg;
@@ -152,7 +171,7 @@ static void on_renewed_by_login(const struct session_result *r, void *arg)
 	if (r->err || r->status)
 		fail(m, r->err ? r->err : -EIO, r->err ? r->why : "a command of it failed");
 	else
-		settle(m);
+		forget(m);
 }
 
 /* For decoys of others, which have no program on the console. */
@@ -171,17 +190,6 @@ static void renew_by_login(struct machine *m)
 	session_run(m->session, line, MACHINE_LOGIN_MS, on_renewed_by_login, m);
 }
 
-/* What is written before a state is saved need not be written by each machine that wakes from it. */
-static void on_synced(const struct session_result *r, void *arg)
-{
-	struct machine *m = arg;
-
-	if (r->err)
-		fail(m, r->err, r->why);
-	else
-		settle(m);
-}
-
 static void on_root(const struct session_result *r, void *arg)
 {
 	struct machine *m = arg;
@@ -191,7 +199,7 @@ static void on_root(const struct session_result *r, void *arg)
 	else if (m->wakes)
 		renew_by_login(m);
 	else
-		session_run(m->session, "sync", MACHINE_LOGIN_MS, on_synced, m);
+		forget(m);
 }
 
 static void on_login(const struct session_result *r, void *arg)
@@ -204,7 +212,7 @@ static void on_login(const struct session_result *r, void *arg)
 	}
 	m->shell_ms = since_start(m);
 	if (m->wakes && !m->decoy->profile.renew_by_login) {
-		settle(m);
+		forget(m);
 		return;
 	}
 	m->phase = PHASE_SU;
@@ -220,6 +228,7 @@ static void on_prompt(const struct session_result *r, void *arg)
 		return;
 	}
 	m->prompt_ms = since_start(m);
+	m->prompt_cpu_ms = vm_cpu_ms(m->vm);
 	m->phase = PHASE_LOGIN;
 	session_login(m->session, "user", m->decoy->persona.user_password, MACHINE_LOGIN_MS,
 		      on_login, m);
@@ -454,6 +463,7 @@ struct machine *machine_start(uv_loop_t *loop, const struct machine_options *o,
 	memcpy(m->mac, vm_options.mac, sizeof(m->mac));
 	uv_update_time(loop);
 	m->begun_ms = uv_now(loop);
+	vm_options.reaches_host = o->reaches_host;
 	memcpy(vm_options.forwards, o->forwards, sizeof(o->forwards));
 	vm_options.disk_fd = make_disk(o, error);
 	*err = vm_options.disk_fd < 0 ? vm_options.disk_fd : 0;
@@ -500,6 +510,11 @@ void machine_free(struct machine *m)
 		free(m);
 }
 
+unsigned int machine_tap_index(const struct machine *m)
+{
+	return m->tap_index;
+}
+
 struct vm *machine_vm(struct machine *m)
 {
 	return m->vm;
@@ -515,7 +530,7 @@ unsigned int machine_shell_ms(const struct machine *m)
 	return m->shell_ms;
 }
 
-const char *machine_phase(const struct machine *m)
+unsigned int machine_prompt_cpu_ms(const struct machine *m)
 {
-	return phases[m->phase];
+	return m->prompt_cpu_ms;
 }

@@ -35,6 +35,7 @@ struct machine_options {
 	const char *run_dir; /* where its disk, a file without a name, is; borrowed */
 	const char *user; /* NULL: QEMU has a user of its own */
 	int tap_fd; /* owned, even on failure; -1: QEMU's own network */
+	bool reaches_host; /* on QEMU's own network: vm.h */
 	unsigned int
 		tap_index; /* of the TAP device: logins go over IPv6 to the decoy's link-local address */
 	uint16_t forwards
@@ -66,11 +67,12 @@ int machine_save(struct machine *m, const char *path);
 
 /* Where its telnet is. */
 void machine_address(const struct machine *m, struct sockaddr_storage *out);
+unsigned int machine_tap_index(const struct machine *m); /* 0: QEMU's own network */
 struct vm *machine_vm(struct machine *m);
 /* How long, in ms, from its start to the login prompt, and to the shell behind it; 0: not yet. */
 unsigned int machine_prompt_ms(const struct machine *m);
 unsigned int machine_shell_ms(const struct machine *m);
-/* What it was doing last, for people: "waiting for a login prompt". */
-const char *machine_phase(const struct machine *m);
+/* QEMU's processor time until that prompt, ms: what counts on a busy host. */
+unsigned int machine_prompt_cpu_ms(const struct machine *m);
 
 #endif

@@ -14,6 +14,7 @@ struct slot {
 	struct pool *pool;
 	struct machine *machine;
 	enum state state;
+	unsigned int tap_index; /* 0: none */
 };
 
 struct pool {
@@ -37,9 +38,15 @@ static void fill_after(struct pool *p, unsigned int ms)
 
 static void clear(struct slot *s)
 {
+	const struct pool_tap *tap = &s->pool->options.tap;
+	unsigned int index = s->tap_index;
+
 	machine_free(s->machine);
 	s->machine = NULL;
 	s->state = FREE;
+	s->tap_index = 0;
+	if (index && tap->gone)
+		tap->gone(index, tap->arg);
 }
 
 static void trouble(struct pool *p, const char *why)
@@ -121,6 +128,17 @@ static void start(struct pool *p, struct slot *s)
 	int err;
 
 	o.tap_fd = o.ready_fd = -1;
+	o.tap_index = 0;
+	if (p->options.tap.open) {
+		o.tap_fd = p->options.tap.open(&o.tap_index, p->options.tap.arg);
+		if (o.tap_fd < 0) {
+			snprintf(error, sizeof(error), "%s: it gets no TAP device: %s",
+				 o.decoy->name, strerror(-o.tap_fd));
+			trouble(p, error);
+			return;
+		}
+		s->tap_index = o.tap_index;
+	}
 	if (o.decoy->profile.snapshot_works && !p->must_save) {
 		o.ready_fd = open(p->options.ready_path, O_RDONLY | O_CLOEXEC);
 		p->must_save = o.ready_fd < 0;
@@ -131,8 +149,9 @@ static void start(struct pool *p, struct slot *s)
 	if (o.ready_fd >= 0)
 		close(o.ready_fd);
 	if (!s->machine) {
-		s->state = FREE;
-		p->must_save |= wakes; /* it is no image, or a damaged one */
+		clear(s);
+		/* It is no image, or a damaged one. */
+		p->must_save |= wakes && err != -ENOSPC;
 		trouble(p, error);
 	}
 }

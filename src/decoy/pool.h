@@ -8,6 +8,8 @@
  * decoy's saved state where QEMU can save it (the state is made first if there is none, or if it is of other
  * parts), booted where it cannot: whoever takes one sees no difference. A machine that is taken is the taker's, and is
  * freed by him after the visit: none is used twice. One that ends while it waits is replaced.
+ * Whoever wants them on TAP devices gives one for each start. A state that was saved with QEMU's own network does not
+ * wake on one, and the other way round (vm_identity()): each kind wants a file of its own for the state.
  * After a failure the pool waits before it tries again, twice as long each time, and says why.
  */
 #ifndef MIMAMORI_DECOY_POOL_H
@@ -21,8 +23,18 @@
 
 struct pool;
 
+struct pool_tap {
+	/* A new TAP device for one machine: its descriptor, which is the pool's from then on, and its index, not 0. Or
+	 * -errno: it is tried again later. */
+	int (*open)(unsigned int *index, void *arg);
+	/* Its machine is gone. May be NULL. */
+	void (*gone)(unsigned int index, void *arg);
+	void *arg;
+};
+
 struct pool_options {
-	struct machine_options machine; /* tap_fd and ready_fd are not looked at */
+	struct machine_options machine; /* tap_fd, tap_index and ready_fd are not looked at */
+	struct pool_tap tap; /* open NULL: QEMU's own network */
 	char ready_path[PATH_MAX]; /* of the saved state */
 	unsigned int count; /* 1..POOL_MAX */
 };
@@ -43,7 +55,8 @@ struct pool *pool_new(uv_loop_t *loop, const struct pool_options *o, const struc
 void pool_free(struct pool *p);
 
 unsigned int pool_ready(const struct pool *p);
-/* One that is ready, at once, or NULL while none is. It is to be given back. */
+/* One that is ready, at once, or NULL while none is. It is to be given back. On which TAP device it is:
+ * machine_tap_index(). */
 struct machine *pool_take(struct pool *p);
 /* After the visit: it is ended, and forgotten. */
 void pool_give_back(struct pool *p, struct machine *m);

@@ -60,6 +60,7 @@ static const struct conf_table profile_table = { profile_keys,
 static const struct conf_key persona_keys[] = {
 	{ "persona", "hostname", CONF_TEXT, PERSONA_AT(hostname), "", 0, 0, NULL },
 	{ "persona", "banner", CONF_TEXT, PERSONA_AT(banner), "", 0, 0, NULL },
+	{ "persona", "ssh", CONF_BOOL, PERSONA_AT(has_ssh), "yes", 0, 0, NULL },
 	{ "persona", "mac-prefix", CONF_TEXT, PERSONA_AT(mac_text), "", 0, 0, NULL },
 
 	{ "accounts", "root", CONF_TEXT, PERSONA_AT(root_password), "root", 0, 0, NULL },

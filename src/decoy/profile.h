@@ -62,6 +62,7 @@ struct persona {
 	char hostname[CONF_TEXT_LEN], banner[CONF_TEXT_LEN], mac_text[CONF_TEXT_LEN];
 	char root_password[CONF_TEXT_LEN], user_password[CONF_TEXT_LEN];
 	uint8_t mac_prefix[3];
+	bool has_ssh; /* to be looked for by check */
 };
 
 /* One decoy's folder. */

@@ -13,11 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RETRY_MS 100
 #define ASK_AGAIN_MS 1500
 #define SEND_MAX 8192 /* bytes of one line */
 #define WHY_LEN 200
+#define MARK_LEN 9 /* eight digits: no command has such a word by chance */
+#define FORGET_MAX 512
 #define SHOWN 60 /* bytes of the guest's text in an error */
 
 enum step {
@@ -46,7 +49,7 @@ struct session {
 	void *arg;
 	void (*listener)(const char *, size_t, void *);
 	void *listener_arg;
-	char password[256];
+	char password[256], mark[MARK_LEN];
 	unsigned int marker; /* the number of the one awaited */
 	unsigned int asked; /* the last one before this step */
 	unsigned int handles, try_ms;
@@ -203,8 +206,8 @@ static void send_marked(struct session *s, const char *command)
 	char line[SEND_MAX];
 
 	s->marker++;
-	if (snprintf(line, sizeof(line), "echo mi''mamori-%u; %s%secho mi''mamori-%u-$?-",
-		     s->marker, command, command[0] ? "; " : "", s->marker) >= (int)sizeof(line))
+	if (snprintf(line, sizeof(line), "echo %s''-%u; %s%secho %s''-%u-$?-", s->mark, s->marker,
+		     command, command[0] ? "; " : "", s->mark, s->marker) >= (int)sizeof(line))
 		fail(s, -EMSGSIZE, "the command is too long");
 	else
 		send_line(s, line);
@@ -220,7 +223,7 @@ static bool find_marker(struct session *s, int *status, size_t *at)
 {
 	char marker[32], digits[4];
 	const char *found;
-	int len = snprintf(marker, sizeof(marker), "mimamori-%u-", s->marker), end = 0;
+	int len = snprintf(marker, sizeof(marker), "%s-%u-", s->mark, s->marker), end = 0;
 
 	found = memmem(s->text + s->searched, s->used - s->searched, marker, (size_t)len);
 	if (!found) {
@@ -244,7 +247,7 @@ static void finish_command(struct session *s, int status, size_t len)
 	char first[32], *from;
 	size_t n = 0;
 
-	snprintf(first, sizeof(first), "mimamori-%u\r\n", s->marker);
+	snprintf(first, sizeof(first), "%s-%u\r\n", s->mark, s->marker);
 	from = memmem(s->text, len, first, strlen(first));
 	from = from ? from + strlen(first) : s->text;
 	for (char *c = from; c < s->text + len; c++)
@@ -421,11 +424,23 @@ static void try_connect(uv_timer_t *timer)
 		drop_connection(s);
 }
 
+static int make_mark(char mark[MARK_LEN])
+{
+	uint32_t number;
+
+	if (getentropy(&number, sizeof(number)) < 0)
+		return -errno;
+	snprintf(mark, MARK_LEN, "%08x", number);
+	return 0;
+}
+
 struct session *session_new(uv_loop_t *loop, const struct sockaddr *addr)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
-	if (!s || !(s->text = malloc(SESSION_TEXT_MAX + 1))) {
+	if (!s || !(s->text = malloc(SESSION_TEXT_MAX + 1)) || make_mark(s->mark) < 0) {
+		if (s)
+			free(s->text);
 		free(s);
 		return NULL;
 	}
@@ -478,9 +493,31 @@ void session_run(struct session *s, const char *command, unsigned int timeout_ms
 void session_su(struct session *s, const char *password, unsigned int timeout_ms, session_fn *fn,
 		void *arg)
 {
+	char line[MARK_LEN + 8];
+
 	begin(s, STEP_SU, timeout_ms, fn, arg);
 	snprintf(s->password, sizeof(s->password), "%s", password);
-	send_line(s, "su");
+	snprintf(line, sizeof(line), "su #%s", s->mark);
+	send_line(s, line);
+}
+
+/* BusyBox's ash writes each line as it is typed, before it is run; bash when it ends, unless it is told not to. */
+void session_forget(struct session *s, const char *then, unsigned int timeout_ms, session_fn *fn,
+		    void *arg)
+{
+	char line[FORGET_MAX];
+
+	snprintf(line, sizeof(line),
+		 "unset HISTFILE; history -c >/dev/null 2>&1; "
+		 "for f in /root/.*sh_history /home/*/.*sh_history; do "
+		 "[ -w $f ] && sed -i /%s/d $f && { [ -s $f ] || rm -f $f; }; done%s%s",
+		 s->mark, then[0] ? "; " : "", then);
+	session_run(s, line, timeout_ms, fn, arg);
+}
+
+const char *session_mark(const struct session *s)
+{
+	return s->mark;
 }
 
 void session_listen(struct session *s, void (*fn)(const char *bytes, size_t n, void *arg),

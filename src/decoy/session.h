@@ -6,9 +6,13 @@
  * -------------------
  * One step at a time: it is begun by a call, ends with its callback, and has a time limit. A step sends a
  * text and waits for one of a few others in what the decoy prints from then on. Whether a shell is there is
- * proven by what it computes: a line that has `echo mi''mamori-N` in it is echoed with the quotes, and answered
+ * proven by what it computes: a line that has `echo MARK''-N` in it is echoed with the quotes, and answered
  * without them; so is a command's end and its status. All is a guest's text, hostile: of one
  * step at most SESSION_TEXT_MAX bytes are taken, more ends the session.
+ *
+ * A shell may keep what is typed (~/.ash_history), where a visitor would read that somebody was there before. So the
+ * mark is eight hexadecimal digits, random for each session, every line that a shell reads has it, and session_forget()
+ * takes the lines that have it out of the histories.
  */
 #ifndef MIMAMORI_DECOY_SESSION_H
 #define MIMAMORI_DECOY_SESSION_H
@@ -51,6 +55,12 @@ void session_login(struct session *s, const char *user, const char *password,
 /* Runs one line of shell. */
 void session_run(struct session *s, const char *command, unsigned int timeout_ms, session_fn *fn,
 		 void *arg);
+/*
+ * The last line of a session, with which it leaves no trace in the histories of the shells it had: after su
+ * also in the user's. A history that has nothing else goes. `then`: a command behind it, or "".
+ */
+void session_forget(struct session *s, const char *then, unsigned int timeout_ms, session_fn *fn,
+		    void *arg);
 /* From a shell to root's. */
 void session_su(struct session *s, const char *password, unsigned int timeout_ms, session_fn *fn,
 		void *arg);
@@ -58,6 +68,8 @@ void session_su(struct session *s, const char *password, unsigned int timeout_ms
 /* What the terminal says between steps goes to fn (NULL: nowhere), for who passes it on to a person. */
 void session_listen(struct session *s, void (*fn)(const char *bytes, size_t n, void *arg),
 		    void *arg);
+/* What all its lines have in common; borrowed. */
+const char *session_mark(const struct session *s);
 /* Sends as it is. 0 or -errno. */
 int session_send(struct session *s, const char *bytes, size_t n);
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -208,14 +209,50 @@ static void test_copied_and_named(void **state)
 	assert_int_equal(count_files(f->dir), 0);
 }
 
-static void test_full(void **state)
+/* Several at once: one of them, whole, and nothing beside it. */
+static void test_named_at_once(void **state)
+{
+	enum { WRITERS = 4, ROUNDS = 20, BYTES = 300000 };
+	static char text[BYTES];
+	struct files *f = *state;
+	char path[64];
+	pid_t child[WRITERS];
+	int fd, status;
+
+	snprintf(path, sizeof(path), "%s/kept", f->dir);
+	for (int i = 0; i < WRITERS; i++) {
+		child[i] = fork();
+		if (child[i] == 0) {
+			memset(text, 'a' + i, sizeof(text));
+			fd = disk_temporary(f->dir, f->error);
+			status = fd < 0 || write(fd, text, sizeof(text)) != BYTES;
+			for (int round = 0; !status && round < ROUNDS; round++)
+				status = disk_name(fd, path) != 0;
+			_exit(status);
+		}
+		assert_true(child[i] > 0);
+	}
+	for (int i = 0; i < WRITERS; i++) {
+		assert_int_equal(waitpid(child[i], &status, 0), child[i]);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(count_files(f->dir), 1);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, text, sizeof(text)), BYTES);
+	for (int i = 1; i < BYTES; i++)
+		assert_int_equal(text[i], text[0]);
+	close(fd);
+	unlink(path);
+}
+
+static void test_no_room_for_files(void **state)
 {
 	struct files *f = *state;
 
-	/* It has no room at all, and is no directory to write to either. */
+	/* It has no room, but that is not what is wrong with it. */
 	assert_true(disk_temporary("/sys", f->error) < 0);
-	assert_non_null(strstr(f->error, "/sys: disk full"));
-	assert_non_null(strstr(f->error, "--run"));
+	assert_null(strstr(f->error, "disk full"));
+	assert_non_null(strstr(f->error, "/sys: the decoys' disks cannot be written there"));
 }
 
 /* As qemu-img makes it, and as it is judged here. */
@@ -243,7 +280,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hostile_heads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_temporary, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copied_and_named, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_named_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_room_for_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
 	};
 

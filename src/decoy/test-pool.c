@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The pool with a real decoy: of one that is saved, and of the same as one that cannot be. One that is ready is handed
- * out at once, and another takes its place. $MIMAMORI_DECOYS has the decoys; without, all is skipped.
+ * out at once, and another takes its place. On TAP devices of a network namespace of the test as well, as root. $MIMAMORI_DECOYS has the decoys; without, all is skipped.
  */
 #include "decoy/pool.h"
 
+#include "decoy/check-net.h"
 #include "decoy/launch.h"
 
 #include <errno.h>
@@ -75,7 +76,7 @@ static bool find_decoy(void)
 	return false;
 }
 
-static struct pool *new_pool(struct seen *seen, unsigned int count)
+static struct pool *new_pool_on(struct seen *seen, unsigned int count, const struct pool_tap *tap)
 {
 	struct pool_options o = {
 		.machine = { .decoy = &decoy, .run_dir = "/var/tmp", .forwards = { 23 } },
@@ -84,10 +85,19 @@ static struct pool *new_pool(struct seen *seen, unsigned int count)
 	const struct pool_handlers h = { on_ready, on_trouble, on_taken_end, seen };
 	struct pool *p;
 
+	if (tap) {
+		o.tap = *tap;
+		memset(o.machine.forwards, 0, sizeof(o.machine.forwards));
+	}
 	snprintf(o.ready_path, sizeof(o.ready_path), "%s", ready_path);
 	p = pool_new(&loop, &o, &h);
 	assert_non_null(p);
 	return p;
+}
+
+static struct pool *new_pool(struct seen *seen, unsigned int count)
+{
+	return new_pool_on(seen, count, NULL);
 }
 
 /* Takes one, and finds it alive; another takes its place. */
@@ -137,6 +147,61 @@ static void test_saved(void **state)
 	finish(p);
 }
 
+struct taps {
+	unsigned int opened, gone, last;
+	bool refuse;
+};
+
+static int open_tap(unsigned int *index, void *arg)
+{
+	struct taps *taps = arg;
+	int fd = taps->refuse ? -EMFILE : check_net_tap(index);
+
+	if (fd >= 0) {
+		taps->opened++;
+		taps->last = *index;
+	}
+	return fd;
+}
+
+static void on_gone(unsigned int index, void *arg)
+{
+	assert_int_not_equal(index, 0);
+	((struct taps *)arg)->gone++;
+}
+
+/* Each machine has a TAP device of its own; a state saved without is made anew. */
+static void test_taps(void **state)
+{
+	struct taps taps = { .refuse = true };
+	const struct pool_tap tap = { open_tap, on_gone, &taps };
+	struct seen seen = { 0 };
+	struct machine *m;
+	struct pool *p;
+
+	(void)state;
+	if (!find_decoy())
+		skip();
+	if (!check_net_leave()) {
+		print_message("a network namespace needs root\n");
+		skip();
+	}
+	p = new_pool_on(&seen, 1, &tap);
+	RUN_UNTIL(seen.troubles == 1);
+	assert_non_null(strstr(seen.why, "no TAP device"));
+	taps.refuse = false;
+	RUN_UNTIL(pool_ready(p) == 1);
+	m = pool_take(p);
+	assert_non_null(m);
+	assert_int_equal(machine_tap_index(m), taps.last);
+	RUN_UNTIL(pool_ready(p) == 1);
+	assert_int_not_equal(machine_tap_index(m), taps.last);
+	pool_give_back(p, m);
+	assert_int_equal(taps.gone, taps.opened - 1);
+	finish(p);
+	assert_int_equal(taps.gone, taps.opened);
+}
+
 static void test_spares(void **state)
 {
 	struct seen seen = { 0 };
@@ -173,9 +238,9 @@ static void test_trouble(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_saved),
-		cmocka_unit_test(test_spares),
+		cmocka_unit_test(test_saved), cmocka_unit_test(test_spares),
 		cmocka_unit_test(test_trouble),
+		cmocka_unit_test(test_taps), /* the last: it leaves the network */
 	};
 	int fd = mkstemp(ready_path), status;
 

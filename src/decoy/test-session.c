@@ -97,8 +97,26 @@ static void say_bytes(struct peer *p, const char *bytes, size_t n)
 	}
 }
 
+/* The text, with the session's mark in place of each '@'. */
+static const char *marked(const struct peer *p, const char *text)
+{
+	static char out[1024];
+	size_t n = 0;
+
+	for (; *text; text++)
+		if (*text == '@')
+			n += (size_t)snprintf(out + n, sizeof(out) - n, "%s",
+					      session_mark(p->session));
+		else
+			out[n++] = *text;
+	assert_true(n < sizeof(out));
+	out[n] = '\0';
+	return out;
+}
+
 static void say(struct peer *p, const char *text)
 {
+	text = marked(p, text);
 	say_bytes(p, text, strlen(text));
 }
 
@@ -108,6 +126,7 @@ static void hear(struct peer *p, const char *expected)
 	char got[8192];
 	size_t len = 0;
 
+	expected = marked(p, expected);
 	RUN_UNTIL(&p->loop, ({
 		ssize_t n = recv(p->fd, got + len, sizeof(got) - 1 - len, 0);
 
@@ -142,8 +161,8 @@ static void in_a_shell(struct peer *p)
 	say(p, "user\r\nPassword: ");
 	hear(p, "secret\r");
 	say(p, "\r\n~ $ ");
-	hear(p, "echo mi''mamori-1; echo mi''mamori-1-$?-\r");
-	say(p, "echo mi''mamori-1; echo mi''mamori-1-$?-\r\nmimamori-1\r\nmimamori-1-0-\r\n~ $ ");
+	hear(p, "echo @''-1; echo @''-1-$?-\r");
+	say(p, "echo @''-1; echo @''-1-$?-\r\n@-1\r\n@-1-0-\r\n~ $ ");
 	wait_for(p, 2);
 	assert_int_equal(p->err, 0);
 }
@@ -155,39 +174,59 @@ static void test_commands(void **state)
 	(void)state;
 	in_a_shell(&p);
 	session_run(p.session, "false", LIMIT_MS, on_done, &p);
-	hear(&p, "echo mi''mamori-2; false; echo mi''mamori-2-$?-\r");
-	say(&p, "echo mi''mamori-2; false; echo mi''mamori-2-$?-\r\nmima");
-	say(&p, "mori-2\r\none\r\ntwo\r\nmimamori-2-");
+	hear(&p, "echo @''-2; false; echo @''-2-$?-\r");
+	say(&p, "echo @''-2; false; echo @''-2-$?-\r\n@");
+	say(&p, "-2\r\none\r\ntwo\r\n@-2-");
 	assert_int_equal(p.calls, 2);
 	say(&p, "17-");
 	wait_for(&p, 3);
 	assert_int_equal(p.status, 17);
 	assert_string_equal(p.text, "one\ntwo\n");
 	session_su(p.session, "rootpw", LIMIT_MS, on_done, &p);
-	hear(&p, "su\r");
+	hear(&p, "su #@\r");
 	say(&p, "Password: ");
 	hear(&p, "rootpw\r");
 	say(&p, "\r\n/root # \x1b[6n");
-	hear(&p, "echo mi''mamori-3-$?-\r");
-	say(&p, "mimamori-3-0-\r\n");
+	hear(&p, "echo @''-3-$?-\r");
+	say(&p, "@-3-0-\r\n");
 	wait_for(&p, 4);
 	assert_int_equal(p.err, 0);
+	done(&p);
+}
+
+/* What it types has its mark in each line, so that a line with the mark takes all out of the histories. */
+static void test_forgets(void **state)
+{
+	char mark[16];
+	struct peer p;
+
+	(void)state;
+	in_a_shell(&p);
+	snprintf(mark, sizeof(mark), "%s", session_mark(p.session));
+	assert_int_equal(strlen(mark), 8);
+	assert_int_equal(strspn(mark, "0123456789abcdef"), 8);
+	session_forget(p.session, "sync", LIMIT_MS, on_done, &p);
+	hear(&p, "sed -i /@/d $f && { [ -s $f ] || rm -f $f; }; done; sync; echo @''-2-$?-\r");
+	say(&p, "@-2\r\n@-2-0-\r\n");
+	wait_for(&p, 3);
+	assert_int_equal(p.err, 0);
+	done(&p);
+	in_a_shell(&p);
+	assert_string_not_equal(mark, session_mark(p.session));
 	done(&p);
 }
 
 /* A status is three digits; a guest that says otherwise has not answered. */
 static void test_statuses_that_are_none(void **state)
 {
-	static const char *const forged[] = { "mimamori-2--1-",	  "mimamori-2-+1-",
-					      "mimamori-2-1234-", "mimamori-2-\x80-",
-					      "mimamori-22-0-",	  "mimamori-2- 1-",
-					      "mimamori-2--" };
+	static const char *const forged[] = { "@-2--1-", "@-2-+1-", "@-2-1234-", "@-2-\x80-",
+					      "@-22-0-", "@-2- 1-", "@-2--" };
 	struct peer p;
 
 	(void)state;
 	in_a_shell(&p);
 	session_run(p.session, "x", LIMIT_MS, on_done, &p);
-	hear(&p, "mamori-2-$?-\r");
+	hear(&p, "-2-$?-\r");
 	for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++)
 		say(&p, forged[i]);
 	for (int i = 0; i < 20; i++)
@@ -225,7 +264,7 @@ static void test_says_too_much(void **state)
 	memset(flood, 'x', SESSION_TEXT_MAX + 4096);
 	in_a_shell(&p);
 	session_run(p.session, "cat big", LIMIT_MS, on_done, &p);
-	hear(&p, "mamori-2-$?-\r");
+	hear(&p, "-2-$?-\r");
 	say_bytes(&p, flood, SESSION_TEXT_MAX + 4096);
 	wait_for(&p, 3);
 	assert_int_equal(p.err, -EMSGSIZE);
@@ -307,8 +346,8 @@ static void test_freed_by_its_callback(void **state)
 	in_a_shell(&p);
 	p.free_in_callback = true;
 	session_run(p.session, "x", LIMIT_MS, on_done, &p);
-	hear(&p, "mamori-2-$?-\r");
-	say(&p, "mimamori-2\r\nmimamori-2-0-\r\nmore");
+	hear(&p, "-2-$?-\r");
+	say(&p, "@-2\r\n@-2-0-\r\nmore");
 	wait_for(&p, 3);
 	done(&p);
 	/* And by the one that tells of a line that cannot be sent. */
@@ -359,6 +398,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_forgets),
 		cmocka_unit_test(test_statuses_that_are_none),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_says_too_much),

@@ -75,7 +75,8 @@ static void test_board(void **state)
 	assert_false(has(&a, "-device", NULL));
 	assert_true(has(&a, "-net", "nic,model=lan9118,netdev=net0,macaddr=4c:11:bf:01:02:03"));
 	assert_true(has(&a, "-netdev",
-			"user,id=net0,hostfwd=tcp:127.0.0.1:0-:23,hostfwd=tcp:127.0.0.1:0-:80"));
+			"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:0-:23,"
+			"hostfwd=tcp:127.0.0.1:0-:80"));
 	assert_true(has(&a, "-mon", "chardev=qmp0,mode=control"));
 	assert_true(has(&a, "-serial", "chardev:serial0"));
 	assert_true(has(&a, "-serial", "chardev:serial1"));
@@ -92,6 +93,10 @@ static void test_devices(void **state)
 	(void)state;
 	load(&p, "device virtio-blk-pci,bus=pciB", "device virtio-net-pci,bus=pciB");
 	w.paused = true;
+	w.reaches_host = true;
+	assert_int_equal(vm_argv_build(&p, &w, &a), 0);
+	assert_true(has(&a, "-netdev",
+			"user,id=net0,hostfwd=tcp:127.0.0.1:0-:23,hostfwd=tcp:127.0.0.1:0-:80"));
 	w.tap_fd = 20;
 	assert_int_equal(vm_argv_build(&p, &w, &a), 0);
 	assert_true(has(&a, "-device", "virtio-blk-pci,bus=pciB,drive=drive0"));

@@ -119,7 +119,7 @@ static void add_network(struct vm_argv *a, const struct profile *p, const struct
 	if (w->tap_fd >= 0)
 		add(a, "tap,id=net0,fd=%d", w->tap_fd);
 	else
-		add(a, "user,id=net0%s", forwards);
+		add(a, "user,id=net0%s%s", w->reaches_host ? "" : ",restrict=on", forwards);
 	if (p->nic_is_device) {
 		add(a, "-device");
 		add(a, "%s,netdev=net0,mac=%s", p->nic_word, mac);

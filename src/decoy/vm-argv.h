@@ -23,6 +23,7 @@ struct vm_wiring {
 	int tap_fd; /* the network; -1: QEMU's own, with the ports below forwarded from 127.0.0.1 */
 	uint16_t forwards[VM_FORWARDS_MAX]; /* the guest's; 0: unused */
 	uint8_t mac[PROFILE_MAC_LEN];
+	bool reaches_host; /* QEMU's own network also lets the guest out */
 	bool paused; /* starts stopped, for a state to be loaded */
 };
 

@@ -68,6 +68,7 @@ static int wire(struct vm_wires *s, const struct vm_options *o)
 					.dtb_fd = s->parts.dtb,
 					.gdb_fd = s->gdb[1],
 					.tap_fd = o->tap_fd,
+					.reaches_host = o->reaches_host,
 					.paused = o->paused };
 	memcpy(s->wiring.forwards, o->forwards, sizeof(o->forwards));
 	memcpy(s->wiring.mac, o->mac, sizeof(o->mac));

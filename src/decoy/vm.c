@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SAID_LINES 2 /* of these, in an error */
@@ -364,8 +365,8 @@ struct vm *vm_start(uv_loop_t *loop, const struct vm_options *o, const struct vm
 	vm->loop = loop;
 	vm->decoy = o->decoy;
 	vm->handlers = *handlers;
-	vm->identity = s->parts.identity ^
-		       (o->tap_fd >= 0); /* a state saved with one network is none with another */
+	/* A state saved with one network is none with another. */
+	vm->identity = s->parts.identity ^ (o->tap_fd >= 0 ? 1 : o->reaches_host ? 2 : 0);
 	vm->pidfd = vm->disk_fd = -1;
 	if (o->tap_fd < 0)
 		memcpy(vm->forwards, o->forwards, sizeof(o->forwards));
@@ -429,6 +430,17 @@ uint16_t vm_port(const struct vm *vm, uint16_t guest_port)
 pid_t vm_pid(const struct vm *vm)
 {
 	return vm->pid;
+}
+
+unsigned int vm_cpu_ms(const struct vm *vm)
+{
+	struct timespec used = { 0 };
+	clockid_t clock;
+
+	if (!vm->pid || clock_getcpuclockid(vm->pid, &clock) != 0 ||
+	    clock_gettime(clock, &used) < 0)
+		return 0;
+	return (unsigned int)(used.tv_sec * 1000 + used.tv_nsec / 1000000);
 }
 
 const struct decoy *vm_decoy(const struct vm *vm)

@@ -35,6 +35,7 @@ struct vm_options {
 	int tap_fd; /* owned, even on failure: a TAP device; -1: QEMU's own network, with ports on 127.0.0.1 */
 	uint16_t forwards[VM_FORWARDS_MAX]; /* of the guest, first the used ones; 0: unused */
 	uint8_t mac[PROFILE_MAC_LEN];
+	bool reaches_host; /* without TAP: the guest may connect to whatever this host can; else to nothing */
 	bool paused;
 	const char *user; /* QEMU runs as this user; NULL: one of its own */
 	uint64_t disk_bytes_max; /* that the machine may write; 0: VM_DISK_MAX */
@@ -68,6 +69,8 @@ void vm_watch(struct vm *vm, unsigned int interval_ms);
 struct qmp *vm_qmp(struct vm *vm);
 uint16_t vm_port(const struct vm *vm, uint16_t guest_port);
 pid_t vm_pid(const struct vm *vm);
+/* Processor time that QEMU has used, ms; 0 when it is gone. */
+unsigned int vm_cpu_ms(const struct vm *vm);
 const struct decoy *vm_decoy(const struct vm *vm);
 uint64_t vm_identity(const struct vm *vm); /* parts.h */
 int vm_disk_fd(const struct vm *vm);

@@ -25,6 +25,7 @@ LIMIT_S = 300  # a busy machine boots in minutes
 QEMU_STARTS_S = 60
 GONE_S = 10
 ANSWERS_S = 90
+PORT = r"telnet 127\.0\.0\.1 (\d+)"
 
 
 class Wrong(Exception):
@@ -67,13 +68,13 @@ def gone(pid):
 
 
 class Child:
-    """A mimamori-decoy that runs. Its standard input stays open until it is closed."""
+    """A mimamori-decoy that runs. Its standard input stays open until it is closed, unless another is given."""
 
-    def __init__(self, words, folder, env=None):
+    def __init__(self, words, folder, env=None, stdin=subprocess.PIPE, before=None):
         self.out_path, self.err_path = (tempfile.mkstemp(dir=folder)[1] for _ in range(2))
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-                [PROGRAM, *words], stdin=subprocess.PIPE, stdout=out, stderr=err,
+                [PROGRAM, *words], stdin=stdin, stdout=out, stderr=err, preexec_fn=before,
                 env={**os.environ, **(env or {})})
         self.pid = self.process.pid
 
@@ -106,7 +107,8 @@ class Child:
     def close(self):
         if not self.ended():
             self.kill()
-        self.process.stdin.close()
+        if self.process.stdin:
+            self.process.stdin.close()
 
     def emulator(self):
         """The QEMU that it has started."""
@@ -116,18 +118,20 @@ class Child:
         need(isinstance(found, list), f"no QEMU was started: {self.err()}")
         return found[0]
 
+    def port(self):
+        """Of `boot`: waits until the decoy is up; the port of its telnet on 127.0.0.1."""
+        return int(self.says(PORT, "it is not up")[1])
+
     def up(self):
-        """Of `boot`: waits until the decoy is up, and logs in, since a login left alone hangs up after a
-        minute; the port of its telnet on 127.0.0.1."""
-        mark = r"telnet 127\.0\.0\.1 (\d+)"
-        port = self.says(mark, "it is not up")[1]
+        """The same, and logs in, since a login left alone hangs up after a minute."""
+        port, mark = self.port(), PORT
         for prompt, answer in (("ogin: ", "root"), ("assword:", "root")):
             mark += r"(?s:.*)" + prompt
             self.says(mark, f"no \"{prompt}\"")
             self.process.stdin.write(answer.encode() + b"\n")
             self.process.stdin.flush()
         self.says(mark + r"(?s:.*)# ", "no shell")
-        return int(port)
+        return port
 
     def says(self, pattern, otherwise):
         """Waits until its output has this; the match."""
@@ -181,8 +185,8 @@ class Bench:
         return next((name for name in names
                      if os.path.exists(os.path.join(self.origin, name, "disk.qcow2"))), None)
 
-    def start(self, *words, run=None, env=None):
-        child = Child(["--images", self.images, "--run", run or self.run, *words], self.top, env)
+    def start(self, *words, run=None, **options):
+        child = Child(["--images", self.images, "--run", run or self.run, *words], self.top, **options)
         self.running.append(child)
         return child
 

@@ -156,10 +156,13 @@ def survey(machine, _things):
         need("applet not found" in output and status == 127, f"busybox: {status} {output}")
         magic = telnet.must("dd if=/bin/busybox bs=22 count=1 2>/dev/null | hexdump -C | head -n 2")
         need("7f 45 4c 46" in magic, f"/bin/busybox begins with {magic}")
-        for command in ("cat /proc/mounts", "ps", "cat /proc/cpuinfo", "mount", "uname -a",
-                        "cat /bin/echo >/dev/null", "hostname"):
-            need(telnet.must(command) or ">" in command, f"{command} says nothing")
-        need(telnet.must("hostname") == machine.persona["persona"]["hostname"], "not its own name")
+        name = machine.persona["persona"]["hostname"]
+        for command, word in {"cat /proc/mounts": " / ", "ps": "init", "cat /proc/cpuinfo": ":", "mount": " on / ",
+                              "uname -a": f"Linux {name} "}.items():
+            output = telnet.must(command)
+            need(word in output, f"{command}: no {word!r} in {output[-200:]!r}")
+        telnet.must("cat /bin/echo >/dev/null")
+        need(telnet.must("hostname") == name, "not its own name")
         telnet.must("cd /tmp && cp /bin/echo .x && >.x && chmod 777 .x && rm .x")
         telnet.su(machine.password("root"))
         telnet.must("cd / && echo kept >/root/.x && cat /root/.x && rm /root/.x")
