@@ -3,7 +3,7 @@
 
 #include "decoy/disk.h"
 #include "decoy/parts.h"
-#include "decoy/renew.h"
+#include "decoy/vm-space.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -275,7 +275,10 @@ static int make_disk(const struct machine_options *o, char *error)
 {
 	struct parts parts;
 	uint64_t bytes;
-	int err;
+	int err = vm_space_ask(o->run_dir, o->writes_max ? o->writes_max : VM_DISK_MAX, error);
+
+	if (err)
+		return err;
 
 	if (o->ready_fd >= 0) {
 		err = disk_check(o->ready_fd, MACHINE_READY_FILE, &bytes, error);
@@ -320,6 +323,7 @@ struct machine *machine_start(uv_loop_t *loop, const struct machine_options *o,
 	uv_update_time(loop);
 	m->begun_ms = uv_now(loop);
 	vm_options.reaches_host = o->reaches_host;
+	vm_options.disk_bytes_max = o->writes_max;
 	memcpy(vm_options.forwards, o->forwards, sizeof(o->forwards));
 	vm_options.disk_fd = make_disk(o, error);
 	*err = vm_options.disk_fd < 0 ? vm_options.disk_fd : 0;

@@ -33,7 +33,7 @@ enum profile_arch {
 
 enum profile_serial {
 	PROFILE_SERIAL_NULL, /* goes nowhere */
-	PROFILE_SERIAL_CONSOLE, /* the kernel's console, and the line protocol of console.h */
+	PROFILE_SERIAL_CONSOLE, /* the kernel's console, and the line protocol of renew.h */
 	PROFILE_SERIAL_RECORDER, /* the kernel's recorder */
 };
 

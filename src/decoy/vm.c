@@ -100,6 +100,7 @@ static void close_all(struct vm *vm)
 		close_handle((uv_handle_t *)&vm->gdb.pipe);
 	if (vm->pidfd >= 0)
 		close(vm->pidfd);
+	vm_space_end(&vm->space);
 	if (vm->disk_fd >= 0)
 		close(vm->disk_fd);
 	vm->pidfd = vm->disk_fd = -1;
