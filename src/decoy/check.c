@@ -100,6 +100,22 @@ static void check_login(struct check *c, const char *what, const char *user, con
 		session_free(s);
 }
 
+static void check_hostname(struct check *c)
+{
+	const char *wanted = c->decoy->persona.hostname;
+	char name[CONF_TEXT_LEN + 2] = "";
+	const char *why = NULL;
+
+	if (!wanted[0] || !c->root)
+		return;
+	if (await_run(&c->a, c->root, "hostname", MACHINE_LOGIN_MS, name, sizeof(name)) < 0)
+		why = c->a.why;
+	name[strcspn(name, "\n")] = '\0';
+	if (!why && strcmp(name, wanted) != 0)
+		why = "not the one of persona.conf";
+	check_row(c, "host name", "", why);
+}
+
 struct greeting {
 	uv_tcp_t tcp;
 	uv_connect_t connect;
@@ -235,6 +251,7 @@ static void check_running(struct check *c)
 	check_login(c, "user by telnet", "user", c->decoy->persona.user_password, false, false);
 	check_login(c, "root by telnet", "root", c->decoy->persona.root_password, false, true);
 	check_login(c, "user, then su", "user", c->decoy->persona.user_password, true, true);
+	check_hostname(c);
 	check_transfers(c);
 	check_ipv6(c);
 	if (c->decoy->persona.has_ssh)

@@ -32,6 +32,7 @@ static const char usage[] =
 	")\n"
 	"--network          the guest may connect to what this host can: services on its loopback, its\n"
 	"                   network (default: to nothing)\n"
+	"--writes MB        a decoy may write so much (default 512); as much has to be free\n"
 	"--user NAME        QEMU runs as this user (default: each as one of its own)\n"
 	"\n"
 	"See mimamori-decoy(8).\n";
@@ -41,6 +42,7 @@ enum {
 	OPT_RUN,
 	OPT_USER,
 	OPT_NETWORK,
+	OPT_WRITES,
 	OPT_KERNEL,
 	OPT_INITRD,
 	OPT_DTB,
@@ -55,6 +57,7 @@ static const struct option options[] = {
 	{ "run", required_argument, NULL, OPT_RUN },
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "network", no_argument, NULL, OPT_NETWORK },
+	{ "writes", required_argument, NULL, OPT_WRITES },
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "initrd", required_argument, NULL, OPT_INITRD },
 	{ "dtb", required_argument, NULL, OPT_DTB },
@@ -110,6 +113,15 @@ __attribute__((format(printf, 1, 2))) static int complain(const char *fmt, ...)
 	return CLI_USAGE;
 }
 
+static bool parse_writes(const char *text, uint64_t *bytes)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long mb = digits && digits < 7 && !text[digits] ? strtoul(text, NULL, 10) : 0;
+
+	*bytes = (uint64_t)mb << 20;
+	return mb >= CLI_WRITES_LEAST_MB && mb <= CLI_WRITES_MOST_MB;
+}
+
 /* -1: go on; else the exit status. */
 static int parse_options(struct cli *cli, int argc, char **argv)
 {
@@ -126,6 +138,11 @@ static int parse_options(struct cli *cli, int argc, char **argv)
 			break;
 		case OPT_USER:
 			cli->user = optarg;
+			break;
+		case OPT_WRITES:
+			if (!parse_writes(optarg, &cli->writes_max))
+				return complain("--writes %s: not a number of MB from %d to %d",
+						optarg, CLI_WRITES_LEAST_MB, CLI_WRITES_MOST_MB);
 			break;
 		case OPT_NETWORK:
 			cli->network = true;
@@ -245,6 +262,7 @@ struct machine_options cli_options(const struct cli *cli, const struct decoy *de
 	return (struct machine_options){ .decoy = decoy,
 					 .run_dir = cli->run_dir,
 					 .user = cli->user,
+					 .writes_max = cli->writes_max,
 					 .tap_fd = -1,
 					 .forwards = { 23, 22, 80 },
 					 .ready_fd = -1 };

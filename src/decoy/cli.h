@@ -12,12 +12,15 @@
 #define CLI_IMAGES \
 	"/var/lib/mimamori/decoys" /* unless --images or $MIMAMORI_DECOYS say otherwise */
 #define CLI_RUN_DIR "/var/tmp" /* unless --run or $TMPDIR: what attackers write can be much */
+#define CLI_WRITES_LEAST_MB 16
+#define CLI_WRITES_MOST_MB 65536
 #define CLI_USAGE 2 /* the exit status of a wrong command line */
 #define CLI_NAMES_MAX 32 /* decoys in a folder */
 
 struct cli {
 	const char *images, *run_dir, *user;
 	const char *kernel, *initrd, *dtb, *profile, *name; /* of import */
+	uint64_t writes_max; /* bytes; 0: the default */
 	bool network; /* of boot: the guest may reach what this host can */
 	const char *argument; /* the decoy, or import's disk */
 	uv_loop_t *loop;

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define STEP_MS 500 /* of a wait */
 #define OUTPUT_KEPT 160 /* bytes, from the beginning */
 
 static uint64_t now_ms(void)
@@ -27,21 +28,28 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / NS_PER_MS;
 }
 
-/* Reads what it prints until it has closed its outputs. 0, or -ETIMEDOUT. */
+/*
+ * Reads what it prints until it has closed its outputs. 0, or -ETIMEDOUT. A wait counts by no more than it was to
+ * last: while this host sleeps, or while we are stopped, no time passes.
+ */
 static int collect(int fd, unsigned int timeout_ms, char out[OUTPUT_KEPT + 1])
 {
-	uint64_t until = now_ms() + timeout_ms;
+	uint64_t left = timeout_ms;
 	size_t used = 0;
 
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
-		uint64_t now = now_ms();
+		uint64_t step = left < STEP_MS ? left : STEP_MS, began = now_ms(), passed;
+		int ready;
 		char buf[512];
 		ssize_t n;
 
-		if (now >= until)
+		if (!left)
 			return -ETIMEDOUT;
-		if (poll(&p, 1, (int)(until - now)) <= 0)
+		ready = poll(&p, 1, (int)step);
+		passed = now_ms() - began;
+		left -= passed < step ? passed : step;
+		if (ready <= 0)
 			continue;
 		n = read(fd, buf, sizeof(buf));
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "decoy/machine.h"
+#include "decoy/machine-internal.h"
 
 #include "decoy/disk.h"
-#include "decoy/mips-timer.h"
 #include "decoy/parts.h"
-#include "decoy/renew.h"
-#include "decoy/session.h"
-#include "decoy/snapshot.h"
+#include "decoy/vm-space.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,45 +15,7 @@
 #include <unistd.h>
 
 #define TELNET 23
-#define TAG_LEN 32
-#define NUDGE_MS 25
-#define RENEW_MS \
-	15000 /* for the console's answer: a guest takes 0.4 s of a processor, a busy host has less */
-
-enum phase {
-	PHASE_START,
-	PHASE_LOAD,
-	PHASE_RENEW,
-	PHASE_PROMPT,
-	PHASE_LOGIN,
-	PHASE_SU,
-	PHASE_RENEW_BY_LOGIN,
-	PHASE_SETTLE,
-	PHASE_READY,
-	PHASE_SAVE,
-	PHASE_QUIT,
-};
-
-struct machine {
-	uv_loop_t *loop;
-	const struct decoy *decoy;
-	struct machine_handlers handlers;
-	struct vm *vm;
-	struct session *session;
-	struct snapshot *snapshot;
-	uv_timer_t timer;
-	enum phase phase;
-	bool wakes, ended, freed, closed;
-	struct renew_answer answer;
-	struct mips_timer mips_timer;
-	uint64_t begun_ms;
-	unsigned int tap_index;
-	uint8_t mac[PROFILE_MAC_LEN];
-	unsigned int prompt_ms, prompt_cpu_ms, shell_ms;
-	char tag[TAG_LEN];
-	int kept_fd; /* the disk, while QEMU ends */
-	char path[PATH_MAX]; /* to save to */
-};
+#define NUDGE_MS 25 /* between questions that turn QEMU's loop */
 
 static const char *const phases[] = {
 	"starting QEMU",
@@ -95,7 +54,7 @@ static void release(struct machine *m)
 	uv_close((uv_handle_t *)&m->timer, on_closed);
 }
 
-static void end(struct machine *m, int err, const char *why)
+void machine_end(struct machine *m, int err, const char *why)
 {
 	char sentence[VM_WHY_LEN];
 
@@ -108,7 +67,7 @@ static void end(struct machine *m, int err, const char *why)
 }
 
 /* A failure of one of our own steps: with what the guest's console said last, where that may help. */
-static void fail(struct machine *m, int err, const char *why)
+void machine_fail(struct machine *m, int err, const char *why)
 {
 	struct serial *console = m->vm ? vm_serial(m->vm, PROFILE_SERIAL_CONSOLE) : NULL;
 	char sentence[VM_WHY_LEN], said[100] = "";
@@ -118,7 +77,7 @@ static void fail(struct machine *m, int err, const char *why)
 	snprintf(sentence, sizeof(sentence), "%s: while %s: %s%s%s%s", m->decoy->name,
 		 phases[m->phase], why, said[0] ? "; the console said \"" : "", said,
 		 said[0] ? "\"" : "");
-	end(m, err, sentence);
+	machine_end(m, err, sentence);
 }
 
 static void on_settled(uv_timer_t *timer)
@@ -150,7 +109,7 @@ static void on_forgotten(const struct session_result *r, void *arg)
 	struct machine *m = arg;
 
 	if (r->err)
-		fail(m, r->err, r->why);
+		machine_fail(m, r->err, r->why);
 	else
 		settle(m);
 }
@@ -159,35 +118,9 @@ static void on_forgotten(const struct session_result *r, void *arg)
  * The logins leave nothing that a visitor could read. And what is written before a state is saved need
  * not be written by each machine that wakes from it.
  */
-static void forget(struct machine *m)
+void machine_forget(struct machine *m)
 {
 	session_forget(m->session, m->wakes ? "" : "sync", MACHINE_LOGIN_MS, on_forgotten, m);
-}
-
-static void on_renewed_by_login(const struct session_result *r, void *arg)
-{
-	struct machine *m = arg;
-
-	if (r->err || r->status)
-		fail(m, r->err ? r->err : -EIO, r->err ? r->why : "a command of it failed");
-	else
-		forget(m);
-}
-
-/* For decoys of others, which have no program on the console. */
-static void renew_by_login(struct machine *m)
-{
-	char line[RENEW_LOGIN_LINE_MAX];
-	uint8_t mac[PROFILE_MAC_LEN], seed[RENEW_SEED_BYTES];
-
-	m->phase = PHASE_RENEW_BY_LOGIN;
-	if (persona_new_mac(&m->decoy->persona, mac) < 0 || getentropy(seed, sizeof(seed)) < 0) {
-		fail(m, -errno, "no random numbers");
-		return;
-	}
-	renew_login_line(line, time(NULL), mac, seed);
-	memcpy(m->mac, mac, sizeof(m->mac));
-	session_run(m->session, line, MACHINE_LOGIN_MS, on_renewed_by_login, m);
 }
 
 static void on_root(const struct session_result *r, void *arg)
@@ -195,11 +128,11 @@ static void on_root(const struct session_result *r, void *arg)
 	struct machine *m = arg;
 
 	if (r->err)
-		fail(m, r->err, r->why);
+		machine_fail(m, r->err, r->why);
 	else if (m->wakes)
-		renew_by_login(m);
+		machine_renew_by_login(m);
 	else
-		forget(m);
+		machine_forget(m);
 }
 
 static void on_login(const struct session_result *r, void *arg)
@@ -207,12 +140,12 @@ static void on_login(const struct session_result *r, void *arg)
 	struct machine *m = arg;
 
 	if (r->err) {
-		fail(m, r->err, r->why);
+		machine_fail(m, r->err, r->why);
 		return;
 	}
 	m->shell_ms = since_start(m);
 	if (m->wakes && !m->decoy->profile.renew_by_login) {
-		forget(m);
+		machine_forget(m);
 		return;
 	}
 	m->phase = PHASE_SU;
@@ -224,7 +157,7 @@ static void on_prompt(const struct session_result *r, void *arg)
 	struct machine *m = arg;
 
 	if (r->err) {
-		fail(m, r->err, r->why);
+		machine_fail(m, r->err, r->why);
 		return;
 	}
 	m->prompt_ms = since_start(m);
@@ -257,7 +190,7 @@ void machine_address(const struct machine *m, struct sockaddr_storage *out)
 	       16);
 }
 
-static void await_prompt(struct machine *m)
+void machine_await_prompt(struct machine *m)
 {
 	struct sockaddr_storage addr;
 
@@ -269,77 +202,10 @@ static void await_prompt(struct machine *m)
 	m->phase = PHASE_PROMPT;
 	m->session = session_new(m->loop, (struct sockaddr *)&addr);
 	if (!m->session)
-		fail(m, -ENOMEM, "no memory");
+		machine_fail(m, -ENOMEM, "no memory");
 	else
 		session_connect(m->session, m->wakes ? MACHINE_WAKE_MS : MACHINE_BOOT_MS, on_prompt,
 				m);
-}
-
-static void on_renew_limit(uv_timer_t *timer)
-{
-	fail(timer->data, -ETIMEDOUT, "its console has not answered");
-}
-
-static void on_running(int err, const char *why, void *arg)
-{
-	struct machine *m = arg;
-
-	if (!err && m->decoy->profile.renew_by_login) {
-		await_prompt(m);
-		return;
-	}
-	if (!err) {
-		m->phase = PHASE_RENEW;
-		uv_timer_start(&m->timer, on_renew_limit, RENEW_MS, 0);
-		err = persona_new_mac(&m->decoy->persona, m->mac);
-		if (!err)
-			err = renew_send(m->vm, m->mac, !m->tap_index);
-		why = "its console cannot be written to";
-	}
-	if (err)
-		fail(m, err, why);
-}
-
-static void on_timer_limit(uv_timer_t *timer)
-{
-	fail(timer->data, -ETIMEDOUT, "QEMU's debugger interface has not answered");
-}
-
-static void on_timer_set(int err, const char *why, void *arg)
-{
-	struct machine *m = arg;
-
-	uv_timer_stop(&m->timer);
-	if (err)
-		fail(m, err, why);
-	else
-		snapshot_continue(m->snapshot, on_running, m);
-}
-
-static void on_loaded(int err, const char *why, void *arg)
-{
-	struct machine *m = arg;
-	struct serial *gdb = vm_gdb(m->vm);
-	char sentence[VM_WHY_LEN];
-
-	if (!err && gdb) {
-		uv_timer_start(&m->timer, on_timer_limit, RENEW_MS, 0);
-		err = mips_timer_start(&m->mips_timer, gdb, m->decoy->profile.big_endian,
-				       on_timer_set, m);
-		if (err)
-			fail(m, err, "QEMU's debugger interface cannot be asked");
-		return;
-	}
-	if (!err) {
-		snapshot_continue(m->snapshot, on_running, m);
-		return;
-	}
-	snprintf(
-		sentence, sizeof(sentence),
-		"%s; if its parts or QEMU have changed since it was saved: mimamori-decoy snapshot "
-		"%s",
-		why, m->decoy->name);
-	end(m, err, sentence);
 }
 
 static void on_console(const char *bytes, size_t n, void *arg)
@@ -348,10 +214,7 @@ static void on_console(const char *bytes, size_t n, void *arg)
 
 	if (m->handlers.on_console)
 		m->handlers.on_console(bytes, n, m->handlers.arg);
-	if (m->phase == PHASE_RENEW && renew_answered(&m->answer, bytes, n)) {
-		uv_timer_stop(&m->timer);
-		await_prompt(m);
-	}
+	machine_console_says(m, bytes, n);
 }
 
 static void on_up(void *arg)
@@ -361,11 +224,10 @@ static void on_up(void *arg)
 	vm_watch(m->vm, MACHINE_WATCH_MS);
 	snprintf(m->tag, sizeof(m->tag), "ready-%016" PRIx64, vm_identity(m->vm));
 	if (!m->wakes) {
-		await_prompt(m);
+		machine_await_prompt(m);
 		return;
 	}
-	m->phase = PHASE_LOAD;
-	snapshot_load(m->snapshot, m->tag, on_loaded, m);
+	machine_wake(m);
 }
 
 /* The file is complete only when QEMU has closed it. */
@@ -383,7 +245,7 @@ static void on_vm_end(int err, const char *why, void *arg)
 			why = sentence;
 		}
 	}
-	end(m, err, why);
+	machine_end(m, err, why);
 }
 
 static void on_saved(int err, const char *why, void *arg)
@@ -396,7 +258,7 @@ static void on_saved(int err, const char *why, void *arg)
 		why = "QEMU cannot be ended";
 	}
 	if (err)
-		end(m, err, why);
+		machine_end(m, err, why);
 }
 
 int machine_save(struct machine *m, const char *path)
@@ -419,7 +281,10 @@ static int make_disk(const struct machine_options *o, char *error)
 {
 	struct parts parts;
 	uint64_t bytes;
-	int err;
+	int err = vm_space_ask(o->run_dir, o->writes_max ? o->writes_max : VM_DISK_MAX, error);
+
+	if (err)
+		return err;
 
 	if (o->ready_fd >= 0) {
 		err = disk_check(o->ready_fd, MACHINE_READY_FILE, &bytes, error);
@@ -464,6 +329,7 @@ struct machine *machine_start(uv_loop_t *loop, const struct machine_options *o,
 	uv_update_time(loop);
 	m->begun_ms = uv_now(loop);
 	vm_options.reaches_host = o->reaches_host;
+	vm_options.disk_bytes_max = o->writes_max;
 	memcpy(vm_options.forwards, o->forwards, sizeof(o->forwards));
 	vm_options.disk_fd = make_disk(o, error);
 	*err = vm_options.disk_fd < 0 ? vm_options.disk_fd : 0;

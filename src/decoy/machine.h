@@ -33,6 +33,7 @@ struct machine;
 struct machine_options {
 	const struct decoy *decoy; /* borrowed for the machine's life */
 	const char *run_dir; /* where its disk, a file without a name, is; borrowed */
+	uint64_t writes_max; /* bytes that its disk's file may have; 0: VM_DISK_MAX */
 	const char *user; /* NULL: QEMU has a user of its own */
 	int tap_fd; /* owned, even on failure; -1: QEMU's own network */
 	bool reaches_host; /* on QEMU's own network: vm.h */

@@ -5,6 +5,7 @@
 
 #include "decoy/session.h"
 
+#include "decoy/limit.h"
 #include "decoy/telnet.h"
 
 #include <errno.h>
@@ -54,7 +55,6 @@ struct session {
 	unsigned int asked; /* the last one before this step */
 	unsigned int handles, try_ms;
 	bool connecting, failed, freed;
-	bool half; /* of the time limit is over */
 	size_t used, searched; /* of text; searched: no marker begins before */
 	char *text; /* SESSION_TEXT_MAX + 1 */
 	char read_buf[TELNET_FEED_MAX];
@@ -124,11 +124,8 @@ static void on_limit(uv_timer_t *timer)
 {
 	struct session *s = timer->data;
 
-	/* A host that slept wakes with all its timers run out: nobody has had time to answer. */
-	if (!s->half) {
-		s->half = true;
+	if (limit_goes_on(timer))
 		return;
-	}
 	switch (s->step) {
 	case STEP_NONE:
 		break;
@@ -156,8 +153,7 @@ static void begin(struct session *s, enum step step, unsigned int timeout_ms, se
 	s->arg = arg;
 	s->used = s->searched = 0;
 	s->asked = s->marker;
-	s->half = false;
-	uv_timer_start(&s->limit, on_limit, timeout_ms / 2, timeout_ms / 2);
+	limit_start(&s->limit, on_limit, timeout_ms);
 }
 
 static void on_written(uv_write_t *req, int status)

@@ -162,6 +162,7 @@ static void test_space(void **state)
 	close(other);
 	assert_int_equal(umount(dir), 0);
 	rmdir(dir);
+	vm_space_end(&s);
 }
 
 static void test_a_write_that_fails(void **state)
@@ -178,6 +179,7 @@ static void test_a_write_that_fails(void **state)
 	assert_int_equal(vm_space_look(&s, false, &why), 0);
 	assert_int_equal(vm_space_look(&s, true, &why), -EFBIG);
 	fclose(f);
+	vm_space_end(&s);
 }
 
 static void test_complaints(void **state)

@@ -10,6 +10,8 @@
  * the disk tells why. And the room itself, whenever QEMU is asked whether it lives: where less than
  * VM_SPACE_LEAST is left, the machine that has written since the last look ends. One that only
  * waits beside it is left alone.
+ * So that none ends for the others' sake, one more is started only where there is room for all that it may write,
+ * and for what those of this process that run may still write.
  */
 #ifndef MIMAMORI_DECOY_VM_SPACE_H
 #define MIMAMORI_DECOY_VM_SPACE_H
@@ -17,6 +19,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "core/conf.h"
 
 #define VM_SPACE_LEAST (256ULL << 10) /* bytes: four clusters of qcow2 */
 
@@ -24,9 +29,18 @@ struct vm_space {
 	int fd; /* borrowed: the file that it writes */
 	uint64_t file_max; /* bytes that this file may have */
 	uint64_t blocks; /* at the last look */
+	struct vm_space *next; /* of those begun and not ended, in this process: one thread */
 };
 
+/* The struct stays where it is until vm_space_end(), before which fd is not closed. Ending twice does no harm. */
 void vm_space_begin(struct vm_space *s, int fd, uint64_t file_max);
+void vm_space_end(struct vm_space *s);
+
+/*
+ * May one more machine be started that writes so much into this directory? 0, -ENOSPC or another -errno, with a
+ * sentence.
+ */
+int vm_space_ask(const char *dir, uint64_t file_max, char error[CONF_ERROR_LEN]);
 
 /*
  * failed: QEMU says that a write has failed. 0: all is well. Else the machine has to end, with a sentence in

@@ -6,6 +6,7 @@
 #include "decoy/vm.h"
 
 #include "decoy/launch.h"
+#include "decoy/limit.h"
 #include "decoy/usernet.h"
 #include "decoy/vm-refused.h"
 #include "decoy/vm-space.h"
@@ -99,6 +100,7 @@ static void close_all(struct vm *vm)
 		close_handle((uv_handle_t *)&vm->gdb.pipe);
 	if (vm->pidfd >= 0)
 		close(vm->pidfd);
+	vm_space_end(&vm->space);
 	if (vm->disk_fd >= 0)
 		close(vm->disk_fd);
 	vm->pidfd = vm->disk_fd = -1;
@@ -192,7 +194,8 @@ static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 static void on_gone_silent(uv_timer_t *timer)
 {
-	vm_end(timer->data, -ECHILD, "QEMU has closed its control connection and lives on");
+	if (!limit_goes_on(timer))
+		vm_end(timer->data, -ECHILD, "QEMU has closed its control connection and lives on");
 }
 
 static void on_qmp_end(int err, const char *why, void *arg)
@@ -203,7 +206,7 @@ static void on_qmp_end(int err, const char *why, void *arg)
 		return;
 	/* Most often it has just ended: how, the process itself tells in a moment. */
 	if (err == -ECONNRESET)
-		uv_timer_start(&vm->timer, on_gone_silent, DEATH_WAIT_MS, 0);
+		limit_start(&vm->timer, on_gone_silent, DEATH_WAIT_MS);
 	else
 		vm_end(vm, err, why);
 }
@@ -261,7 +264,8 @@ static void on_qmp_ready(void *arg)
 
 static void on_slow_start(uv_timer_t *timer)
 {
-	vm_end(timer->data, -ETIMEDOUT, "QEMU has not come up in time");
+	if (!limit_goes_on(timer))
+		vm_end(timer->data, -ETIMEDOUT, "QEMU has not come up in time");
 }
 
 static void on_watch_reply(int err, const json_t *value, const char *why, void *arg)
@@ -339,7 +343,7 @@ static int adopt(struct vm *vm, struct vm_wires *s, char *error)
 			err = -ENOMEM;
 	}
 	if (!err)
-		uv_timer_start(&vm->timer, on_slow_start, VM_START_TIMEOUT_MS, 0);
+		limit_start(&vm->timer, on_slow_start, VM_START_TIMEOUT_MS);
 	else
 		conf_refuse(error, "%s: QEMU cannot be watched: %s", vm->decoy->name,
 			    strerror(-err));
