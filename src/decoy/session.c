@@ -22,6 +22,7 @@
 #define WHY_LEN 200
 #define MARK_LEN 9 /* eight digits: no command has such a word by chance */
 #define FORGET_MAX 512
+#define FIRST "unset HISTFILE" /* of each shell: bash writes its history when it is hung up */
 #define SHOWN 60 /* bytes of the guest's text in an error */
 
 enum step {
@@ -272,7 +273,7 @@ static void ask_again(uv_timer_t *timer)
 	struct session *s = timer->data;
 
 	if (s->step == STEP_PASSWORD)
-		send_marked(s, "");
+		send_marked(s, FIRST);
 }
 
 static void try_connect(uv_timer_t *timer);
@@ -309,7 +310,7 @@ static void on_text(struct session *s)
 			uv_timer_stop(&s->retry);
 			finish(s, 0, status, "", 0, NULL);
 		} else if (is_prompt(s) && s->marker == s->asked) {
-			send_marked(s, "");
+			send_marked(s, FIRST);
 		} else if (has(s, "ncorrect") || has(s, "uthentication failure") ||
 			   has(s, "denied")) {
 			fail(s, -EACCES, "the login was refused");
@@ -497,17 +498,17 @@ void session_su(struct session *s, const char *password, unsigned int timeout_ms
 	send_line(s, line);
 }
 
-/* BusyBox's ash writes each line as it is typed, before it is run; bash when it ends, unless it is told not to. */
+/* BusyBox's ash writes each line as it is typed, before it is run, to the file that it began with; bash, see FIRST. */
 void session_forget(struct session *s, const char *then, unsigned int timeout_ms, session_fn *fn,
 		    void *arg)
 {
 	char line[FORGET_MAX];
 
-	snprintf(line, sizeof(line),
-		 "unset HISTFILE; history -c >/dev/null 2>&1; "
-		 "for f in /root/.*sh_history /home/*/.*sh_history; do "
-		 "[ -w $f ] && sed -i /%s/d $f && { [ -s $f ] || rm -f $f; }; done%s%s",
-		 s->mark, then[0] ? "; " : "", then);
+	snprintf(
+		line, sizeof(line),
+		"history -c >/dev/null 2>&1; for f in /root/.*sh_history /home/*/.*sh_history; do "
+		"[ -w $f ] && grep -q %s $f && sed -i /%s/d $f && { [ -s $f ] || rm -f $f; }; done%s%s",
+		s->mark, s->mark, then[0] ? "; " : "", then);
 	session_run(s, line, timeout_ms, fn, arg);
 }
 

@@ -12,7 +12,8 @@
  *
  * A shell may keep what is typed (~/.ash_history), where a visitor would read that somebody was there before. So the
  * mark is eight hexadecimal digits, random for each session, every line that a shell reads has it, and session_forget()
- * takes the lines that have it out of the histories.
+ * takes the lines that have it out of the histories. Shells that write theirs when they end (bash) are told in their first
+ * line to write none: the user's below su's ends with the connection, when nothing can be typed any more.
  */
 #ifndef MIMAMORI_DECOY_SESSION_H
 #define MIMAMORI_DECOY_SESSION_H
