@@ -21,7 +21,7 @@
 #define SEND_MAX 8192 /* bytes of one line */
 #define WHY_LEN 200
 #define MARK_LEN 9 /* eight digits: no command has such a word by chance */
-#define FORGET_MAX 512
+#define FORGET_MAX 640
 #define FIRST "unset HISTFILE" /* of each shell: bash writes its history when it is hung up */
 #define SHOWN 60 /* bytes of the guest's text in an error */
 
@@ -506,7 +506,9 @@ void session_forget(struct session *s, const char *then, unsigned int timeout_ms
 
 	snprintf(
 		line, sizeof(line),
-		"history -c >/dev/null 2>&1; for f in /root/.*sh_history /home/*/.*sh_history; do "
+		"history -c >/dev/null 2>&1; "
+		"for f in /var/log/lastlog /var/log/wtmp; do [ -s $f ] && [ -w $f ] && : >$f; done; "
+		"for f in /root/.*sh_history /home/*/.*sh_history; do "
 		"[ -w $f ] && grep -q %s $f && sed -i /%s/d $f && { [ -s $f ] || rm -f $f; }; done%s%s",
 		s->mark, s->mark, then[0] ? "; " : "", then);
 	session_run(s, line, timeout_ms, fn, arg);

@@ -58,7 +58,7 @@ void session_run(struct session *s, const char *command, unsigned int timeout_ms
 		 void *arg);
 /*
  * The last line of a session, with which it leaves no trace in the histories of the shells it had: after su
- * also in the user's. A history that has nothing else goes. `then`: a command behind it, or "".
+ * also in the user's. A history that has nothing else goes; root's session empties the records of logins (wtmp, lastlog). `then`: a command behind it, or "".
  */
 void session_forget(struct session *s, const char *then, unsigned int timeout_ms, session_fn *fn,
 		    void *arg);
