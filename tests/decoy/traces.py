@@ -6,7 +6,7 @@ import re
 # What is there of logins, and of this project's name; the brackets keep the line itself from being found.
 ASK = ("echo fou''nd:; for f in /root/.*history /home/*/.*history; do [ -f $f ] && cat $f; done; "
        "grep -rl 'mi[m]amori' /root /home /var /tmp /etc | sed 's/^/named: /'; "
-       "for f in /var/log/wtmp /var/log/btmp /var/log/lastlog; do [ -s $f ] && echo \"logins: $f\"; done; "
+       "for f in wtmp btmp lastlog auth.log; do f=/var/log/$f; [ -s $f ] && echo \"logins: $f\"; done; "
        "echo en''d")
 
 
