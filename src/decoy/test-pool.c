@@ -25,7 +25,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_S 300 /* on a busy host */
+#define WAIT_S 600 /* on a busy host */
 #define HANDED_OUT_MS 200
 
 static uv_loop_t loop;
@@ -33,30 +33,33 @@ static bool own_network;
 static struct decoy decoy;
 static char ready_path[] = "/tmp/test-pool.XXXXXX";
 
-struct seen {
+static struct pool *pool;
+static struct seen {
 	unsigned int readies, troubles, taken_ends;
 	char why[VM_WHY_LEN];
-};
+} seen; /* by its handlers */
 
 static void on_ready(void *arg)
 {
-	((struct seen *)arg)->readies++;
+	(void)arg;
+	seen.readies++;
 }
 
 static void on_trouble(const char *why, void *arg)
 {
-	struct seen *seen = arg;
-
-	seen->troubles++;
-	snprintf(seen->why, sizeof(seen->why), "%s", why);
+	(void)arg;
+	seen.troubles++;
+	snprintf(seen.why, sizeof(seen.why), "%s", why);
+	print_message("trouble: %s\n", why);
 }
 
 static void on_taken_end(struct machine *m, int err, const char *why, void *arg)
 {
 	(void)m;
 	(void)err;
-	(void)why;
-	((struct seen *)arg)->taken_ends++;
+	(void)arg;
+	seen.taken_ends++;
+	print_message("ended: %s\n", why);
 }
 
 /* Judged between turns of the loop, of which one may run a timer twice: a number that counts on may pass a value by. */
@@ -92,28 +95,22 @@ static void need_any(void)
 		need("arm");
 }
 
-static struct pool *new_pool_on(struct seen *seen, unsigned int count, const struct pool_tap *tap)
+static void new_pool(unsigned int count, const struct pool_tap *tap)
 {
 	struct pool_options o = {
 		.machine = { .decoy = &decoy, .run_dir = "/var/tmp", .forwards = { 23 } },
 		.count = count
 	};
-	const struct pool_handlers h = { on_ready, on_trouble, on_taken_end, seen };
-	struct pool *p;
+	const struct pool_handlers h = { on_ready, on_trouble, on_taken_end, NULL };
 
 	if (tap) {
 		o.tap = *tap;
 		memset(o.machine.forwards, 0, sizeof(o.machine.forwards));
 	}
 	snprintf(o.ready_path, sizeof(o.ready_path), "%s", ready_path);
-	p = pool_new(&loop, &o, &h);
-	assert_non_null(p);
-	return p;
-}
-
-static struct pool *new_pool(struct seen *seen, unsigned int count)
-{
-	return new_pool_on(seen, count, NULL);
+	memset(&seen, 0, sizeof(seen));
+	pool = pool_new(&loop, &o, &h);
+	assert_non_null(pool);
 }
 
 static double since_s(uint64_t begun)
@@ -152,34 +149,34 @@ static void say(struct await *a, struct session *s, const char *command, const c
 }
 
 /* At once. */
-static struct machine *take(struct pool *p)
+static struct machine *take(void)
 {
 	uint64_t begun = uv_hrtime();
-	struct machine *m = pool_take(p);
+	struct machine *m = pool_take(pool);
 	double s = since_s(begun);
 
 	assert_non_null(m);
 	assert_true(s * 1000 <= HANDED_OUT_MS);
 	print_message("%s: taken in %.6f s\n", decoy.name, s);
-	assert_null(pool_take(p));
+	assert_null(pool_take(pool));
 	return m;
 }
 
 /* Takes one for a visit, which goes on while another takes its place; takes that as well, which knows nothing of it. */
-static void take_two(struct pool *p, struct seen *seen)
+static void take_two(void)
 {
 	struct sockaddr_storage first, second;
-	struct machine *m = take(p), *other;
+	struct machine *m = take(), *other;
 	struct session *s, *s2;
 	uint64_t begun = uv_hrtime();
 	struct await a, a2;
 
 	s = visit(m, &a);
 	say(&a, s, "echo been >/root/here; id -u", "0\n");
-	RUN_UNTIL(pool_ready(p) == 1);
+	RUN_UNTIL(pool_ready(pool) == 1);
 	print_message("%s: another was ready after %.1f s\n", decoy.name, since_s(begun));
 	say(&a, s, "cat /root/here", "been\n");
-	other = take(p);
+	other = take();
 	machine_address(m, &first);
 	machine_address(other, &second);
 	assert_memory_not_equal(&first, &second, sizeof(first));
@@ -187,69 +184,75 @@ static void take_two(struct pool *p, struct seen *seen)
 	say(&a2, s2, "cat /root/here 2>/dev/null; id -u", "0\n");
 	/* One's death leaves the other as it is. */
 	kill(vm_pid(machine_vm(m)), SIGKILL);
-	RUN_UNTIL(seen->taken_ends == 1);
+	RUN_UNTIL(seen.taken_ends == 1);
 	say(&a2, s2, "echo alive", "alive\n");
 	session_free(s);
 	session_free(s2);
-	pool_give_back(p, m);
-	pool_give_back(p, other);
+	pool_give_back(pool, m);
+	pool_give_back(pool, other);
 }
 
-static void finish(struct pool *p)
+static void finish(void)
 {
-	pool_free(p);
+	pool_free(pool);
+	pool = NULL;
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_false(uv_loop_alive(&loop));
 }
 
+/* What a case that has failed leaves does not go on beside the next. */
+static int clean_up(void **state)
+{
+	(void)state;
+	pool_free(pool);
+	pool = NULL;
+	return 0;
+}
+
 static void test_saved(void **state)
 {
-	struct seen seen = { 0 };
-	struct pool *p;
-
 	(void)state;
 	need_any();
 	/* There is no state yet: what stands there is no image, and is made anew. */
-	p = new_pool(&seen, 1);
-	RUN_UNTIL(pool_ready(p) == 1);
+	new_pool(1, NULL);
+	RUN_UNTIL(pool_ready(pool) == 1);
 	assert_true(seen.troubles >= 1);
 	assert_int_equal(access(ready_path, R_OK), 0);
-	take_two(p, &seen);
-	finish(p);
+	take_two();
+	finish();
 }
 
-struct taps {
+static struct taps {
 	unsigned int opened, gone, last;
 	bool refuse;
-};
+} taps;
 
 static int open_tap(unsigned int *index, void *arg)
 {
-	struct taps *taps = arg;
-	int fd = taps->refuse ? -EMFILE : check_net_tap(index);
+	int fd = taps.refuse ? -EMFILE : check_net_tap(index);
 
+	(void)arg;
 	if (fd >= 0) {
-		taps->opened++;
-		taps->last = *index;
+		taps.opened++;
+		taps.last = *index;
 	}
 	return fd;
 }
 
 static void on_gone(unsigned int index, void *arg)
 {
+	(void)arg;
 	assert_int_not_equal(index, 0);
-	((struct taps *)arg)->gone++;
+	taps.gone++;
 }
+
+static const struct pool_tap tap = { open_tap, on_gone, NULL };
 
 /* Each machine has a TAP device of its own; a state saved without is made anew. */
 static void test_taps(void **state)
 {
-	struct taps taps = { .refuse = true };
-	const struct pool_tap tap = { open_tap, on_gone, &taps };
-	struct seen seen = { 0 };
 	struct machine *m;
 	unsigned int index;
-	struct pool *p;
 
 	(void)state;
 	need_any();
@@ -257,61 +260,56 @@ static void test_taps(void **state)
 		print_message("a network namespace needs root\n");
 		skip();
 	}
-	p = new_pool_on(&seen, 1, &tap);
+	taps = (struct taps){ .refuse = true };
+	new_pool(1, &tap);
 	RUN_UNTIL(seen.troubles >= 1);
 	assert_non_null(strstr(seen.why, "no TAP device"));
 	taps.refuse = false;
-	RUN_UNTIL(pool_ready(p) == 1);
+	RUN_UNTIL(pool_ready(pool) == 1);
 	index = taps.last;
-	take_two(p, &seen);
+	take_two();
 	assert_int_not_equal(index, taps.last);
-	RUN_UNTIL(pool_ready(p) == 1);
-	m = pool_take(p);
+	RUN_UNTIL(pool_ready(pool) == 1);
+	m = pool_take(pool);
 	assert_non_null(m);
 	assert_int_equal(machine_tap_index(m), taps.last);
 	print_message("%s: woken, its prompt came after %.2f s\n", decoy.name,
 		      machine_prompt_ms(m) / 1000.0);
-	pool_give_back(p, m);
+	pool_give_back(pool, m);
 	assert_int_equal(taps.gone, taps.opened);
-	finish(p);
+	finish();
 	assert_int_equal(taps.gone, taps.opened);
 }
 
 /* Those that QEMU cannot save: booted, one after the other. */
 static void test_spares(void **state)
 {
-	struct taps taps = { 0 };
-	const struct pool_tap tap = { open_tap, on_gone, &taps };
-	struct seen seen = { 0 };
 	uint64_t begun = uv_hrtime();
-	struct pool *p;
 
 	need(*state);
 	assert_false(decoy.profile.snapshot_works);
-	p = new_pool_on(&seen, 1, own_network ? &tap : NULL);
-	RUN_UNTIL(pool_ready(p) == 1);
+	taps = (struct taps){ 0 };
+	new_pool(1, own_network ? &tap : NULL);
+	RUN_UNTIL(pool_ready(pool) == 1);
 	print_message("%s: ready after %.1f s\n", decoy.name, since_s(begun));
-	take_two(p, &seen);
-	RUN_UNTIL(pool_ready(p) == 1);
+	take_two();
+	RUN_UNTIL(pool_ready(pool) == 1);
 	assert_int_equal(seen.troubles, 0);
-	finish(p);
+	finish();
 	assert_int_equal(taps.gone, taps.opened);
 }
 
 static void test_trouble(void **state)
 {
-	struct seen seen = { 0 };
-	struct pool *p;
-
 	(void)state;
 	need_any();
 	snprintf(decoy.profile.machine, sizeof(decoy.profile.machine), "toaster");
-	p = new_pool(&seen, 2);
+	new_pool(2, NULL);
 	RUN_UNTIL(seen.troubles >= 3);
 	assert_non_null(strstr(seen.why, "has no such machine"));
-	assert_int_equal(pool_ready(p), 0);
-	assert_null(pool_take(p));
-	finish(p);
+	assert_int_equal(pool_ready(pool), 0);
+	assert_null(pool_take(pool));
+	finish();
 }
 
 /* A test that takes too long is ended from outside. */
@@ -327,11 +325,11 @@ int main(int argc, char **argv)
 {
 	static char sparc[] = "sparc", sh4[] = "sh4";
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_trouble),
-		{ "test_spares_sparc", test_spares, NULL, NULL, sparc },
-		{ "test_spares_sh4", test_spares, NULL, NULL, sh4 },
-		cmocka_unit_test(test_saved),
-		cmocka_unit_test(test_taps),
+		cmocka_unit_test_teardown(test_trouble, clean_up),
+		{ "test_spares_sparc", test_spares, NULL, clean_up, sparc },
+		{ "test_spares_sh4", test_spares, NULL, clean_up, sh4 },
+		cmocka_unit_test_teardown(test_saved, clean_up),
+		cmocka_unit_test_teardown(test_taps, clean_up),
 	};
 	int fd = mkstemp(ready_path), status;
 
