@@ -29,7 +29,7 @@ size_t renew_line(char out[RENEW_LINE_MAX], int64_t epoch_s, const uint8_t mac[P
 void renew_first_mac(const struct persona *p, const char *name, uint8_t mac[PROFILE_MAC_LEN]);
 
 /*
- * The same for the shell of a decoy without that program: one line for root, of what BusyBox and older Debians have. A
+ * The same for the shell of a decoy without that program: one line for root, of what BusyBox and older Debian systems have. A
  * card that goes down loses its default route, which is put back. The seed is taken up by /dev/urandom at once before
  * Linux 4.8; later when it reseeds itself, within 1 to 5 minutes, or is told to (RNDRESEEDCRNG, whose
  * number has two forms), for which there may be perl.
