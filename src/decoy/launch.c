@@ -209,6 +209,8 @@ static struct report become(const struct launch *s, pid_t parent, int report_fd)
 			return (struct report){ STAGE_USER, err };
 	}
 	/* After the change of user, which forgets it. */
+	/* QEMU asks for huge pages for the guest's memory: of a small one, most would be resident for a few bytes in each. */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
 		return (struct report){ STAGE_PARENT, -ESRCH };
 	if (s->jail) {

@@ -40,7 +40,7 @@ struct machine {
 	bool wakes, ended, freed, closed;
 	struct renew_answer answer;
 	struct mips_timer mips_timer;
-	uint64_t begun_ms;
+	uint64_t begun_ms, up_ms;
 	unsigned int tap_index;
 	uint8_t mac[PROFILE_MAC_LEN];
 	unsigned int prompt_ms, prompt_cpu_ms, shell_ms;

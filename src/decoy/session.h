@@ -13,7 +13,8 @@
  * A shell may keep what is typed (~/.ash_history), where a visitor would read that somebody was there before. So the
  * mark is eight hexadecimal digits, random for each session, every line that a shell reads has it, and session_forget()
  * takes the lines that have it out of the histories. Shells that write theirs when they end (bash) are told in their first
- * line to write none: the user's below su's ends with the connection, when nothing can be typed any more.
+ * line to write none: the user's below su's ends with the connection, when nothing can be typed any more. How the decoy is
+ * reached: connection.h.
  */
 #ifndef MIMAMORI_DECOY_SESSION_H
 #define MIMAMORI_DECOY_SESSION_H
@@ -24,10 +25,6 @@
 #include <uv.h>
 
 #define SESSION_TEXT_MAX (256 * 1024)
-#define SESSION_TRY_MS \
-	1500 /* of the first attempt to connect; each next one has half as much again, */
-#define SESSION_TRY_MOST_MS 6000 /* up to this */
-#define SESSION_SPEAKS_MS 15000 /* of one in which the other side has said something */
 
 struct session;
 
