@@ -194,6 +194,37 @@ static void test_commands(void **state)
 	done(&p);
 }
 
+/* Asked again before it has answered: each answer is to a question that is not the newest any more. */
+static void test_a_slow_shell(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	at_the_prompt(&p);
+	session_login(p.session, "user", "secret", LIMIT_MS, on_done, &p);
+	hear(&p, "user\r");
+	say(&p, "Password: ");
+	hear(&p, "secret\r");
+	say(&p, "\r\n~ $ ");
+	hear(&p, "echo @''-1-$?-\r");
+	hear(&p, "echo @''-2-$?-\r");
+	say(&p, "@-1\r\n@-1");
+	assert_int_equal(p.calls, 1);
+	say(&p, "-0-\r\n");
+	wait_for(&p, 2);
+	assert_int_equal(p.err, 0);
+	/* What comes late is no answer to another question. */
+	session_run(p.session, "false", LIMIT_MS, on_done, &p);
+	hear(&p, "echo @''-3-$?-\r");
+	say(&p, "@-2\r\n@-2-0-\r\n");
+	assert_int_equal(p.calls, 2);
+	say(&p, "@-3\r\nx\r\n@-3-1-\r\n");
+	wait_for(&p, 3);
+	assert_int_equal(p.status, 1);
+	assert_string_equal(p.text, "x\n");
+	done(&p);
+}
+
 /* What it types has its mark in each line, so that a line with the mark takes all out of the histories. */
 static void test_forgets(void **state)
 {
@@ -398,6 +429,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_a_slow_shell),
 		cmocka_unit_test(test_forgets),
 		cmocka_unit_test(test_statuses_that_are_none),
 		cmocka_unit_test(test_refused),
