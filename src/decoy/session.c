@@ -473,6 +473,16 @@ void session_free(struct session *s)
 	uv_close((uv_handle_t *)&s->retry, on_closed);
 }
 
+void session_cancel(struct session *s)
+{
+	s->step = STEP_NONE;
+	s->fn = NULL;
+	s->arg = NULL;
+	uv_timer_stop(&s->limit);
+	uv_timer_stop(&s->retry);
+	drop_connection(s);
+}
+
 void session_connect(struct session *s, unsigned int timeout_ms, session_fn *fn, void *arg)
 {
 	begin(s, STEP_CONNECT, timeout_ms, fn, arg);

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE /* accept4 */
 #endif
 
+#include "decoy/await.h"
 #include "decoy/session.h"
 
 #include <arpa/inet.h>
@@ -369,6 +370,50 @@ static void test_closed(void **state)
 	done(&p);
 }
 
+static void test_cancelled(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	in_a_shell(&p);
+	session_run(p.session, "x", 50, on_done, &p);
+	session_cancel(p.session);
+	for (int i = 0; i < 100; i++, usleep(1000))
+		uv_run(&p.loop, UV_RUN_NOWAIT);
+	assert_int_equal(p.calls, 2);
+	done(&p);
+}
+
+static void machine_ends(uv_timer_t *timer)
+{
+	struct await *a = timer->data;
+
+	a->ended = true;
+	a->err = -ECHILD;
+}
+
+/* The machine ends before its connections do: whoever waited has gone when they end. */
+static void test_the_machine_ends_first(void **state)
+{
+	struct await a = { 0 };
+	struct peer p;
+	uv_timer_t timer;
+	char byte;
+
+	(void)state;
+	in_a_shell(&p);
+	a.loop = &p.loop;
+	uv_timer_init(&p.loop, &timer);
+	timer.data = &a;
+	uv_timer_start(&timer, machine_ends, 10, 0);
+	assert_int_equal(await_run(&a, p.session, "x", LIMIT_MS, NULL, 0), -ECHILD);
+	hear(&p, "x; echo");
+	say(&p, "@-2\r\n@-2-0-\r\n");
+	RUN_UNTIL(&p.loop, recv(p.fd, &byte, 1, 0) != 1 && errno != EAGAIN);
+	uv_close((uv_handle_t *)&timer, NULL);
+	done(&p);
+}
+
 static void test_freed_by_its_callback(void **state)
 {
 	struct peer p;
@@ -437,6 +482,8 @@ int main(void)
 		cmocka_unit_test(test_time_limits),
 		cmocka_unit_test(test_tries_again),
 		cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_cancelled),
+		cmocka_unit_test(test_the_machine_ends_first),
 		cmocka_unit_test(test_freed_by_its_callback),
 		cmocka_unit_test(test_lines_are_bounded),
 		cmocka_unit_test(test_listener),
