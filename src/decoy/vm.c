@@ -151,16 +151,13 @@ static void on_death(uv_poll_t *poll, int status, int events)
 		vm_end(vm, -EINVAL, why);
 		return;
 	}
-	if (err) {
-		snprintf(why, sizeof(why), "how QEMU ended cannot be told: %s", strerror(-err));
-		vm_end(vm, err, why);
-		return;
-	}
-	if (WIFEXITED(result) && WEXITSTATUS(result) == 0 && vm->quitting) {
+	if (!err && WIFEXITED(result) && WEXITSTATUS(result) == 0 && vm->quitting) {
 		vm_end(vm, 0, "QEMU has ended as it was asked to");
 		return;
 	}
-	if (WIFSIGNALED(result))
+	if (err)
+		snprintf(why, sizeof(why), "how QEMU ended cannot be told: %s", strerror(-err));
+	else if (WIFSIGNALED(result))
 		snprintf(why, sizeof(why), "QEMU was killed by signal %d (%s)%s%s",
 			 WTERMSIG(result), strsignal(WTERMSIG(result)),
 			 said[0] ? "; it said: " : "", said);
@@ -297,7 +294,7 @@ static void on_watch(uv_timer_t *timer)
 void vm_watch(struct vm *vm, unsigned int interval_ms)
 {
 	vm->watch_ms = interval_ms;
-	if (vm->ended || !vm->up)
+	if (vm->ended || !vm->up || vm->quitting)
 		return;
 	if (interval_ms)
 		uv_timer_start(&vm->timer, on_watch, interval_ms, interval_ms);
@@ -419,13 +416,21 @@ void vm_free(struct vm *vm)
 		free(vm);
 }
 
+static void on_slow_end(uv_timer_t *timer)
+{
+	if (!limit_goes_on(timer))
+		vm_end(timer->data, -ETIMEDOUT, "QEMU has not ended in time, as it was asked to");
+}
+
 int vm_quit(struct vm *vm)
 {
 	int err = vm->ended ? -ENOTCONN : qmp_send(vm->qmp, "quit", NULL, 0, NULL, NULL);
 
-	if (!err)
-		vm->quitting = true;
-	return err;
+	if (err)
+		return err;
+	vm->quitting = true;
+	limit_start(&vm->timer, on_slow_end, VM_QUIT_MS);
+	return 0;
 }
 
 struct qmp *vm_qmp(struct vm *vm)
