@@ -2,6 +2,7 @@
 #include "decoy/check.h"
 
 #include "decoy/check-net.h"
+#include "decoy/limit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -160,7 +161,8 @@ static void greeting_connected(uv_connect_t *connect, int status)
 
 static void greeting_limit(uv_timer_t *timer)
 {
-	((struct greeting *)timer->data)->done = true;
+	if (!limit_goes_on(timer))
+		((struct greeting *)timer->data)->done = true;
 }
 
 /* What a port of the decoy says first, if anything, to who says this. */
@@ -175,7 +177,7 @@ static void check_port(struct check *c, const char *what, uint16_t port, const c
 	uv_tcp_init(c->a.loop, &g.tcp);
 	uv_timer_init(c->a.loop, &g.limit);
 	g.tcp.data = g.limit.data = &g;
-	uv_timer_start(&g.limit, greeting_limit, MACHINE_LOGIN_MS, 0);
+	limit_start(&g.limit, greeting_limit, MACHINE_LOGIN_MS);
 	if (uv_tcp_connect(&g.connect, &g.tcp, (struct sockaddr *)&addr, greeting_connected) < 0)
 		g.done = true;
 	while (!g.done && !c->a.ended)

@@ -9,6 +9,7 @@
 
 #include "decoy/disk.h"
 #include "decoy/launch.h"
+#include "decoy/snapshot.h"
 #include "decoy/vm.h"
 
 #include <errno.h>
@@ -48,9 +49,10 @@ struct bench {
 	char dir[32];
 	struct decoy decoy;
 	struct vm *vm;
+	struct snapshot *snapshot;
 	bool up;
-	unsigned int ends;
-	int err;
+	unsigned int ends, saves;
+	int err, saved_err;
 	char why[VM_WHY_LEN];
 };
 
@@ -65,6 +67,15 @@ static void on_end(int err, const char *why, void *arg)
 
 	b->ends++;
 	b->err = err;
+	snprintf(b->why, sizeof(b->why), "%s", why);
+}
+
+static void on_saved(int err, const char *why, void *arg)
+{
+	struct bench *b = arg;
+
+	b->saves++;
+	b->saved_err = err;
 	snprintf(b->why, sizeof(b->why), "%s", why);
 }
 
@@ -132,6 +143,8 @@ static void begin(struct bench *b, const char *questions)
 	b->vm = vm_start(&b->loop, &o, &h, &err, error);
 	if (!b->vm)
 		fail_msg("%s", error);
+	b->snapshot = snapshot_new(&b->loop, b->vm);
+	assert_non_null(b->snapshot);
 	RUN_UNTIL(&b->loop, b->up || b->ends);
 	if (!b->up)
 		fail_msg("%s", b->why);
@@ -143,6 +156,7 @@ static void done(struct bench *b)
 	char path[64];
 
 	vm_free(b->vm);
+	snapshot_free(b->snapshot);
 	uv_run(&b->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&b->loop), 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -192,10 +206,52 @@ static void test_quit_is_bounded(void **state)
 	done(&b);
 }
 
+static void test_a_save_outlasts_a_sleep(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	if (cannot())
+		skip();
+	begin(&b, "8");
+	snapshot_save(b.snapshot, "x", on_saved, &b);
+	turn(&b);
+	assert_int_equal(b.saves, 0);
+	ahead += 2 * SNAPSHOT_TIMEOUT_MS / 1000;
+	RUN_UNTIL(&b.loop, b.saves);
+	assert_int_equal(b.saved_err, 0);
+	done(&b);
+}
+
+static void test_a_save_is_bounded(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	if (cannot())
+		skip();
+	begin(&b, NEVER);
+	snapshot_save(b.snapshot, "x", on_saved, &b);
+	turn(&b);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(b.saves, 0);
+		ahead += 2 * SNAPSHOT_TIMEOUT_MS / 1000;
+		turn(&b);
+	}
+	assert_int_equal(b.saves, 1);
+	assert_int_equal(b.saved_err, -ETIMEDOUT);
+	assert_non_null(strstr(b.why, "not done in time"));
+	turn(&b);
+	assert_int_equal(b.saves, 1);
+	done(&b);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quit_is_bounded),
+		cmocka_unit_test(test_a_save_outlasts_a_sleep),
+		cmocka_unit_test(test_a_save_is_bounded),
 	};
 
 	if (argc != 2)
