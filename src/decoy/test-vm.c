@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Time limits of a machine whose QEMU is a stand-in (test-vm-qemu.c, the test's argument), on a clock that the test
- * sets forward, as it is for one that was stopped, or whose host slept.
+ * A machine whose QEMU is a stand-in (test-vm-qemu.c, the test's argument): its time limits, on a clock that the test
+ * sets forward, as it is for one that was stopped, or whose host slept; and whose it is.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* O_TMPFILE, syscall */
@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@
 #include "decoy/test-loop.h"
 
 #define NEVER "1000000000"
+#define NOBODY 65534 /* of Debian's base-passwd */
 #define TURNS 40 /* of the loop, each of a ms or more */
 
 static const char *stand_in;
@@ -108,14 +110,12 @@ static void set_path(const char *dir)
 	setenv("PATH", path, 1);
 }
 
-/* A machine that is up, and whose jobs take so many questions. */
-static void begin(struct bench *b, const char *questions)
+/* A decoy whose jobs take so many questions, and a disk for it. */
+static int prepare(struct bench *b, const char *questions)
 {
-	const struct vm_handlers h = { .on_up = on_up, .on_end = on_end, .arg = b };
-	struct vm_options o = { .decoy = &b->decoy, .tap_fd = -1 };
 	struct profile *p = &b->decoy.profile;
 	char error[CONF_ERROR_LEN] = "";
-	int program = open(stand_in, O_RDONLY | O_CLOEXEC), err, disk;
+	int program = open(stand_in, O_RDONLY | O_CLOEXEC), disk;
 
 	memset(b, 0, sizeof(*b));
 	assert_true(program >= 0);
@@ -138,8 +138,19 @@ static void begin(struct bench *b, const char *questions)
 	strcpy(p->append, questions);
 	p->disk_word = p->nic_word = "x";
 	p->memory_mb = 16;
-	o.disk_fd = disk;
 	assert_int_equal(uv_loop_init(&b->loop), 0);
+	return disk;
+}
+
+/* A machine that is up. */
+static void begin(struct bench *b, const char *questions)
+{
+	const struct vm_handlers h = { .on_up = on_up, .on_end = on_end, .arg = b };
+	struct vm_options o = { .decoy = &b->decoy, .tap_fd = -1 };
+	char error[CONF_ERROR_LEN] = "";
+	int err;
+
+	o.disk_fd = prepare(b, questions);
 	b->vm = vm_start(&b->loop, &o, &h, &err, error);
 	if (!b->vm)
 		fail_msg("%s", error);
@@ -155,8 +166,10 @@ static void done(struct bench *b)
 	static const char *const names[] = { "qemu-system-arm", "kernel", PROFILE_DISK_FILE };
 	char path[64];
 
-	vm_free(b->vm);
-	snapshot_free(b->snapshot);
+	if (b->vm) {
+		vm_free(b->vm);
+		snapshot_free(b->snapshot);
+	}
 	uv_run(&b->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&b->loop), 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -246,12 +259,58 @@ static void test_a_save_is_bounded(void **state)
 	done(&b);
 }
 
+/* In a child: 0 when a machine of this user is refused, with this word. */
+static int try_user(struct bench *b, int disk, const char *user, int expected, const char *word)
+{
+	const struct vm_handlers h = { .on_up = on_up, .on_end = on_end, .arg = b };
+	struct vm_options o = { .decoy = &b->decoy, .tap_fd = -1, .disk_fd = disk, .user = user };
+	char error[CONF_ERROR_LEN] = "";
+	struct vm *vm;
+	int err = 0;
+
+	if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
+		return 1;
+	vm = vm_start(&b->loop, &o, &h, &err, error);
+	vm_free(vm);
+	return err == expected && strstr(error, word) ? 0 : 2;
+}
+
+/* Who is not root cannot choose, and is told so. */
+static void test_another_user_needs_root(void **state)
+{
+	struct bench b;
+	int disk, status = -1;
+	pid_t pid;
+
+	(void)state;
+	if (cannot())
+		skip();
+	if (geteuid() != 0) {
+		print_message("needs root, to become another\n");
+		skip();
+	}
+	disk = prepare(&b, NEVER);
+	pid = fork();
+	if (pid == 0)
+		_exit(try_user(&b, disk, "daemon", -EPERM, "QEMU cannot run as daemon: only root"));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(try_user(&b, disk, "nobody", 0, ""));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(disk);
+	done(&b);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quit_is_bounded),
 		cmocka_unit_test(test_a_save_outlasts_a_sleep),
 		cmocka_unit_test(test_a_save_is_bounded),
+		cmocka_unit_test(test_another_user_needs_root),
 	};
 
 	if (argc != 2)
