@@ -29,6 +29,12 @@ struct check {
 /* Prints one row: what, and how it went; why NULL: well. */
 void check_row(struct check *c, const char *what, const char *result, const char *why);
 
+/* Is there a shell of root, on a machine that still runs? */
+static inline bool check_has_shell(const struct check *c)
+{
+	return c->root && !c->a.ended;
+}
+
 /* The transfers: wget, tftp, ftpget, nc, echo -ne, both ways where there are two. */
 void check_transfers(struct check *c);
 /* IPv6, out; in is a machine on a TAP device. */
