@@ -116,6 +116,7 @@ decoys:
 	@echo 'To try one: build/mimamori-decoy --images build-decoys boot arm-instant'
 	@tools/install-deps crosses
 	@decoys/build
+	@echo 'With a whole Debian as the root there are two more: decoys/build arm-debian mipsel-debian'
 
 install: build
 	@meson install -C build

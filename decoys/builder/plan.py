@@ -169,9 +169,12 @@ class Debian(Instant):
 
     def disk(self, parts: dict[str, Path], *needs: str) -> Path:
         what = self.what
+        machine, boot = what.profile["machine"], what.profile["boot"]
         inputs = {"code": code(debian, packages, tree), "files": contents(debian.FILES),
                   "root": contents(recipe.COMMON / "root"), "include": what.get("include"),
-                  "parts": self.parts.name, "machine": dict(what.profile["machine"]),
+                  "parts": self.parts.name,
+                  "machine": {name: machine[name] for name in ("qemu", "machine", "cpu", "disk")},
+                  "append": what.get("second-stage-append", boot["append"]),
                   "settings": dict(what.settings["build"]),
                   "persona": {name: dict(section) for name, section in what.persona.items()},
                   "size": what.get("disk-mb"),

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,9 +102,24 @@ static int set_limits(const struct launch_jail *jail)
 	return err;
 }
 
+uid_t launch_uid(uint64_t pid_namespace, pid_t pid)
+{
+	uint64_t first = pid_namespace * 0x9e3779b97f4a7c15ULL >> (64 - LAUNCH_UID_BITS);
+
+	return LAUNCH_UID_BASE + (uid_t)((first + (uint64_t)pid) & ((1U << LAUNCH_UID_BITS) - 1));
+}
+
+static uid_t own_uid(void)
+{
+	struct stat st;
+
+	/* Without /proc all namespaces count as one. */
+	return launch_uid(stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0, getpid());
+}
+
 static int become_user(const struct launch_jail *jail)
 {
-	uid_t uid = jail->uid ? jail->uid : LAUNCH_UID_BASE + (uid_t)getpid();
+	uid_t uid = jail->uid ? jail->uid : own_uid();
 
 	if (geteuid() != 0)
 		return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
@@ -193,6 +209,8 @@ static struct report become(const struct launch *s, pid_t parent, int report_fd)
 			return (struct report){ STAGE_USER, err };
 	}
 	/* After the change of user, which forgets it. */
+	/* QEMU asks for huge pages for the guest's memory: of a small one, most would be resident for a few bytes in each. */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
 		return (struct report){ STAGE_PARENT, -ESRCH };
 	if (s->jail) {

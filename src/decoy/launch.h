@@ -6,9 +6,9 @@
  * -------------------
  * The child keeps the listed descriptors under their numbers, /dev/null as standard input, and one
  * descriptor for both outputs; it is killed when the thread that started it ends, however that comes, so that
- * none is left behind. With a jail it becomes a user of its own: without a name for it, the
- * user number is LAUNCH_UID_BASE + its process number, in the range that systemd's list of user
- * numbers (UIDS-GIDS) calls unused, so that no two programs of ours share a user and none can signal or
+ * none is left behind. With a jail it becomes a user of its own: without a name for it, launch_uid() makes a
+ * number of its process number and PID namespace, in the range that systemd's list of user numbers
+ * (UIDS-GIDS) calls unused, so that no two programs of ours share a user and none can signal or
  * trace another. Then resource limits, no_new_privs and Landlock follow; files come in as
  * descriptors, so that it needs no path but its own libraries. A process that is not root stays the
  * user it is, and has the rest.
@@ -21,7 +21,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define LAUNCH_UID_BASE 0x70000000U /* plus a process number: at most 0x703fffff */
+#define LAUNCH_UID_BASE 0x70000000U /* launch_uid(): 0x70000000 to 0x7fffffff */
+#define LAUNCH_UID_BITS 28
 #define LAUNCH_FDS_MAX 14
 #define LAUNCH_WHY_LEN 256
 
@@ -49,6 +50,14 @@ struct launch {
 
 /* Finds a program in $PATH. 0, -ENOENT, or -EINVAL for a name with a slash. */
 int launch_find(const char *program, char path[PATH_MAX]);
+
+/*
+ * The user number of this process of a PID namespace, which is told by its inode in /proc/self/ns (nsfs). All
+ * of one namespace differ. Those of two, of which one sees the other's where it is its parent, begin at places far apart
+ * (multiplicative hashing: Knuth, The Art of Computer Programming 3, 6.4): two given processes share one by a chance of
+ * about 2^-28.
+ */
+uid_t launch_uid(uint64_t pid_namespace, pid_t pid);
 
 /*
  * Starts it, and returns once it is executing. 0 with *pid, or -errno with a sentence in why; then no

@@ -43,7 +43,7 @@ struct machine {
 	char line[1 + RENEW_LINE_MAX]; /* that it is sent */
 	size_t line_used, line_sent;
 	struct mips_timer mips_timer;
-	uint64_t begun_ms;
+	uint64_t begun_ms, up_ms;
 	unsigned int tap_index;
 	uint8_t mac[PROFILE_MAC_LEN];
 	unsigned int prompt_ms, prompt_cpu_ms, shell_ms;

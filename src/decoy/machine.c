@@ -3,6 +3,7 @@
 
 #include "decoy/disk.h"
 #include "decoy/parts.h"
+#include "decoy/ppc-timer.h"
 #include "decoy/vm-space.h"
 
 #include <arpa/inet.h>
@@ -223,6 +224,7 @@ static void on_up(void *arg)
 {
 	struct machine *m = arg;
 
+	m->up_ms = uv_now(m->loop);
 	vm_watch(m->vm, MACHINE_WATCH_MS);
 	snprintf(m->tag, sizeof(m->tag), "ready-%016" PRIx64, vm_identity(m->vm));
 	if (!m->wakes) {
@@ -265,8 +267,17 @@ static void on_saved(int err, const char *why, void *arg)
 		machine_end(m, err, why);
 }
 
+static void save_now(uv_timer_t *timer)
+{
+	struct machine *m = timer->data;
+
+	snapshot_save(m->snapshot, m->tag, on_saved, m);
+}
+
 int machine_save(struct machine *m, const char *path)
 {
+	uint64_t from_ms = m->up_ms + (m->wakes ? 0 : ppc_timer_runs_ms(&m->decoy->profile));
+
 	if (m->phase != PHASE_READY || m->ended)
 		return -EBUSY;
 	if (!m->decoy->profile.snapshot_works)
@@ -276,7 +287,9 @@ int machine_save(struct machine *m, const char *path)
 		return -errno;
 	snprintf(m->path, sizeof(m->path), "%s", path);
 	m->phase = PHASE_SAVE;
-	snapshot_save(m->snapshot, m->tag, on_saved, m);
+	uv_update_time(m->loop);
+	uv_timer_start(&m->timer, save_now,
+		       from_ms > uv_now(m->loop) ? from_ms - uv_now(m->loop) : 0, 0);
 	return 0;
 }
 

@@ -64,7 +64,7 @@ void machine_free(struct machine *m);
 
 /*
  * Saves a ready machine as this file, which ends it: on_end comes with err 0 when the file is there. Only
- * where the profile says that snapshots work. 0 or -errno.
+ * where the profile says that snapshots work. PowerPC's have to have run a while before (ppc-timer.h). 0 or -errno.
  */
 int machine_save(struct machine *m, const char *path);
 

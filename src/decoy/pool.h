@@ -8,8 +8,10 @@
  * decoy's saved state where QEMU can save it (the state is made first if there is none, or if it is of other
  * parts), booted where it cannot: whoever takes one sees no difference. A machine that is taken is the taker's, and is
  * freed by him after the visit: none is used twice. One that ends while it waits is replaced.
- * Whoever wants them on TAP devices gives one for each start. A state that was saved with QEMU's own network does not
- * wake on one, and the other way round (vm_identity()): each kind wants a file of its own for the state.
+ * Whoever wants them on TAP devices gives one for each start, in the network namespace that he is in, up and with IPv6:
+ * the logins go to the decoy's link-local address, so that nobody has to give it another to be ready. A state that was
+ * saved with QEMU's own network does not wake on one, and the other way round (vm_identity()): each kind wants a file
+ * of its own for the state.
  * After a failure the pool waits before it tries again, twice as long each time, and says why.
  */
 #ifndef MIMAMORI_DECOY_POOL_H

@@ -5,23 +5,21 @@
 
 #include "decoy/session.h"
 
+#include "decoy/connection.h"
 #include "decoy/limit.h"
-#include "decoy/telnet.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define RETRY_MS 100
 #define ASK_AGAIN_MS 1500
-#define SEND_MAX 8192 /* bytes of one line */
 #define WHY_LEN 200
 #define MARK_LEN 9 /* eight digits: no command has such a word by chance */
-#define FORGET_MAX 512
+#define FORGET_MAX 640
+#define FIRST "unset HISTFILE" /* of each shell: bash writes its history when it is hung up */
 #define SHOWN 60 /* bytes of the guest's text in an error */
 
 enum step {
@@ -33,18 +31,9 @@ enum step {
 	STEP_SU, /* until "assword:" */
 };
 
-/* One attempt to connect: a request lives until its handle is closed. */
-struct link {
-	uv_tcp_t tcp; /* the first: a handle of it is the link */
-	uv_connect_t connect;
-};
-
 struct session {
-	uv_loop_t *loop;
-	struct sockaddr_storage addr;
-	struct link *link; /* NULL: between two attempts */
-	uv_timer_t limit, retry;
-	struct telnet telnet;
+	struct connection *connection;
+	uv_timer_t limit, again;
 	enum step step;
 	session_fn *fn;
 	void *arg;
@@ -53,16 +42,10 @@ struct session {
 	char password[256], mark[MARK_LEN];
 	unsigned int marker; /* the number of the one awaited */
 	unsigned int asked; /* the last one before this step */
-	unsigned int handles, try_ms;
-	bool connecting, failed, freed;
+	unsigned int handles;
+	bool freed;
 	size_t used, searched; /* of text; searched: no marker begins before */
 	char *text; /* SESSION_TEXT_MAX + 1 */
-	char read_buf[TELNET_FEED_MAX];
-};
-
-struct write {
-	uv_write_t req;
-	char bytes[];
 };
 
 static void finish(struct session *s, int err, int status, const char *text, size_t len,
@@ -74,7 +57,6 @@ static void finish(struct session *s, int err, int status, const char *text, siz
 	uv_timer_stop(&s->limit);
 	s->step = STEP_NONE;
 	s->fn = NULL;
-	s->failed = err != 0;
 	if (fn)
 		fn(&r, s->arg);
 }
@@ -89,21 +71,6 @@ static void on_closed(uv_handle_t *handle)
 	}
 }
 
-static void on_link_closed(uv_handle_t *handle)
-{
-	struct link *link = (struct link *)handle;
-
-	on_closed(handle);
-	free(link);
-}
-
-static void drop_connection(struct session *s)
-{
-	if (s->link)
-		uv_close((uv_handle_t *)&s->link->tcp, on_link_closed);
-	s->link = NULL;
-}
-
 static void fail(struct session *s, int err, const char *what)
 {
 	char why[WHY_LEN], shown[SHOWN + 1];
@@ -115,8 +82,8 @@ static void fail(struct session *s, int err, const char *what)
 	shown[n] = '\0';
 	snprintf(why, sizeof(why), "%s%s%s%s", what, n ? "; it last said \"" : "", shown,
 		 n ? "\"" : "");
-	drop_connection(s);
-	uv_timer_stop(&s->retry);
+	connection_drop(s->connection);
+	uv_timer_stop(&s->again);
 	finish(s, err, 0, "", 0, why);
 }
 
@@ -156,38 +123,9 @@ static void begin(struct session *s, enum step step, unsigned int timeout_ms, se
 	limit_start(&s->limit, on_limit, timeout_ms);
 }
 
-static void on_written(uv_write_t *req, int status)
-{
-	(void)status; /* a connection that is gone is read as such */
-	free(req);
-}
-
-static int send_raw(struct session *s, const void *bytes, size_t n)
-{
-	struct write *w;
-	uv_buf_t buf;
-	int err;
-
-	if (!s->link || s->connecting)
-		return -ENOTCONN;
-	w = malloc(sizeof(*w) + n);
-	if (!w)
-		return -ENOMEM;
-	memcpy(w->bytes, bytes, n);
-	buf = uv_buf_init(w->bytes, (unsigned int)n);
-	err = uv_write(&w->req, (uv_stream_t *)&s->link->tcp, &buf, 1, on_written);
-	if (err)
-		free(w);
-	return err;
-}
-
 int session_send(struct session *s, const char *bytes, size_t n)
 {
-	uint8_t escaped[2 * SEND_MAX];
-
-	if (n > SEND_MAX)
-		return -EMSGSIZE;
-	return send_raw(s, escaped, telnet_escape((const uint8_t *)bytes, n, escaped));
+	return connection_send(s->connection, bytes, n);
 }
 
 static void send_line(struct session *s, const char *line)
@@ -199,7 +137,7 @@ static void send_line(struct session *s, const char *line)
 /* Asks the shell to show that it is there, and the status of what came before. */
 static void send_marked(struct session *s, const char *command)
 {
-	char line[SEND_MAX];
+	char line[CONNECTION_SEND_MAX];
 
 	s->marker++;
 	if (snprintf(line, sizeof(line), "echo %s''-%u; %s%secho %s''-%u-$?-", s->mark, s->marker,
@@ -272,12 +210,10 @@ static void ask_again(uv_timer_t *timer)
 	struct session *s = timer->data;
 
 	if (s->step == STEP_PASSWORD)
-		send_marked(s, "");
+		send_marked(s, FIRST);
 }
 
-static void try_connect(uv_timer_t *timer);
-
-static void on_text(struct session *s)
+static void look_at_text(struct session *s)
 {
 	int status = 0;
 	size_t at = 0;
@@ -286,10 +222,8 @@ static void on_text(struct session *s)
 	case STEP_NONE:
 		break;
 	case STEP_CONNECT:
-		/* It speaks: on a busy host the prompt itself may take long. */
-		uv_timer_start(&s->retry, try_connect, SESSION_SPEAKS_MS, 0);
 		if (has(s, "ogin: ")) {
-			uv_timer_stop(&s->retry);
+			connection_hold(s->connection);
 			finish(s, 0, 0, s->text, s->used, NULL);
 		}
 		break;
@@ -299,17 +233,17 @@ static void on_text(struct session *s)
 			s->step = STEP_PASSWORD;
 			s->used = s->searched = 0;
 			send_line(s, s->password);
-			uv_timer_start(&s->retry, ask_again, ASK_AGAIN_MS, ASK_AGAIN_MS);
+			uv_timer_start(&s->again, ask_again, ASK_AGAIN_MS, ASK_AGAIN_MS);
 		} else if (has(s, "must be suid") || has(s, "ncorrect")) {
 			fail(s, -EACCES, "the login was refused");
 		}
 		break;
 	case STEP_PASSWORD:
 		if (find_marker(s, &status, &at)) {
-			uv_timer_stop(&s->retry);
+			uv_timer_stop(&s->again);
 			finish(s, 0, status, "", 0, NULL);
 		} else if (is_prompt(s) && s->marker == s->asked) {
-			send_marked(s, "");
+			send_marked(s, FIRST);
 		} else if (has(s, "ncorrect") || has(s, "uthentication failure") ||
 			   has(s, "denied")) {
 			fail(s, -EACCES, "the login was refused");
@@ -322,16 +256,18 @@ static void on_text(struct session *s)
 	}
 }
 
-static void on_bytes(struct session *s, const uint8_t *bytes, size_t n)
+static void on_attempt(void *arg)
 {
-	uint8_t text[TELNET_FEED_MAX + 1], replies[TELNET_REPLIES_MAX];
-	size_t n_replies, len = telnet_feed(&s->telnet, bytes, n, text, replies, &n_replies);
+	((struct session *)arg)->used = 0;
+}
 
-	if (n_replies)
-		send_raw(s, replies, n_replies);
+static void on_text(const char *text, size_t len, void *arg)
+{
+	struct session *s = arg;
+
 	if (s->step == STEP_NONE) {
 		if (s->listener)
-			s->listener((const char *)text, len, s->listener_arg);
+			s->listener(text, len, s->listener_arg);
 		return;
 	}
 	if (len > SESSION_TEXT_MAX - s->used) {
@@ -341,83 +277,17 @@ static void on_bytes(struct session *s, const uint8_t *bytes, size_t n)
 	memcpy(s->text + s->used, text, len);
 	s->used += len;
 	s->text[s->used] = '\0';
-	on_text(s);
+	look_at_text(s);
 }
 
-static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
+static void on_gone(void *arg)
 {
-	struct session *s = handle->data;
+	struct session *s = arg;
 
-	(void)hint;
-	*buf = uv_buf_init(s->read_buf, sizeof(s->read_buf));
-}
-
-static void retry_soon(struct session *s)
-{
-	drop_connection(s);
-	uv_timer_start(&s->retry, try_connect, RETRY_MS, 0);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
-{
-	struct session *s = stream->data;
-
-	if (!s->link || (uv_stream_t *)&s->link->tcp != stream || n == 0)
-		return;
-	if (n > 0) {
-		on_bytes(s, (const uint8_t *)buf->base, (size_t)n);
-		return;
-	}
-	if (s->step == STEP_CONNECT) {
-		retry_soon(s);
-	} else if (s->step == STEP_NONE) {
-		drop_connection(s);
-		s->failed = true;
-		if (s->listener)
-			s->listener(NULL, 0, s->listener_arg);
-	} else {
+	if (s->step != STEP_NONE)
 		fail(s, -ECONNRESET, "the decoy has closed the connection");
-	}
-}
-
-static void on_connected(uv_connect_t *connect, int status)
-{
-	struct session *s = connect->handle->data;
-
-	if (status == UV_ECANCELED || s->freed)
-		return;
-	s->connecting = false;
-	if (status < 0 || uv_read_start(connect->handle, on_alloc, on_read) < 0)
-		retry_soon(s);
-}
-
-/*
- * QEMU's forwarding takes connections before the guest is up; these come to nothing, and
- * the guest hears late of them. So one that shows no prompt is given up for another.
- */
-static void try_connect(uv_timer_t *timer)
-{
-	struct session *s = timer->data;
-	struct link *link = calloc(1, sizeof(*link));
-
-	drop_connection(s);
-	s->used = 0;
-	memset(&s->telnet, 0, sizeof(s->telnet));
-	uv_timer_start(&s->retry, try_connect, s->try_ms, 0);
-	if (s->try_ms < SESSION_TRY_MOST_MS)
-		s->try_ms += s->try_ms / 2;
-	if (!link || uv_tcp_init(s->loop, &link->tcp) < 0) {
-		free(link);
-		return;
-	}
-	link->tcp.data = s;
-	s->link = link;
-	s->handles++;
-	s->connecting = true;
-	uv_tcp_nodelay(&link->tcp, 1);
-	if (uv_tcp_connect(&link->connect, &link->tcp, (struct sockaddr *)&s->addr, on_connected) <
-	    0)
-		drop_connection(s);
+	else if (s->listener)
+		s->listener(NULL, 0, s->listener_arg);
 }
 
 static int make_mark(char mark[MARK_LEN])
@@ -433,20 +303,18 @@ static int make_mark(char mark[MARK_LEN])
 struct session *session_new(uv_loop_t *loop, const struct sockaddr *addr)
 {
 	struct session *s = calloc(1, sizeof(*s));
+	const struct connection_handlers h = { on_attempt, on_text, on_gone, s };
 
-	if (!s || !(s->text = malloc(SESSION_TEXT_MAX + 1)) || make_mark(s->mark) < 0) {
+	if (!s || !(s->text = malloc(SESSION_TEXT_MAX + 1)) || make_mark(s->mark) < 0 ||
+	    !(s->connection = connection_new(loop, addr, &h))) {
 		if (s)
 			free(s->text);
 		free(s);
 		return NULL;
 	}
-	s->loop = loop;
-	memcpy(&s->addr, addr,
-	       addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-					     sizeof(struct sockaddr_in));
 	uv_timer_init(loop, &s->limit);
-	uv_timer_init(loop, &s->retry);
-	s->limit.data = s->retry.data = s;
+	uv_timer_init(loop, &s->again);
+	s->limit.data = s->again.data = s;
 	s->handles = 2;
 	return s;
 }
@@ -459,16 +327,15 @@ void session_free(struct session *s)
 	s->step = STEP_NONE;
 	s->fn = NULL;
 	s->listener = NULL;
-	drop_connection(s);
+	connection_free(s->connection);
 	uv_close((uv_handle_t *)&s->limit, on_closed);
-	uv_close((uv_handle_t *)&s->retry, on_closed);
+	uv_close((uv_handle_t *)&s->again, on_closed);
 }
 
 void session_connect(struct session *s, unsigned int timeout_ms, session_fn *fn, void *arg)
 {
 	begin(s, STEP_CONNECT, timeout_ms, fn, arg);
-	s->try_ms = SESSION_TRY_MS;
-	uv_timer_start(&s->retry, try_connect, 0, 0);
+	connection_dial(s->connection);
 }
 
 void session_login(struct session *s, const char *user, const char *password,
@@ -497,17 +364,19 @@ void session_su(struct session *s, const char *password, unsigned int timeout_ms
 	send_line(s, line);
 }
 
-/* BusyBox's ash writes each line as it is typed, before it is run; bash when it ends, unless it is told not to. */
+/* BusyBox's ash writes each line as it is typed, before it is run, to the file that it began with; bash, see FIRST. */
 void session_forget(struct session *s, const char *then, unsigned int timeout_ms, session_fn *fn,
 		    void *arg)
 {
 	char line[FORGET_MAX];
 
-	snprintf(line, sizeof(line),
-		 "unset HISTFILE; history -c >/dev/null 2>&1; "
-		 "for f in /root/.*sh_history /home/*/.*sh_history; do "
-		 "[ -w $f ] && sed -i /%s/d $f && { [ -s $f ] || rm -f $f; }; done%s%s",
-		 s->mark, then[0] ? "; " : "", then);
+	snprintf(
+		line, sizeof(line),
+		"history -c >/dev/null 2>&1; "
+		"for f in /var/log/lastlog /var/log/wtmp; do [ -s $f ] && [ -w $f ] && : >$f; done; "
+		"for f in /root/.*sh_history /home/*/.*sh_history; do "
+		"[ -w $f ] && grep -q %s $f && sed -i /%s/d $f && { [ -s $f ] || rm -f $f; }; done%s%s",
+		s->mark, s->mark, then[0] ? "; " : "", then);
 	session_run(s, line, timeout_ms, fn, arg);
 }
 

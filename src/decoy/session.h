@@ -12,7 +12,9 @@
  *
  * A shell may keep what is typed (~/.ash_history), where a visitor would read that somebody was there before. So the
  * mark is eight hexadecimal digits, random for each session, every line that a shell reads has it, and session_forget()
- * takes the lines that have it out of the histories.
+ * takes the lines that have it out of the histories. Shells that write theirs when they end (bash) are told in their first
+ * line to write none: the user's below su's ends with the connection, when nothing can be typed any more. How the decoy is
+ * reached: connection.h.
  */
 #ifndef MIMAMORI_DECOY_SESSION_H
 #define MIMAMORI_DECOY_SESSION_H
@@ -23,10 +25,6 @@
 #include <uv.h>
 
 #define SESSION_TEXT_MAX (256 * 1024)
-#define SESSION_TRY_MS \
-	1500 /* of the first attempt to connect; each next one has half as much again, */
-#define SESSION_TRY_MOST_MS 6000 /* up to this */
-#define SESSION_SPEAKS_MS 15000 /* of one in which the other side has said something */
 
 struct session;
 
@@ -57,7 +55,7 @@ void session_run(struct session *s, const char *command, unsigned int timeout_ms
 		 void *arg);
 /*
  * The last line of a session, with which it leaves no trace in the histories of the shells it had: after su
- * also in the user's. A history that has nothing else goes. `then`: a command behind it, or "".
+ * also in the user's. A history that has nothing else goes; root's session empties the records of logins (wtmp, lastlog). `then`: a command behind it, or "".
  */
 void session_forget(struct session *s, const char *then, unsigned int timeout_ms, session_fn *fn,
 		    void *arg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a started program is, has and may; and that none is left. */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* pipe2 */
+#define _GNU_SOURCE /* pipe2, unshare */
 #endif
 
 #include "decoy/launch.h"
@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -188,6 +190,97 @@ static void test_jail(void **state)
 	close(file);
 }
 
+#define NAMESPACE 0xf0000000ULL /* the first that the kernel gives */
+#define PIDS_MAX (1 << 22) /* PID_MAX_LIMIT of Linux */
+
+/* All of a namespace have one of their own; of namespaces made one after the other, as well. */
+static void test_user_numbers(void **state)
+{
+	uid_t first[16];
+
+	(void)state;
+	for (unsigned int ns = 0; ns < 16; ns++) {
+		first[ns] = launch_uid(NAMESPACE + ns, 0);
+		for (pid_t pid = 1; pid < PIDS_MAX; pid += 4093) {
+			uid_t uid = launch_uid(NAMESPACE + ns, pid);
+
+			assert_in_range(uid, 0x70000000, 0x7fffffff);
+			assert_int_equal((uid - first[ns]) & 0xfffffff, pid);
+		}
+		for (unsigned int other = 0; other < ns; other++) {
+			uid_t apart = (first[ns] - first[other]) & 0xfffffff;
+
+			assert_in_range(apart, PIDS_MAX, 0x10000000 - PIDS_MAX);
+		}
+	}
+}
+
+/* The user that a program of ours became: of a file that it was given to write. */
+static uid_t jailed_user(pid_t *pid)
+{
+	int file = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	struct launch_jail jail = { .writable = &file, .n_writable = 1, .data_bytes = 1 << 28 };
+	const char *argv[] = { "sh", "-c", "exit 0", NULL };
+	struct launch s = {
+		.path = "/bin/sh", .argv = argv, .fds = &file, .n_fds = 1, .output = 1, .jail = &jail
+	};
+	char why[LAUNCH_WHY_LEN];
+	struct stat st = { 0 };
+
+	if (file >= 0 && launch(&s, pid, why) == 0) {
+		waitpid(*pid, NULL, 0);
+		if (fstat(file, &st) < 0)
+			st.st_uid = 0;
+	}
+	close(file);
+	return st.st_uid;
+}
+
+/* In another PID namespace, numbers of processes begin anew. */
+static void test_users_of_two_namespaces(void **state)
+{
+	struct seen {
+		uid_t uid;
+		pid_t pid;
+		ino_t namespace;
+	} seen = { 0 };
+	uid_t uid;
+	int pipe_fds[2];
+	struct stat st;
+	pid_t pid = 0, middle;
+
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("another user needs root\n");
+		skip();
+	}
+	assert_int_equal(stat("/proc/self/ns/pid", &st), 0);
+	uid = jailed_user(&pid);
+	assert_int_equal(uid, launch_uid(st.st_ino, pid));
+	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+	middle = fork();
+	if (middle == 0) {
+		/* Its children are of the new one. */
+		pid_t child = unshare(CLONE_NEWPID) == 0 ? fork() : -1;
+
+		if (child > 0)
+			waitpid(child, NULL, 0);
+		if (child)
+			_exit(child < 0);
+		seen.uid = jailed_user(&seen.pid);
+		seen.namespace = stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
+		_exit(write(pipe_fds[1], &seen, sizeof(seen)) != sizeof(seen));
+	}
+	close(pipe_fds[1]);
+	assert_int_equal(read(pipe_fds[0], &seen, sizeof(seen)), sizeof(seen));
+	close(pipe_fds[0]);
+	assert_int_equal(waitpid(middle, NULL, 0), middle);
+	assert_int_equal(seen.pid, 2);
+	assert_int_not_equal(seen.namespace, st.st_ino);
+	assert_int_equal(seen.uid, launch_uid(seen.namespace, seen.pid));
+	assert_int_not_equal(seen.uid, launch_uid(st.st_ino, seen.pid));
+}
+
 /* A file that would grow too large is a write that fails, not a death. */
 static void test_file_limit(void **state)
 {
@@ -275,6 +368,8 @@ int main(void)
 		cmocka_unit_test(test_too_many_descriptors),
 		cmocka_unit_test(test_not_executable),
 		cmocka_unit_test(test_jail),
+		cmocka_unit_test(test_user_numbers),
+		cmocka_unit_test(test_users_of_two_namespaces),
 		cmocka_unit_test(test_file_limit),
 		cmocka_unit_test(test_dies_with_its_parent),
 		cmocka_unit_test(test_pidfd),

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The timer of a MIPS processor set going, against the other end of the debugger's connection. */
+/* The timer of a MIPS processor set going, against the other end of the debugger's connection; and which machines are
+ * not saved at once. */
 #include "decoy/mips-timer.h"
+
+#include "decoy/ppc-timer.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -151,6 +154,26 @@ static void test_only_mips(void **state)
 	assert_false(mips_timer_is_due(&p));
 }
 
+/* 2^32 counts at the machine's frequency, and of the slowest one. */
+static void test_only_ppc_waits(void **state)
+{
+	const struct profile mac = { .arch = PROFILE_PPC, .machine = "mac99,via=pmu" },
+			     plain = { .arch = PROFILE_PPC, .machine = "mac99" },
+			     other = { .arch = PROFILE_PPC, .machine = "mac99x" },
+			     old = { .arch = PROFILE_PPC, .machine = "g3beige" };
+
+	(void)state;
+	assert_in_range(ppc_timer_runs_ms(&mac), UINT32_MAX / 100000, 60000);
+	assert_int_equal(ppc_timer_runs_ms(&plain), PPC_TIMER_MAC99_MS);
+	assert_int_equal(ppc_timer_runs_ms(&other), PPC_TIMER_MS);
+	assert_in_range(ppc_timer_runs_ms(&old), UINT32_MAX / 16600, 300000);
+	for (uint32_t arch = 0; arch < PROFILE_ARCHS; arch++) {
+		const struct profile p = { .arch = arch, .machine = "mac99" };
+
+		assert_true(arch == PROFILE_PPC || ppc_timer_runs_ms(&p) == 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +181,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_big_endian, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test(test_only_mips),
+		cmocka_unit_test(test_only_ppc_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,8 +161,8 @@ static void in_a_shell(struct peer *p)
 	say(p, "user\r\nPassword: ");
 	hear(p, "secret\r");
 	say(p, "\r\n~ $ ");
-	hear(p, "echo @''-1; echo @''-1-$?-\r");
-	say(p, "echo @''-1; echo @''-1-$?-\r\n@-1\r\n@-1-0-\r\n~ $ ");
+	hear(p, "echo @''-1; unset HISTFILE; echo @''-1-$?-\r");
+	say(p, "echo @''-1; unset HISTFILE; echo @''-1-$?-\r\n@-1\r\n@-1-0-\r\n~ $ ");
 	wait_for(p, 2);
 	assert_int_equal(p->err, 0);
 }
@@ -187,7 +187,7 @@ static void test_commands(void **state)
 	say(&p, "Password: ");
 	hear(&p, "rootpw\r");
 	say(&p, "\r\n/root # \x1b[6n");
-	hear(&p, "echo @''-3-$?-\r");
+	hear(&p, "echo @''-3; unset HISTFILE; echo @''-3-$?-\r");
 	say(&p, "@-3-0-\r\n");
 	wait_for(&p, 4);
 	assert_int_equal(p.err, 0);
@@ -206,7 +206,10 @@ static void test_forgets(void **state)
 	assert_int_equal(strlen(mark), 8);
 	assert_int_equal(strspn(mark, "0123456789abcdef"), 8);
 	session_forget(p.session, "sync", LIMIT_MS, on_done, &p);
-	hear(&p, "sed -i /@/d $f && { [ -s $f ] || rm -f $f; }; done; sync; echo @''-2-$?-\r");
+	hear(&p,
+	     "for f in /var/log/lastlog /var/log/wtmp; do [ -s $f ] && [ -w $f ] && : >$f; done; "
+	     "for f in /root/.*sh_history /home/*/.*sh_history; do [ -w $f ] && grep -q @ $f && "
+	     "sed -i /@/d $f && { [ -s $f ] || rm -f $f; }; done; sync; echo @''-2-$?-\r");
 	say(&p, "@-2\r\n@-2-0-\r\n");
 	wait_for(&p, 3);
 	assert_int_equal(p.err, 0);

@@ -16,6 +16,7 @@ import tempfile
 import time
 
 import telnet
+import traces
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.environ.get("MIMAMORI_DECOY") or os.path.join(ROOT, "build", "mimamori-decoy")
@@ -283,7 +284,7 @@ def run_case(function, images, decoy, bystander):
         bench = Bench(images, decoy, folder, bystander)
         try:
             return None, function(bench)
-        except (Wrong, OSError, subprocess.SubprocessError, telnet.TelnetError) as error:
+        except (Wrong, traces.Traces, OSError, subprocess.SubprocessError, telnet.TelnetError) as error:
             return str(error) or repr(error), ""
         finally:
             bench.close()
