@@ -77,15 +77,21 @@ static void fuzz_text(const char *bytes, size_t n)
 	char kept[256], out[100], *text = malloc(n + 1);
 	static const struct decoy decoy = { .profile = { .disk_word = "a,b", .nic_word = "c" } };
 	struct renew_answer answer = { 0 };
-	char why[60];
+	char why[60], renewed[RENEW_FAILED_MAX];
 	size_t used = 0;
+	int failed;
 
 	if (!text)
 		return;
 	memcpy(text, bytes, n);
 	text[n] = '\0';
 	usernet_port(text, 23);
-	renew_answered(&answer, bytes, n);
+	failed = renew_answered(&answer, bytes, n);
+	assert(failed >= RENEW_SILENT && failed <= 7);
+	if (failed > 0) {
+		renew_failed(failed, renewed);
+		assert(strlen(renewed) < sizeof(renewed) - 1);
+	}
 	serial_keep(kept, &used, sizeof(kept), bytes, n);
 	assert(used <= sizeof(kept));
 	serial_last_lines_of(kept, used, 2, out, sizeof(out));

@@ -39,6 +39,9 @@ struct machine {
 	enum phase phase;
 	bool wakes, ended, freed, closed;
 	struct renew_answer answer;
+	unsigned int renewals; /* attempts over the console that have failed */
+	char line[1 + RENEW_LINE_MAX]; /* that it is sent */
+	size_t line_used, line_sent;
 	struct mips_timer mips_timer;
 	uint64_t begun_ms, up_ms;
 	unsigned int tap_index;
@@ -58,8 +61,13 @@ void machine_await_prompt(struct machine *m);
 /* The session's last step, before it settles. */
 void machine_forget(struct machine *m);
 
+/* All is shown: it has its moment of rest, and is ready. */
+void machine_settle(struct machine *m);
+
 /* machine-wake.c. Loads the state, lets it run, and renews it over the console; then machine_await_prompt(). */
 void machine_wake(struct machine *m);
+/* The time and a seed for one that has booted; then machine_settle(). */
+void machine_renew_booted(struct machine *m);
 /* The console has printed this. */
 void machine_console_says(struct machine *m, const char *bytes, size_t n);
 /* For decoys of others, which have no program on the console: by root's shell; then machine_forget(). */

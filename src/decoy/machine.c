@@ -90,7 +90,7 @@ static void on_settled(uv_timer_t *timer)
 }
 
 /* All that has to be shown is shown: a booted machine has a moment of rest, a woken one had it. */
-static void settle(struct machine *m)
+void machine_settle(struct machine *m)
 {
 	session_free(m->session);
 	m->session = NULL;
@@ -111,8 +111,10 @@ static void on_forgotten(const struct session_result *r, void *arg)
 
 	if (r->err)
 		machine_fail(m, r->err, r->why);
+	else if (m->wakes || m->decoy->profile.renew_by_login)
+		machine_settle(m);
 	else
-		settle(m);
+		machine_renew_booted(m);
 }
 
 /*
@@ -247,6 +249,8 @@ static void on_vm_end(int err, const char *why, void *arg)
 			why = sentence;
 		}
 	}
+	if (m->wakes && m->phase <= PHASE_LOAD && err == -ECHILD)
+		err = -ESTALE;
 	machine_end(m, err, why);
 }
 

@@ -4,8 +4,9 @@
  *
  * Theory of operation
  * -------------------
- * Boot: QEMU is started, a login prompt awaited, user and password tried, then su with root's; the session
- * is closed, and the machine left alone until its network has settled. Such a machine can be saved: its state and
+ * Boot: QEMU is started, a login prompt awaited, user and password tried, then su with root's; it is given the time and
+ * entropy (renew.h; those of others keep the clock that their board gave them), the session is closed, and the machine
+ * left alone until its network has settled. Such a machine can be saved: its state and
  * what it wrote are one qcow2 file, under a tag that stands for the very parts, profile and QEMU it
  * was made of, so that no other machine is ever woken from it.
  * Wake: a copy of that file becomes the disk of a new QEMU process, which loads the state and runs on. A
@@ -46,7 +47,8 @@ struct machine_options {
 
 struct machine_handlers {
 	void (*on_ready)(void *arg);
-	/* It has ended, or never became ready. Once; the machine is to be freed. */
+	/* It has ended, or never became ready. Once; the machine is to be freed. err: vm.h's, and -ESTALE: QEMU does not
+	 * load the saved state, or ends over it. */
 	void (*on_end)(int err, const char *why, void *arg);
 	/* What the console says, from the start; may be NULL. */
 	void (*on_console)(const char *bytes, size_t n, void *arg);

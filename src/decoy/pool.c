@@ -95,8 +95,9 @@ static void on_end(int err, const char *why, void *arg)
 		break;
 	case STARTING:
 		clear(s);
-		/* A state that cannot be loaded is of other parts, or damaged: it is made anew. */
-		p->must_save = p->options.machine.decoy->profile.snapshot_works;
+		/* It is of other parts, or damaged, and is made anew. What failed otherwise, as on a busy host or a full
+		 * disk, says nothing of it. */
+		p->must_save |= err == -ESTALE;
 		trouble(p, why);
 		break;
 	case READY:
@@ -151,7 +152,7 @@ static void start(struct pool *p, struct slot *s)
 	if (!s->machine) {
 		clear(s);
 		/* It is no image, or a damaged one. */
-		p->must_save |= wakes && err != -ENOSPC;
+		p->must_save |= wakes && err == -EINVAL;
 		trouble(p, error);
 	}
 }

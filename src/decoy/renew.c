@@ -48,37 +48,85 @@ void renew_login_line(char out[RENEW_LOGIN_LINE_MAX], int64_t epoch_s,
 		 epoch_s, hex, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
-bool renew_answered(struct renew_answer *a, const char *bytes, size_t n)
+static const char failure[] = "failed";
+static const struct {
+	const char *word, *means;
+} parts[] = { { " clock", "clock" }, { " seed", "random numbers" }, { " mac", "MAC" } };
+#define N_PARTS (sizeof(parts) / sizeof(parts[0]))
+
+/* Is this what `line` goes on with? Then it is passed over. */
+static bool skip(const char **line, size_t *n, const char *word)
 {
-	static const char word[] = "renewed";
+	size_t len = strlen(word);
 
-	for (size_t i = 0; i < n; i++) {
-		if (bytes[i] == '\r' || bytes[i] == '\n') {
-			bool is = a->used == sizeof(word) - 1 &&
-				  memcmp(a->line, word, sizeof(word) - 1) == 0;
-
-			a->used = 0;
-			if (is)
-				return true;
-		} else if (a->used < sizeof(a->line)) {
-			a->line[a->used++] = bytes[i];
-		}
-	}
-	return false;
+	if (*n < len || memcmp(*line, word, len) != 0)
+		return false;
+	*line += len;
+	*n -= len;
+	return true;
 }
 
-int renew_send(struct vm *vm, const uint8_t mac[PROFILE_MAC_LEN], bool keep_lease)
+/* Of a whole line: as renew_answered(). */
+static int judge(const char *line, size_t n)
 {
-	struct serial *console = vm_serial(vm, PROFILE_SERIAL_CONSOLE);
+	int failed = 0;
+
+	if (skip(&line, &n, "renewed"))
+		return n ? RENEW_SILENT : 0;
+	if (!skip(&line, &n, failure))
+		return RENEW_SILENT;
+	for (size_t i = 0; i < N_PARTS; i++)
+		if (skip(&line, &n, parts[i].word))
+			failed |= 1 << i;
+	return n || !failed ? RENEW_SILENT : failed;
+}
+
+int renew_answered(struct renew_answer *a, const char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] == '\r' || bytes[i] == '\n') {
+			int said = a->used <= sizeof(a->line) ? judge(a->line, a->used) :
+								RENEW_SILENT;
+
+			a->used = 0;
+			if (said != RENEW_SILENT)
+				return said;
+		} else {
+			if (a->used < sizeof(a->line))
+				a->line[a->used] = bytes[i];
+			if (a->used <= sizeof(a->line))
+				a->used++;
+		}
+	}
+	return RENEW_SILENT;
+}
+
+void renew_failed(int failed, char out[RENEW_FAILED_MAX])
+{
+	int n = snprintf(out, RENEW_FAILED_MAX, "the guest could not renew its ");
+	const char *between = "";
+
+	for (size_t i = 0; i < N_PARTS; i++)
+		if (failed & 1 << i) {
+			n += snprintf(out + n, RENEW_FAILED_MAX - (size_t)n, "%s%s", between,
+				      parts[i].means);
+			between = ", ";
+		}
+}
+
+int renew_compose(char out[RENEW_LINE_MAX], unsigned int in_ms, const uint8_t mac[PROFILE_MAC_LEN],
+		  bool keep_lease)
+{
+	struct timespec now;
+	int64_t then_ms;
 	uint8_t seed[RENEW_SEED_BYTES];
-	char line[RENEW_LINE_MAX];
 	size_t len;
 
-	if (!console)
-		return -ENODEV;
 	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
 		return -errno;
-	len = renew_line(line, time(NULL), mac, seed, keep_lease);
+	clock_gettime(CLOCK_REALTIME, &now);
+	then_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + in_ms;
+	len = renew_line(out, (then_ms + 500) / 1000, mac, seed, keep_lease);
 	explicit_bzero(seed, sizeof(seed));
-	return serial_write(console, line, len);
+	return (int)len;
 }

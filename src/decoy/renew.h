@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a machine that was saved needs when it wakes: the time, entropy of its own, another MAC.
+ * What a machine that was saved needs when it wakes: the time, entropy of its own, another MAC. One that has booted needs
+ * the first two: some boards have no clock.
  *
- * Over the console a program of the decoy's root takes `renew EPOCH MAC SEEDHEX [keep]` and answers `renewed`
- * (decoys/README). The answer is hostile text, of which nothing is used but that the word stands alone in a line.
+ * Over the console a program of the decoy's root takes `renew EPOCH MAC SEEDHEX [keep]` and answers `renewed`, or
+ * `failed` with which of `clock`, `seed`, `mac` it could not renew, in this order (decoys/README). The answer is hostile
+ * text, of which nothing is used but that these words, and no others, stand in a line.
  *
  * QEMU's own network saves its leases with the machine, and would give the new MAC another address than the one
  * that ports are forwarded to: there the lease is kept. On a TAP device a new one is asked for.
@@ -11,7 +13,7 @@
 #ifndef MIMAMORI_DECOY_RENEW_H
 #define MIMAMORI_DECOY_RENEW_H
 
-#include "decoy/vm.h"
+#include "decoy/profile.h"
 
 #define RENEW_SEED_BYTES 32
 #define RENEW_LINE_MAX 160
@@ -39,14 +41,21 @@ void renew_login_line(char out[RENEW_LOGIN_LINE_MAX], int64_t epoch_s,
 
 /* Finds the answer in a stream that comes in pieces. Zero-initialise. */
 struct renew_answer {
-	char line[16];
+	char line[32];
 	size_t used; /* beyond the buffer: the line is another */
 };
 
-/* Does the word stand in it, alone in a line? */
-bool renew_answered(struct renew_answer *a, const char *bytes, size_t n);
+#define RENEW_SILENT (-1)
+#define RENEW_FAILED_MAX 80
 
-/* Sends it, with a new seed, to the machine's console. 0 or -errno. */
-int renew_send(struct vm *vm, const uint8_t mac[PROFILE_MAC_LEN], bool keep_lease);
+/* 0: renewed; RENEW_SILENT: no answer yet; else what has failed, for renew_failed(). */
+int renew_answered(struct renew_answer *a, const char *bytes, size_t n);
+
+/* In words: the end of a sentence. */
+void renew_failed(int failed, char out[RENEW_FAILED_MAX]);
+
+/* The line of now, or of what is the time when the guest has it all, with a new seed. Its length, or -errno. */
+int renew_compose(char out[RENEW_LINE_MAX], unsigned int in_ms, const uint8_t mac[PROFILE_MAC_LEN],
+		  bool keep_lease);
 
 #endif

@@ -81,19 +81,68 @@ static void test_telnet_floods_us(void **state)
 	assert_true(total <= 2 * 256 * 3);
 }
 
+static int said(const char *text)
+{
+	struct renew_answer a = { 0 };
+
+	return renew_answered(&a, text, strlen(text));
+}
+
 static void test_renewed(void **state)
 {
 	struct renew_answer a = { 0 };
 
 	(void)state;
-	assert_false(renew_answered(&a, "renew 1 00:11 ab\r\nrene", 22));
-	assert_false(renew_answered(&a, "wed", 3));
-	assert_true(renew_answered(&a, "\r\n", 2));
-	assert_false(renew_answered(&a, "not renewed\nrenewed now\n\nrenewedrenewedrenewed\n", 46));
+	assert_int_equal(renew_answered(&a, "renew 1 00:11 ab\r\nrene", 22), RENEW_SILENT);
+	assert_int_equal(renew_answered(&a, "wed", 3), RENEW_SILENT);
+	assert_int_equal(renew_answered(&a, "\r\n", 2), 0);
+	assert_int_equal(said("not renewed\nrenewed now\n\nrenewedrenewedrenewed\n"), RENEW_SILENT);
 	for (int i = 0; i < 100000; i++)
-		assert_false(renew_answered(&a, "x", 1));
-	assert_false(renew_answered(&a, "\n", 1));
-	assert_true(renew_answered(&a, "renewed\n", 8));
+		assert_int_equal(renew_answered(&a, "x", 1), RENEW_SILENT);
+	assert_int_equal(renew_answered(&a, "\n", 1), RENEW_SILENT);
+	assert_int_equal(renew_answered(&a, "renewed\n", 8), 0);
+}
+
+/* What the guest could not do is told; what only looks like it is no answer. */
+static void test_not_renewed(void **state)
+{
+	static const char *const others[] = {
+		"failed\n",
+		"failed \n",
+		"failed nothing\n",
+		"failed clock",
+		"failed clock \n",
+		"failed clockseed\n",
+		"failed mac clock\n",
+		"failed clock clock\n",
+		"failed clock seed mac and all else that there is\n",
+		"failedrenewed\n",
+		"renewed clock\n",
+		"Failed clock\n",
+		"failed%n%s clock\n",
+		"\001failed clock\n",
+	};
+	static const struct {
+		const char *answer, *means;
+	} told[] = {
+		{ "failed clock\n", "the guest could not renew its clock" },
+		{ "failed seed\n", "the guest could not renew its random numbers" },
+		{ "[ 1.0] noise\nfailed mac\r\nrenewed\n", "the guest could not renew its MAC" },
+		{ "failed clock seed mac\n",
+		  "the guest could not renew its clock, random numbers, MAC" },
+	};
+	char why[RENEW_FAILED_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(said(others[i]), RENEW_SILENT);
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		int failed = said(told[i].answer);
+
+		assert_true(failed > 0);
+		renew_failed(failed, why);
+		assert_string_equal(why, told[i].means);
+	}
 }
 
 static void test_renew_line(void **state)
@@ -164,8 +213,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_telnet_login),	 cmocka_unit_test(test_telnet_in_pieces),
 		cmocka_unit_test(test_telnet_floods_us), cmocka_unit_test(test_renewed),
-		cmocka_unit_test(test_renew_line),	 cmocka_unit_test(test_usernet),
-		cmocka_unit_test(test_last_line),
+		cmocka_unit_test(test_not_renewed),	 cmocka_unit_test(test_renew_line),
+		cmocka_unit_test(test_usernet),		 cmocka_unit_test(test_last_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
