@@ -53,17 +53,17 @@ static void check_rss(struct check *c, const char *what)
 	check_row(c, what, result, mb == 0 || mb > CHECK_RSS_MB ? why : NULL);
 }
 
-/* A decoy that is slow is one that visitors leave. A busy host is not the decoy's fault. */
+/* A decoy that is slow, or that waits for something, is one that visitors leave. A busy host is not its fault. */
 static void check_prompt(struct check *c, const char *what, unsigned int most_ms)
 {
 	unsigned int ms = machine_prompt_ms(c->a.machine);
-	unsigned int cpu_ms = machine_prompt_cpu_ms(c->a.machine);
-	char result[64], why[64];
+	unsigned int alone_ms = machine_prompt_alone_ms(c->a.machine);
+	char result[80], why[64];
 
-	snprintf(result, sizeof(result), "%.2f s, %.2f s of processor time", ms / 1000.0,
-		 cpu_ms / 1000.0);
-	snprintf(why, sizeof(why), "both more than %u s, or unknown", most_ms / 1000);
-	check_row(c, what, result, ms > most_ms && (cpu_ms > most_ms || cpu_ms == 0) ? why : NULL);
+	snprintf(result, sizeof(result), "%.2f s, without waiting for a processor %.2f s",
+		 ms / 1000.0, alone_ms / 1000.0);
+	snprintf(why, sizeof(why), "the latter is more than %u s, or unknown", most_ms / 1000);
+	check_row(c, what, result, alone_ms > most_ms || alone_ms == 0 ? why : NULL);
 }
 
 static struct session *open_session(struct check *c)
