@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What has to be made of what. A step's place in the cache is named by the hash of all that goes into it."""
 
+import subprocess
 from pathlib import Path
 from typing import Callable, NamedTuple
 
@@ -29,6 +30,14 @@ def code(*modules) -> list[str]:
 def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): f"{hash_file(path)} {path.stat().st_mode & 0o111:o}"
             for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def proved(what: recipe.Recipe, origin: sources.Sources, out: Path) -> None:
+    try:
+        compiler.prove(what, origin, ready.EMULATORS[what.architecture], out)
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"{what.get('cross')}gcc compiles wrongly: a small program did not end within "
+                         f"{error.timeout:.0f} s") from error
 
 
 class Plan:
@@ -115,8 +124,7 @@ class Source(Plan):
         steady = make.steady(origin.date())
         self.step("compiler", {"compiler": cross, "proof": hash_file(compiler.PROOF),
                                "code": code(compiler)},
-                  lambda out, _tell: compiler.prove(what, origin, ready.EMULATORS[what.architecture],
-                                                    out))
+                  lambda out, _tell: proved(what, origin, out))
         inputs = {"source": origin.record("linux"), "compiler": cross, "steady": steady,
                   "fragment": kernel.fragment(what), "code": code(devicetree, kernel, kconfig),
                   "settings": {word: what.get(word, "") for word in (
