@@ -77,6 +77,8 @@ def assemble(what: recipe.Recipe, keys: hostkeys.Keys, files: dict[str, Path], m
             lines.append(str(packages.Package(name, "built", hash_file(draft / name),
                                               licences.get(name, "GPL-2"))))
         (draft / "manifest").write_text("name\tversion\tsha256\tlicence\n" + "\n".join(lines) + "\n")
+        for path in draft.iterdir():
+            path.chmod(0o644)  # whatever the umask was when the cache's were made
         if final.exists():
             final.rename(old)
         draft.rename(final)
