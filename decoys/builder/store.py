@@ -98,11 +98,19 @@ class Store:
     def path(self, stage: str, name: str, inputs: dict) -> Path:
         return self.root / f"{stage}-{name}-{key(inputs)}"
 
+    def has(self, entry: Path) -> bool:
+        """It is there and whole. Whoever has no lock asks this: one that is damaged stays, as somebody may be at it."""
+        whole = is_whole(entry)
+        if whole:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(entry)
+        return whole
+
     def find(self, entry: Path, say: Callable[[str], None]) -> bool:
+        """As has(), with the entry's lock: one that is damaged is removed."""
         if not entry.exists():
             return False
-        if is_whole(entry):
-            os.utime(entry)
+        if self.has(entry):
             return True
         say(f"{entry.name} in the cache is damaged: it is made again")
         shutil.rmtree(entry)
