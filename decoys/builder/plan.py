@@ -2,12 +2,16 @@
 """What has to be made of what. A step's place in the cache is named by the hash of all that goes into it."""
 
 import subprocess
+import zlib
 from pathlib import Path
 from typing import Callable, NamedTuple
 
 from . import (BuildError, compiler, debian, devicetree, hostkeys, instant, kconfig, kernel,
-               libraries, make, packages, ready, recipe, root, sources, tree, userland)
+               libraries, make, packages, ready, recipe, root, sources, tree, userland, versions)
 from .store import Store, hash_file, key
+
+
+IMAGE_TOOLS = ("mke2fs -V", "debugfs -V", "qemu-img --version")
 
 
 class Step(NamedTuple):
@@ -25,6 +29,12 @@ class Step(NamedTuple):
 def code(*modules) -> list[str]:
     """Of the builder's own code what decides about the outcome."""
     return [hash_file(Path(module.__file__)) for module in modules]
+
+
+def tools(*commands: str) -> list[str]:
+    """Of the programs of this machine that shape bytes their versions, and zlib's, which packs RAM disks."""
+    return [f"zlib {zlib.ZLIB_RUNTIME_VERSION}",
+            *(compiler.said(*command.split()).splitlines()[0] for command in commands)]
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -82,7 +92,8 @@ class Plan:
 
     def disk(self, parts: dict[str, Path], *needs: str) -> Path:
         what = self.what
-        inputs = {"code": code(hostkeys, ready, root, tree), "root": contents(recipe.COMMON / "root"),
+        inputs = {"code": code(hostkeys, packages, ready, recipe, root, tree), "tools": tools(*IMAGE_TOOLS),
+                  "root": contents(recipe.COMMON / "root"),
                   "parts": {name: str(path.relative_to(self.store.root))
                             for name, path in parts.items()},
                   "persona": {name: dict(section) for name, section in what.persona.items()},
@@ -95,8 +106,11 @@ class Plan:
 class Instant(Plan):
     def __init__(self, store: Store, what: recipe.Recipe, origin: sources.Sources) -> None:
         super().__init__(store, what, origin)
-        inputs = {**instant.inputs(what), "code": code(devicetree, instant, packages, tree)}
-        self.parts = self.step("parts", inputs, lambda out, _tell: instant.build(what, out))
+        self.versions = versions.Versions(store, what)
+        inputs = {**instant.inputs(what), "packages": self.versions.record(), "tools": tools("depmod --version"),
+                  "code": code(devicetree, instant, packages, recipe, tree)}
+        self.parts = self.step("parts", inputs, lambda out, _tell: instant.build(
+            what, self.versions, out))
         self.image = self.disk({"busybox": self.parts / "busybox", "": self.parts / "files"}, "parts")
 
     def date(self) -> int:
@@ -177,15 +191,22 @@ class Debian(Instant):
 
     def disk(self, parts: dict[str, Path], *needs: str) -> Path:
         what = self.what
-        inputs = {"code": code(debian, packages, tree), "files": contents(debian.FILES),
+        inputs = {"code": code(debian, make, packages, recipe, tree),
+                  "tools": tools(*IMAGE_TOOLS, "debootstrap --version",
+                                 what.profile["machine"]["qemu"] + " --version"),
+                  "boot": dict(what.profile["boot"]), "files": contents(debian.FILES),
                   "root": contents(recipe.COMMON / "root"), "include": what.get("include"),
                   "parts": self.parts.name, "machine": dict(what.profile["machine"]),
                   "settings": dict(what.settings["build"]),
                   "persona": {name: dict(section) for name, section in what.persona.items()},
                   "size": what.get("disk-mb"),
                   "keys": self.named_keys()}
-        return self.step("debian", inputs, lambda out, tell: debian.build(
-            what, self.keys, self.parts, out, tell), *needs)
+
+        def build(out: Path, tell: make.Tell) -> None:
+            self.versions.confirm_release()
+            debian.build(what, self.keys, self.parts, out, tell)
+
+        return self.step("debian", inputs, build, *needs)
 
 
 KINDS: dict[str, type[Plan]] = {"instant": Instant, "source": Source, "debian": Debian}
