@@ -22,11 +22,13 @@ KEPT_DAYS = 30  # an entry that nobody asked for this long is removed
 
 
 def folder() -> Path:
+    """Where it is, also for the programs that are run: a relative path would mean another place to each of them."""
     home = os.environ.get("MIMAMORI_CACHE")
     if not home:
         home = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
                             "mimamori")
-    return Path(home, "decoys")
+    os.environ["MIMAMORI_CACHE"] = os.path.abspath(home)
+    return Path(os.environ["MIMAMORI_CACHE"], "decoys")
 
 
 def hash_file(path: Path) -> str:
