@@ -13,7 +13,7 @@ from builder import recipe
 
 IMAGES = os.environ.get("MIMAMORI_DECOYS") or os.path.join(ROOT, "build-decoys")
 AT_ONCE = min(os.cpu_count() or 1, 4)
-SLOWEST = ("sparc", "sh4", "mips-debian", "ppc")  # begun first, so that none is left to be alone at the end
+SLOWEST = ("arm-instant", "mipsel-instant", "arm-debian", "mipsel-debian")  # begun first, so that none is left to be alone at the end
 
 
 def missing_reason(images, name):
