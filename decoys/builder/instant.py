@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import BuildError, devicetree, packages, recipe, tree
+from . import BuildError, devicetree, packages, recipe, tree, versions
 
 
 def ordered_modules(root: Path, version: str, wanted: list[str]) -> list[Path]:
@@ -92,16 +92,13 @@ def inputs(what: recipe.Recipe) -> dict:
             "init": (recipe.COMMON / "initrd" / "init").read_text()}
 
 
-def build(what: recipe.Recipe, out: Path) -> None:
+def build(what: recipe.Recipe, chosen: versions.Versions, out: Path) -> None:
     """Fills `out` with kernel, initrd, perhaps dtb, busybox, packages (lines of the manifest) and date (that of
     the newest package)."""
-    arch = what.get("debian")
+    image = chosen.names()[0]
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         root = Path(scratch, "root")
-        meta = what.get("kernel-package")
-        image = packages.show(arch, "own", meta, "Depends", Path(scratch)).split()[0]
-        debs = packages.download(arch, "own", [image, "busybox-static", *what.words("packages")],
-                                 Path(scratch, "debs"))
+        debs = chosen.download(Path(scratch, "debs"))
         for deb in debs:
             packages.unpack(deb, root)
         date = max(map(packages.deb_date, debs))

@@ -7,7 +7,7 @@ import re
 import subprocess
 import tarfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from . import BuildError
 from .store import hash_file
@@ -35,14 +35,34 @@ class Package(NamedTuple):
         return "\t".join(self)
 
 
+def reason(said: str) -> str:
+    """Why apt failed: the last word, what apt refused last, and what it could not fetch."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["apt said nothing"]
+    errors = [line.removeprefix("E: ") for line in lines if line.startswith("E: ")]
+    failed = [line for line in errors if line.startswith("Failed to fetch")]
+    return "; ".join(dict.fromkeys([lines[-1].removeprefix("E: "), *errors[-1:], *failed[-1:]]))
+
+
 def apt(architecture: str, suite: str, verb: str, names: list[str], folder: Path) -> str:
     done = subprocess.run([APT, architecture, suite, verb, *names], cwd=folder, text=True,
                           capture_output=True, check=False)
     if done.returncode:
-        why = (done.stderr.strip() or "apt said nothing").splitlines()[-1]
-        raise BuildError(f"{' '.join(names)} for {architecture} cannot be had from the mirrors "
-                         f"that apt has configured here: {why}")
+        raise BuildError(f"{' '.join(names) or verb} for {architecture} cannot be had from the mirrors "
+                         f"that apt has configured here: {reason(done.stderr)}")
     return done.stdout
+
+
+def files(architecture: str, suite: str, verb: str, names: list[str], folder: Path) -> dict[str, str]:
+    """What apt-private's `verb` would fetch by now: file -> SHA-256."""
+    lines = apt(architecture, suite, f"files-{verb}", names, folder).splitlines()
+    return dict(line.split() for line in lines)
+
+
+def update(architecture: str, suite: str, say: Callable[[str], None]) -> None:
+    """Fetches apt's private lists now."""
+    if said := apt(architecture, suite, "update", [], Path("/")).strip():
+        say(f"Debian's lists of {suite} for {architecture} cannot be had wholly, older ones are used "
+            f"instead: {reason(said)}")
 
 
 def show(architecture: str, suite: str, name: str, field: str, folder: Path) -> str:

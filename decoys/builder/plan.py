@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What has to be made of what. A step's place in the cache is named by the hash of all that goes into it."""
 
+import subprocess
+import zlib
 from pathlib import Path
 from typing import Callable, NamedTuple
 
 from . import (BuildError, compiler, debian, devicetree, hostkeys, instant, kconfig, kernel,
-               libraries, make, packages, ready, recipe, root, sources, tree, userland)
+               libraries, make, packages, ready, recipe, root, sources, tree, userland, versions)
 from .store import Store, hash_file, key
+
+
+IMAGE_TOOLS = ("mke2fs -V", "debugfs -V", "qemu-img --version")
 
 
 class Step(NamedTuple):
@@ -26,9 +31,23 @@ def code(*modules) -> list[str]:
     return [hash_file(Path(module.__file__)) for module in modules]
 
 
+def tools(*commands: str) -> list[str]:
+    """Of the programs of this machine that shape bytes their versions, and zlib's, which packs RAM disks."""
+    return [f"zlib {zlib.ZLIB_RUNTIME_VERSION}",
+            *(compiler.said(*command.split()).splitlines()[0] for command in commands)]
+
+
 def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): f"{hash_file(path)} {path.stat().st_mode & 0o111:o}"
             for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def proved(what: recipe.Recipe, origin: sources.Sources, out: Path) -> None:
+    try:
+        compiler.prove(what, origin, ready.EMULATORS[what.architecture], out)
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"{what.get('cross')}gcc compiles wrongly: a small program did not end within "
+                         f"{error.timeout:.0f} s") from error
 
 
 class Plan:
@@ -73,7 +92,8 @@ class Plan:
 
     def disk(self, parts: dict[str, Path], *needs: str) -> Path:
         what = self.what
-        inputs = {"code": code(hostkeys, ready, root, tree), "root": contents(recipe.COMMON / "root"),
+        inputs = {"code": code(hostkeys, packages, ready, recipe, root, tree), "tools": tools(*IMAGE_TOOLS),
+                  "root": contents(recipe.COMMON / "root"),
                   "parts": {name: str(path.relative_to(self.store.root))
                             for name, path in parts.items()},
                   "persona": {name: dict(section) for name, section in what.persona.items()},
@@ -86,8 +106,11 @@ class Plan:
 class Instant(Plan):
     def __init__(self, store: Store, what: recipe.Recipe, origin: sources.Sources) -> None:
         super().__init__(store, what, origin)
-        inputs = {**instant.inputs(what), "code": code(devicetree, instant, packages, tree)}
-        self.parts = self.step("parts", inputs, lambda out, _tell: instant.build(what, out))
+        self.versions = versions.Versions(store, what)
+        inputs = {**instant.inputs(what), "packages": self.versions.record(), "tools": tools("depmod --version"),
+                  "code": code(devicetree, instant, packages, recipe, tree)}
+        self.parts = self.step("parts", inputs, lambda out, _tell: instant.build(
+            what, self.versions, out))
         self.image = self.disk({"busybox": self.parts / "busybox", "": self.parts / "files"}, "parts")
 
     def date(self) -> int:
@@ -115,8 +138,7 @@ class Source(Plan):
         steady = make.steady(origin.date())
         self.step("compiler", {"compiler": cross, "proof": hash_file(compiler.PROOF),
                                "code": code(compiler)},
-                  lambda out, _tell: compiler.prove(what, origin, ready.EMULATORS[what.architecture],
-                                                    out))
+                  lambda out, _tell: proved(what, origin, out))
         inputs = {"source": origin.record("linux"), "compiler": cross, "steady": steady,
                   "fragment": kernel.fragment(what), "code": code(devicetree, kernel, kconfig),
                   "settings": {word: what.get(word, "") for word in (
@@ -170,7 +192,9 @@ class Debian(Instant):
     def disk(self, parts: dict[str, Path], *needs: str) -> Path:
         what = self.what
         machine, boot = what.profile["machine"], what.profile["boot"]
-        inputs = {"code": code(debian, packages, tree), "files": contents(debian.FILES),
+        inputs = {"code": code(debian, make, packages, recipe, tree),
+                  "tools": tools(*IMAGE_TOOLS, "debootstrap --version", machine["qemu"] + " --version"),
+                  "files": contents(debian.FILES),
                   "root": contents(recipe.COMMON / "root"), "include": what.get("include"),
                   "parts": self.parts.name,
                   "machine": {name: machine[name] for name in ("qemu", "machine", "cpu", "disk")},
@@ -179,8 +203,12 @@ class Debian(Instant):
                   "persona": {name: dict(section) for name, section in what.persona.items()},
                   "size": what.get("disk-mb"),
                   "keys": self.named_keys()}
-        return self.step("debian", inputs, lambda out, tell: debian.build(
-            what, self.keys, self.parts, out, tell), *needs)
+
+        def build(out: Path, tell: make.Tell) -> None:
+            self.versions.confirm_release()
+            debian.build(what, self.keys, self.parts, out, tell)
+
+        return self.step("debian", inputs, build, *needs)
 
 
 KINDS: dict[str, type[Plan]] = {"instant": Instant, "source": Source, "debian": Debian}

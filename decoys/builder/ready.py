@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A decoy's disk, and the folder that it is booted from."""
 
+import filecmp
 import re
 import shutil
 from pathlib import Path
@@ -58,9 +59,17 @@ def aggregate(manifest: list[str]) -> str:
     return ", ".join(sorted(found))
 
 
+def same(draft: Path, final: Path) -> bool:
+    """All of the draft's files are there, with the same bytes, for the same readers."""
+    return all(there.is_file() and there.stat().st_mode == path.stat().st_mode
+               and filecmp.cmp(path, there, shallow=False)
+               for path, there in ((path, final / path.name) for path in draft.iterdir()))
+
+
 def assemble(what: recipe.Recipe, keys: hostkeys.Keys, files: dict[str, Path], manifest: list[str],
              out: Path) -> None:
-    """Puts a decoy that is ready to boot into `out`/NAME, whole or not at all."""
+    """Puts a decoy that is ready to boot into `out`/NAME, whole or not at all. One that is the same already stays, and with
+    it what mimamori-decoy keeps beside it."""
     draft, final, old = out / f".{what.name}.new", out / what.name, out / f".{what.name}.old"
     out.mkdir(parents=True, exist_ok=True)
     for stale in (draft, old):
@@ -77,6 +86,10 @@ def assemble(what: recipe.Recipe, keys: hostkeys.Keys, files: dict[str, Path], m
             lines.append(str(packages.Package(name, "built", hash_file(draft / name),
                                               licences.get(name, "GPL-2"))))
         (draft / "manifest").write_text("name\tversion\tsha256\tlicence\n" + "\n".join(lines) + "\n")
+        for path in draft.iterdir():
+            path.chmod(0o644)  # whatever the umask was when the cache's were made
+        if same(draft, final):
+            return
         if final.exists():
             final.rename(old)
         draft.rename(final)

@@ -13,6 +13,8 @@ COMMON = DECOYS / "common"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 HOSTNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,30}")
 MAC_PREFIX = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){2}")
+ARCHITECTURES = ("arm", "mips", "mipsel", "sparc", "ppc", "sh4")
+NEEDED = (("machine", "qemu"), ("machine", "machine"), ("machine", "cpu"), ("machine", "disk"), ("boot", "append"))
 KINDS = ("instant", "source", "debian")
 
 
@@ -21,8 +23,8 @@ def read(path: Path) -> configparser.ConfigParser:
     try:
         with path.open(encoding="utf-8") as file:
             parser.read_file(file)
-    except (OSError, configparser.Error) as error:
-        raise BuildError(f"{path}: {error}") from error
+    except (OSError, ValueError, configparser.Error) as error:
+        raise BuildError(f"{path}: {' '.join(str(error).split())}") from error
     return parser
 
 
@@ -35,8 +37,9 @@ class Recipe:
         self.kind = self.get("kind")
         if self.kind not in KINDS:
             raise BuildError(f"{folder}/build.conf: kind is one of {', '.join(KINDS)}")
-        if self.profile.get("decoy", "name", fallback="") != self.name:
-            raise BuildError(f"{folder}/profile.conf: name is not that of its folder")
+        if not re.fullmatch(r"[1-9]\d{0,4}", self.get("disk-mb", "1")):
+            raise BuildError(f"{folder}/build.conf: disk-mb is a number of megabytes, 1 to 99999")
+        self.check_profile()
         self.check_persona()
 
     def get(self, word: str, default: str | None = None) -> str:
@@ -60,6 +63,16 @@ class Recipe:
     def accounts(self) -> dict[str, str]:
         return dict(self.persona["accounts"])
 
+    def check_profile(self) -> None:
+        where = self.folder / "profile.conf"
+        if self.profile.get("decoy", "name", fallback="") != self.name:
+            raise BuildError(f"{where}: name is not that of its folder")
+        if self.profile.get("decoy", "architecture", fallback="") not in ARCHITECTURES:
+            raise BuildError(f"{where}: architecture is one of {', '.join(ARCHITECTURES)}")
+        for section, word in NEEDED:
+            if not self.profile.has_option(section, word):
+                raise BuildError(f"{where}: [{section}] lacks {word}")
+
     def check_persona(self) -> None:
         where = self.folder / "persona.conf"
         if not HOSTNAME.fullmatch(self.hostname):
@@ -67,7 +80,7 @@ class Recipe:
         mac = self.persona.get("persona", "mac-prefix", fallback="")
         if not MAC_PREFIX.fullmatch(mac) or mac == "52:54:00" or int(mac[:2], 16) & 3:
             raise BuildError(f"{where}: mac-prefix is three bytes that a maker has, as 00:11:32")
-        if "root" not in self.persona["accounts"]:
+        if not self.persona.has_option("accounts", "root"):
             raise BuildError(f"{where}: [accounts] lacks root")
 
 

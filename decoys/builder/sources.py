@@ -2,8 +2,8 @@
 """Debian's source packages, fetched once and kept; what is made of them is named by their hashes.
 
 A record of a few lines stays even where the archives are gone, so that an image that is cached needs
-neither network nor sources. Where an archive has to be fetched again and Debian has a newer one by now, the
-record follows, and all that was made of the older one is made again.
+neither network nor sources. Where newer ones are asked for, or an archive has to be fetched again, and Debian has
+a newer one by now, the record follows, and all that was made of the older one is made again.
 """
 
 import functools
@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from . import Absent, BuildError, packages, tree
 from .store import SUMS, Store, hash_file, is_whole, seal
@@ -48,6 +48,17 @@ DATED = ("linux", "busybox", "dropbear")  # what the decoys are as old as
 
 class Changed(Exception):
     """The mirror has another version than the record says: what depends on it has to be planned anew."""
+
+
+def _first(kind: Kind, ask: Callable[[str], Any]) -> Any:
+    """What `ask` gives for the first of the suites that has it."""
+    for suite in kind.suites:
+        try:
+            return ask(suite)
+        except BuildError:
+            if suite == kind.suites[-1]:
+                raise
+    return None
 
 
 class Sources:
@@ -93,22 +104,37 @@ class Sources:
         """The caller has the lock."""
         kind = KNOWN[name]
         draft, final = self.root / f"{name}.new", self.root / name
-        error = None
-        for suite in kind.suites:
+
+        def one(suite: str) -> None:
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
-            try:
-                packages.apt(debian(), suite, kind.verb, list(kind.names), draft)
-                break
-            except BuildError as failed:
-                error = failed
-        else:
-            shutil.rmtree(draft)
-            raise error
+            packages.apt(debian(), suite, kind.verb, list(kind.names), draft)
+
+        try:
+            _first(kind, one)
+        except BuildError:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
         seal(draft)
         shutil.rmtree(final, ignore_errors=True)
         draft.rename(final)
         self.write_record(name)
+
+    def newer(self, name: str) -> bool:
+        """Fetches it again if Debian has another than the one recorded. True: it had."""
+        known = self.read(name)
+        if not known:
+            return False
+        kind = KNOWN[name]
+        wanted = {line.split("\t")[2] for line in known["packages"]}
+        offered = _first(kind, lambda suite: packages.files(debian(), suite, kind.verb, list(kind.names),
+                                                            self.root))
+        if wanted == set(offered.values()):
+            self.record_file(name).touch()
+            return False
+        with self.store.lock(f"fetch-{name}"):
+            self.fetch(name)
+        return True
 
     def write_record(self, name: str) -> None:
         lines, dates = [], [0]

@@ -22,11 +22,13 @@ KEPT_DAYS = 30  # an entry that nobody asked for this long is removed
 
 
 def folder() -> Path:
+    """Where it is, also for the programs that are run: a relative path would mean another place to each of them."""
     home = os.environ.get("MIMAMORI_CACHE")
     if not home:
         home = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
                             "mimamori")
-    return Path(home, "decoys")
+    os.environ["MIMAMORI_CACHE"] = os.path.abspath(home)
+    return Path(os.environ["MIMAMORI_CACHE"], "decoys")
 
 
 def hash_file(path: Path) -> str:
@@ -98,11 +100,19 @@ class Store:
     def path(self, stage: str, name: str, inputs: dict) -> Path:
         return self.root / f"{stage}-{name}-{key(inputs)}"
 
+    def has(self, entry: Path) -> bool:
+        """It is there and whole. Whoever has no lock asks this: one that is damaged stays, as somebody may be at it."""
+        whole = is_whole(entry)
+        if whole:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(entry)
+        return whole
+
     def find(self, entry: Path, say: Callable[[str], None]) -> bool:
+        """As has(), with the entry's lock: one that is damaged is removed."""
         if not entry.exists():
             return False
-        if is_whole(entry):
-            os.utime(entry)
+        if self.has(entry):
             return True
         say(f"{entry.name} in the cache is damaged: it is made again")
         shutil.rmtree(entry)

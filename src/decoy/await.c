@@ -92,12 +92,14 @@ static void on_step(const struct session_result *r, void *arg)
 		snprintf(step->text, step->size, "%s", r->text);
 }
 
-static int finish(struct await *a, struct step *step)
+static int finish(struct await *a, struct session *s, struct step *step)
 {
 	while (!step->done && !a->ended)
 		uv_run(a->loop, UV_RUN_ONCE);
-	if (a->ended)
+	if (a->ended) {
+		session_cancel(s); /* it must not tell a step that is gone */
 		return a->err ? a->err : -ECHILD;
+	}
 	if (step->err)
 		memcpy(a->why, step->why, sizeof(a->why));
 	return step->err ? step->err : step->status;
@@ -113,7 +115,7 @@ struct session *await_connect(struct await *a, const struct sockaddr *addr, unsi
 		return NULL;
 	}
 	session_connect(s, timeout_ms, on_step, &step);
-	if (finish(a, &step) < 0) {
+	if (finish(a, s, &step) < 0) {
 		session_free(s);
 		return NULL;
 	}
@@ -125,7 +127,7 @@ int await_login(struct await *a, struct session *s, const char *user, const char
 	struct step step = { 0 };
 
 	session_login(s, user, password, MACHINE_LOGIN_MS, on_step, &step);
-	return finish(a, &step);
+	return finish(a, s, &step);
 }
 
 int await_su(struct await *a, struct session *s, const char *password)
@@ -133,7 +135,7 @@ int await_su(struct await *a, struct session *s, const char *password)
 	struct step step = { 0 };
 
 	session_su(s, password, MACHINE_LOGIN_MS, on_step, &step);
-	return finish(a, &step);
+	return finish(a, s, &step);
 }
 
 int await_run(struct await *a, struct session *s, const char *command, unsigned int timeout_ms,
@@ -142,5 +144,5 @@ int await_run(struct await *a, struct session *s, const char *command, unsigned 
 	struct step step = { .text = text, .size = size };
 
 	session_run(s, command, timeout_ms, on_step, &step);
-	return finish(a, &step);
+	return finish(a, s, &step);
 }

@@ -69,7 +69,7 @@ static void bring_in(struct check *c, const char *what, const char *command)
 	double begun = seconds();
 	int status;
 
-	if (!c->root)
+	if (!check_has_shell(c))
 		return;
 	await_run(&c->a, c->root, "rm -f " GOT, MACHINE_LOGIN_MS, NULL, 0);
 	status = await_run(&c->a, c->root, command, CHECK_TRANSFER_MS, text, sizeof(text));
@@ -91,7 +91,7 @@ static void send_out(struct check *c, const char *what, const char *command, str
 	double begun = seconds();
 	int status;
 
-	if (!c->root)
+	if (!check_has_shell(c))
 		return;
 	serve_forget(s);
 	status = await_run(&c->a, c->root, command, CHECK_TRANSFER_MS, text, sizeof(text));
@@ -132,7 +132,7 @@ static void check_echo(struct check *c)
 	double begun = seconds();
 	int status;
 
-	if (!c->root)
+	if (!check_has_shell(c))
 		return;
 	await_run(&c->a, c->root, "rm -f " GOT, MACHINE_LOGIN_MS, NULL, 0);
 	status = type_script(c);
@@ -185,7 +185,7 @@ void check_ipv6(struct check *c)
 	struct serve *s;
 	int err;
 
-	if (!c->root)
+	if (!check_has_shell(c))
 		return;
 	s = serve_new(c->a.loop, SERVE_HTTP, (struct sockaddr *)&loopback, c->block, CHECK_BLOCK,
 		      &err);

@@ -2,6 +2,7 @@
 #include "decoy/check.h"
 
 #include "decoy/check-net.h"
+#include "decoy/limit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -52,17 +53,17 @@ static void check_rss(struct check *c, const char *what)
 	check_row(c, what, result, mb == 0 || mb > CHECK_RSS_MB ? why : NULL);
 }
 
-/* A decoy that is slow is one that visitors leave. A busy host is not the decoy's fault. */
+/* A decoy that is slow, or that waits for something, is one that visitors leave. A busy host is not its fault. */
 static void check_prompt(struct check *c, const char *what, unsigned int most_ms)
 {
 	unsigned int ms = machine_prompt_ms(c->a.machine);
-	unsigned int cpu_ms = machine_prompt_cpu_ms(c->a.machine);
-	char result[64], why[64];
+	unsigned int alone_ms = machine_prompt_alone_ms(c->a.machine);
+	char result[80], why[64];
 
-	snprintf(result, sizeof(result), "%.2f s, %.2f s of processor time", ms / 1000.0,
-		 cpu_ms / 1000.0);
-	snprintf(why, sizeof(why), "both more than %u s, or unknown", most_ms / 1000);
-	check_row(c, what, result, ms > most_ms && (cpu_ms > most_ms || cpu_ms == 0) ? why : NULL);
+	snprintf(result, sizeof(result), "%.2f s, without waiting for a processor %.2f s",
+		 ms / 1000.0, alone_ms / 1000.0);
+	snprintf(why, sizeof(why), "the latter is more than %u s, or unknown", most_ms / 1000);
+	check_row(c, what, result, alone_ms > most_ms || alone_ms == 0 ? why : NULL);
 }
 
 static struct session *open_session(struct check *c)
@@ -106,7 +107,7 @@ static void check_hostname(struct check *c)
 	char name[CONF_TEXT_LEN + 2] = "";
 	const char *why = NULL;
 
-	if (!wanted[0] || !c->root)
+	if (!wanted[0] || !check_has_shell(c))
 		return;
 	if (await_run(&c->a, c->root, "hostname", MACHINE_LOGIN_MS, name, sizeof(name)) < 0)
 		why = c->a.why;
@@ -160,7 +161,8 @@ static void greeting_connected(uv_connect_t *connect, int status)
 
 static void greeting_limit(uv_timer_t *timer)
 {
-	((struct greeting *)timer->data)->done = true;
+	if (!limit_goes_on(timer))
+		((struct greeting *)timer->data)->done = true;
 }
 
 /* What a port of the decoy says first, if anything, to who says this. */
@@ -175,7 +177,7 @@ static void check_port(struct check *c, const char *what, uint16_t port, const c
 	uv_tcp_init(c->a.loop, &g.tcp);
 	uv_timer_init(c->a.loop, &g.limit);
 	g.tcp.data = g.limit.data = &g;
-	uv_timer_start(&g.limit, greeting_limit, MACHINE_LOGIN_MS, 0);
+	limit_start(&g.limit, greeting_limit, MACHINE_LOGIN_MS);
 	if (uv_tcp_connect(&g.connect, &g.tcp, (struct sockaddr *)&addr, greeting_connected) < 0)
 		g.done = true;
 	while (!g.done && !c->a.ended)
@@ -244,21 +246,52 @@ static void check_ipv6_in(struct check *c, struct machine_options o, bool own_ne
 	}
 }
 
-static void check_running(struct check *c)
+static void check_booted(struct check *c)
 {
 	check_prompt(c, "boot to a login prompt", CHECK_BOOT_MS);
 	check_rss(c, "memory, booted");
+}
+
+static void check_user(struct check *c)
+{
 	check_login(c, "user by telnet", "user", c->decoy->persona.user_password, false, false);
+}
+
+static void check_root(struct check *c)
+{
 	check_login(c, "root by telnet", "root", c->decoy->persona.root_password, false, true);
+}
+
+static void check_su(struct check *c)
+{
 	check_login(c, "user, then su", "user", c->decoy->persona.user_password, true, true);
-	check_hostname(c);
-	check_transfers(c);
-	check_ipv6(c);
+}
+
+static void check_ssh(struct check *c)
+{
 	if (c->decoy->persona.has_ssh)
 		check_port(c, "ssh", 22, "", "SSH-2.0-");
 	else
 		printf("  %-24s not looked for: persona.conf says there is none\n", "ssh");
+}
+
+static void check_web(struct check *c)
+{
 	check_port(c, "web page", 80, "GET / HTTP/1.0\r\n\r\n", "HTTP/1.");
+}
+
+/* A machine that has ended is asked nothing more. */
+static void check_running(struct check *c)
+{
+	static void (*const steps[])(struct check *) = {
+		check_booted,	 check_user, check_root, check_su,  check_hostname,
+		check_transfers, check_ipv6, check_ssh,	 check_web,
+	};
+
+	for (size_t i = 0; !c->a.ended && i < sizeof(steps) / sizeof(steps[0]); i++)
+		steps[i](c);
+	if (c->a.ended)
+		check_row(c, "it goes on running", "", c->a.why);
 	session_free(c->root);
 	c->root = NULL;
 }

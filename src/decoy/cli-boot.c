@@ -4,6 +4,8 @@
 #include "decoy/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,10 +31,15 @@ struct terminal {
 /* To the terminal, as it is: the person asked for the decoy's own screen. */
 static void show(const char *bytes, size_t n)
 {
+	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
 	while (n) {
 		ssize_t w = write(STDOUT_FILENO, bytes, n);
 
 		if (w < 0 && errno == EINTR)
+			continue;
+		/* Whoever shares it may have made it so. */
+		if (w < 0 && errno == EAGAIN && poll(&out, 1, -1) >= 0)
 			continue;
 		if (w <= 0)
 			return;
@@ -148,6 +155,21 @@ static void say_ports(const struct vm *vm, const struct decoy *d, bool has_input
 	fflush(stdout);
 }
 
+/*
+ * Can standard input be waited for? libuv has it read without blocking, which it then does for all that share it: our
+ * output, and who comes after us. We read only what is there, and need no such thing.
+ */
+static bool open_input(struct terminal *t)
+{
+	int flags = fcntl(STDIN_FILENO, F_GETFL);
+	bool can = uv_poll_init(t->a.loop, &t->input, STDIN_FILENO) == 0;
+
+	if (flags >= 0)
+		fcntl(STDIN_FILENO, F_SETFL, flags);
+	t->input.data = t;
+	return can;
+}
+
 int cli_boot(struct cli *cli)
 {
 	struct terminal t = { .a = { .on_console = show } };
@@ -170,8 +192,7 @@ int cli_boot(struct cli *cli)
 		return cli_fail("%s", t.a.why);
 	t.a.on_console = NULL;
 	/* /dev/null cannot be waited for. */
-	has_input = uv_poll_init(cli->loop, &t.input, STDIN_FILENO) == 0;
-	t.input.data = &t;
+	has_input = open_input(&t);
 	say_ports(machine_vm(t.a.machine), &d, has_input);
 	status = has_input ? attend(&t) : await_end(&t);
 	if (has_input)

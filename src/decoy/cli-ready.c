@@ -43,6 +43,13 @@ int cli_list(struct cli *cli)
 	return status;
 }
 
+static int fail_unsaved(const struct decoy *d)
+{
+	return cli_fail("%s: QEMU cannot save this machine's state; booted spares are kept of it "
+			"instead",
+			d->name);
+}
+
 int cli_snapshot(struct cli *cli)
 {
 	struct await a = { 0 };
@@ -55,10 +62,7 @@ int cli_snapshot(struct cli *cli)
 	if (status)
 		return status;
 	if (!d.profile.snapshot_works)
-		return cli_fail(
-			"%s: QEMU cannot save this machine's state; booted spares are kept of it "
-			"instead",
-			d.name);
+		return fail_unsaved(&d);
 	o = cli_options(cli, &d);
 	if (await_ready(&a, cli->loop, &o) < 0)
 		return cli_fail("%s", a.why);
@@ -82,6 +86,8 @@ int cli_restore(struct cli *cli)
 
 	if (status)
 		return status;
+	if (!d.profile.snapshot_works)
+		return fail_unsaved(&d);
 	o = cli_options(cli, &d);
 	o.ready_fd = cli_open_ready(&d, path);
 	if (o.ready_fd < 0)

@@ -29,28 +29,37 @@ static uint64_t now_ms(void)
 }
 
 /*
- * Reads what it prints until it has closed its outputs. 0, or -ETIMEDOUT. A wait counts by no more than it was to
- * last: while this host sleeps, or while we are stopped, no time passes.
+ * 0, or -ETIMEDOUT, and what is left of the time. A wait counts by no more than it was to last: while this host
+ * sleeps, or while we are stopped, no time passes.
  */
-static int collect(int fd, unsigned int timeout_ms, char out[OUTPUT_KEPT + 1])
+static int await_readable(int fd, uint64_t *left)
 {
-	uint64_t left = timeout_ms;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	while (*left) {
+		uint64_t step = *left < STEP_MS ? *left : STEP_MS, began = now_ms(), passed;
+		int ready = poll(&p, 1, (int)step);
+
+		passed = now_ms() - began;
+		*left -= passed < step ? passed : step;
+		if (ready > 0)
+			return 0;
+	}
+	return -ETIMEDOUT;
+}
+
+/* Reads what it prints until it has closed its outputs. 0, or -ETIMEDOUT. */
+static int collect(int fd, uint64_t *left, char out[OUTPUT_KEPT + 1])
+{
 	size_t used = 0;
 
 	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-		uint64_t step = left < STEP_MS ? left : STEP_MS, began = now_ms(), passed;
-		int ready;
 		char buf[512];
 		ssize_t n;
+		int err = await_readable(fd, left);
 
-		if (!left)
-			return -ETIMEDOUT;
-		ready = poll(&p, 1, (int)step);
-		passed = now_ms() - began;
-		left -= passed < step ? passed : step;
-		if (ready <= 0)
-			continue;
+		if (err)
+			return err;
 		n = read(fd, buf, sizeof(buf));
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
@@ -86,6 +95,31 @@ static int take_back(const struct launch_jail *jail)
 	return 0;
 }
 
+/* To its end: 0 with its wait status, or -errno. It is killed when the time is over, and is waited for in any case. */
+static int follow(pid_t pid, int output, unsigned int timeout_ms, char out[OUTPUT_KEPT + 1],
+		  int *status)
+{
+	int pidfd = launch_pidfd(pid), err = pidfd < 0 ? pidfd : 0;
+	uint64_t left = timeout_ms;
+
+	if (err == -ESRCH)
+		return -ECHILD; /* it has ended, and another has waited for it */
+	if (!err)
+		err = collect(output, &left, out);
+	if (!err)
+		err = await_readable(pidfd, &left); /* it may have closed its outputs long before */
+	if (err)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, status, 0) < 0)
+		if (errno != EINTR) {
+			err = err ? err : -errno;
+			break;
+		}
+	if (pidfd >= 0)
+		close(pidfd);
+	return err;
+}
+
 int launch_run(const char *const *argv, const int *fds, unsigned int n_fds,
 	       const struct launch_jail *jail, unsigned int timeout_ms, char why[LAUNCH_WHY_LEN])
 {
@@ -107,15 +141,14 @@ int launch_run(const char *const *argv, const int *fds, unsigned int n_fds,
 	err = launch(&s, &pid, why);
 	close(pipe_fds[1]);
 	if (!err) {
-		err = collect(pipe_fds[0], timeout_ms, out);
-		if (err) {
-			kill(pid, SIGKILL);
+		err = follow(pid, pipe_fds[0], timeout_ms, out, &status);
+		if (err == -ETIMEDOUT)
 			snprintf(why, LAUNCH_WHY_LEN, "%s was not done within %u s", argv[0],
 				 timeout_ms / 1000);
-		}
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-		if (!err)
+		else if (err)
+			snprintf(why, LAUNCH_WHY_LEN, "how %s ended cannot be told: %s", argv[0],
+				 strerror(-err));
+		else
 			err = judge(argv[0], status, out, why);
 	}
 	back = take_back(jail);

@@ -46,7 +46,8 @@ struct machine {
 	uint64_t begun_ms, up_ms;
 	unsigned int tap_index;
 	uint8_t mac[PROFILE_MAC_LEN];
-	unsigned int prompt_ms, prompt_cpu_ms, shell_ms;
+	unsigned int prompt_ms, prompt_alone_ms, shell_ms;
+	unsigned int waited_ms; /* by us, before */
 	char tag[MACHINE_TAG_LEN];
 	int kept_fd; /* the disk, while QEMU ends */
 	char path[PATH_MAX]; /* to save to */

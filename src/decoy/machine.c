@@ -4,6 +4,7 @@
 #include "decoy/disk.h"
 #include "decoy/parts.h"
 #include "decoy/ppc-timer.h"
+#include "decoy/run-delay.h"
 #include "decoy/vm-space.h"
 
 #include <arpa/inet.h>
@@ -164,7 +165,9 @@ static void on_prompt(const struct session_result *r, void *arg)
 		return;
 	}
 	m->prompt_ms = since_start(m);
-	m->prompt_cpu_ms = vm_cpu_ms(m->vm);
+	m->prompt_alone_ms = run_delay_less(
+		m->prompt_ms, run_delay_ms(vm_pid(m->vm)) + run_delay_own_ms() - m->waited_ms,
+		vm_cpu_ms(m->vm));
 	m->phase = PHASE_LOGIN;
 	session_login(m->session, "user", m->decoy->persona.user_password, MACHINE_LOGIN_MS,
 		      on_login, m);
@@ -345,6 +348,7 @@ struct machine *machine_start(uv_loop_t *loop, const struct machine_options *o,
 	memcpy(m->mac, vm_options.mac, sizeof(m->mac));
 	uv_update_time(loop);
 	m->begun_ms = uv_now(loop);
+	m->waited_ms = run_delay_own_ms();
 	vm_options.reaches_host = o->reaches_host;
 	vm_options.disk_bytes_max = o->writes_max;
 	memcpy(vm_options.forwards, o->forwards, sizeof(o->forwards));
@@ -413,7 +417,7 @@ unsigned int machine_shell_ms(const struct machine *m)
 	return m->shell_ms;
 }
 
-unsigned int machine_prompt_cpu_ms(const struct machine *m)
+unsigned int machine_prompt_alone_ms(const struct machine *m)
 {
-	return m->prompt_cpu_ms;
+	return m->prompt_alone_ms;
 }

@@ -75,7 +75,8 @@ struct vm *machine_vm(struct machine *m);
 /* How long, in ms, from its start to the login prompt, and to the shell behind it; 0: not yet. */
 unsigned int machine_prompt_ms(const struct machine *m);
 unsigned int machine_shell_ms(const struct machine *m);
-/* QEMU's processor time until that prompt, ms: what counts on a busy host. */
-unsigned int machine_prompt_cpu_ms(const struct machine *m);
+/* The same to that prompt, without what QEMU and we waited for a processor (run-delay.h): what counts on a busy
+ * host. */
+unsigned int machine_prompt_alone_ms(const struct machine *m);
 
 #endif

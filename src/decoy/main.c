@@ -16,5 +16,7 @@ int main(int argc, char **argv)
 	if (fd >= 0)
 		close(fd);
 	signal(SIGPIPE, SIG_IGN);
+	/* Whoever started us may ignore it; then how a child ended could not be told. */
+	signal(SIGCHLD, SIG_DFL);
 	return cli_main(argc, argv);
 }

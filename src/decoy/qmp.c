@@ -114,7 +114,7 @@ static void start_limit(struct qmp *q, unsigned int ms)
 	uv_timer_start(&q->timer, on_timer, ms / 2, ms / 2);
 }
 
-/* The command at work is done: the next one is sent before its callback can queue more. */
+/* The command at work is done: its callback comes first, and may queue more, or free the client. */
 static void finish(struct qmp *q, int err, const json_t *value, const char *why)
 {
 	struct command c = q->queue[q->first];

@@ -20,6 +20,8 @@
 #define MARK_LEN 9 /* eight digits: no command has such a word by chance */
 #define FORGET_MAX 640
 #define FIRST "unset HISTFILE" /* of each shell: bash writes its history when it is hung up */
+#define ANSWER_NUMBER 5 /* digits of a marker's number */
+#define ANSWER_MAX (MARK_LEN + ANSWER_NUMBER + 5) /* bytes of an answer: "MARK-NUMBER-STATUS-" */
 #define SHOWN 60 /* bytes of the guest's text in an error */
 
 enum step {
@@ -152,27 +154,34 @@ static bool has(const struct session *s, const char *word)
 	return memmem(s->text, s->used, word, strlen(word)) != NULL;
 }
 
-/* Has the shell answered? Its status, and in *at where the marker begins. */
+/*
+ * Has the shell answered one of this step's questions? Its status, and in *at where the marker begins. A slow shell
+ * answers the first when the next has been asked already.
+ */
 static bool find_marker(struct session *s, int *status, size_t *at)
 {
-	char marker[32], digits[4];
+	char prefix[MARK_LEN + 1], number[ANSWER_NUMBER + 1], digits[4];
+	size_t len = (size_t)snprintf(prefix, sizeof(prefix), "%s-", s->mark), from = s->searched;
 	const char *found;
-	int len = snprintf(marker, sizeof(marker), "%s-%u-", s->mark, s->marker), end = 0;
 
-	found = memmem(s->text + s->searched, s->used - s->searched, marker, (size_t)len);
-	if (!found) {
-		if (s->used > (size_t)len)
-			s->searched = s->used - (size_t)len;
-		return false;
+	while ((found = memmem(s->text + from, s->used - from, prefix, len))) {
+		unsigned long n;
+		int end = 0;
+
+		*at = (size_t)(found - s->text);
+		from = *at + len;
+		/* Three digits at most: what a shell's status is, and no sign. */
+		if (sscanf(found + len, "%5[0-9]-%3[0-9]-%n", number, digits, &end) != 2 || !end)
+			continue;
+		n = strtoul(number, NULL, 10);
+		if (n > s->asked && n <= s->marker) {
+			*status = atoi(digits);
+			return true;
+		}
 	}
-	/* Three digits at most: what a shell's status is, and no sign. */
-	if (sscanf(found + len, "%3[0-9]-%n", digits, &end) != 1 || !end) {
-		s->searched = (size_t)(found - s->text);
-		return false;
-	}
-	*status = atoi(digits);
-	*at = (size_t)(found - s->text);
-	return true;
+	if (s->used > ANSWER_MAX)
+		s->searched = s->used - ANSWER_MAX; /* one that is not whole yet begins behind it */
+	return false;
 }
 
 /* A command's own lines: those behind the first marker, without carriage returns. */
@@ -330,6 +339,16 @@ void session_free(struct session *s)
 	connection_free(s->connection);
 	uv_close((uv_handle_t *)&s->limit, on_closed);
 	uv_close((uv_handle_t *)&s->again, on_closed);
+}
+
+void session_cancel(struct session *s)
+{
+	s->step = STEP_NONE;
+	s->fn = NULL;
+	s->arg = NULL;
+	uv_timer_stop(&s->limit);
+	uv_timer_stop(&s->again);
+	connection_drop(s->connection);
 }
 
 void session_connect(struct session *s, unsigned int timeout_ms, session_fn *fn, void *arg)

@@ -44,6 +44,8 @@ typedef void session_fn(const struct session_result *r, void *arg);
 struct session *session_new(uv_loop_t *loop, const struct sockaddr *addr);
 /* From any callback; none comes after. Closes the connection. */
 void session_free(struct session *s);
+/* Gives up the step at work: its callback does not come. The connection is closed, and the session is to be freed. */
+void session_cancel(struct session *s);
 
 /* Connects, again and again while nothing answers, until a login prompt stands there. */
 void session_connect(struct session *s, unsigned int timeout_ms, session_fn *fn, void *arg);

@@ -127,23 +127,26 @@ static int work(const struct staging *s, staging_fn *fn, void *arg, pid_t parent
 	return status;
 }
 
-/* Until the child has ended: its wait status, and in *asked the signal that asked for an end, or 0. */
-static int await_child(pid_t child, const sigset_t *signals, int *asked)
+/* Until the child has ended: 0 with its wait status, or -errno; in *asked the signal that asked for an end, or 0. */
+static int await_child(pid_t child, const sigset_t *signals, int *status, int *asked)
 {
-	int status = 0, signo;
-
 	*asked = 0;
-	while (waitpid(child, &status, WNOHANG) == 0) {
+	for (;;) {
+		pid_t ended = waitpid(child, status, *asked ? 0 : WNOHANG);
+		int signo;
+
+		if (ended == child)
+			return 0;
+		if (ended < 0 && errno != EINTR)
+			return -errno;
+		if (*asked)
+			continue;
 		signo = sigwaitinfo(signals, NULL);
 		if (signo > 0 && signo != SIGCHLD) {
 			*asked = signo;
 			kill(child, SIGKILL);
-			while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-				;
-			break;
 		}
 	}
-	return status;
 }
 
 static int put_in_place(const struct staging *s, char error[CONF_ERROR_LEN])
@@ -194,8 +197,12 @@ int staging_run(const char *images, const char *name, staging_fn *fn, void *arg,
 			conf_refuse(error, "%s: no process can be started: %s", name,
 				    strerror(-err));
 		} else {
-			status = await_child(child, &signals, &asked);
-			err = asked ? -EINTR : judge(&s, status, error);
+			err = await_child(child, &signals, &status, &asked);
+			if (err)
+				conf_refuse(error, "%s: whether it was made cannot be told: %s",
+					    name, strerror(-err));
+			else
+				err = asked ? -EINTR : judge(&s, status, error);
 		}
 		remove_folder(AT_FDCWD, s.hidden, DEPTH);
 		close(s.lock);

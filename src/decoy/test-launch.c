@@ -88,8 +88,25 @@ static void test_run_is_bounded(void **state)
 	assert_int_equal(run("while :; do echo x; done", 100, why), -ETIMEDOUT);
 	assert_non_null(strstr(why, "not done within"));
 	assert_int_equal(run("kill -STOP $$", 100, why), -ETIMEDOUT);
+	assert_int_equal(run("exec >&- 2>&-; kill -STOP $$", 100, why), -ETIMEDOUT);
+	assert_non_null(strstr(why, "not done within"));
+	assert_int_equal(run("exec >&- 2>&-; sleep 0.1; exit 3", WAIT_MS, why), -EIO);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
 	assert_int_equal(errno, ECHILD);
+}
+
+/* Where the kernel waits in our place, a program's failure is not taken for success. */
+static void test_run_where_children_are_ignored(void **state)
+{
+	char why[LAUNCH_WHY_LEN];
+	int err;
+
+	(void)state;
+	signal(SIGCHLD, SIG_IGN);
+	err = run("exit 1", WAIT_MS, why);
+	signal(SIGCHLD, SIG_DFL);
+	assert_int_equal(err, -ECHILD);
+	assert_non_null(strstr(why, "cannot be told"));
 }
 
 /* Starts a script, reads what it prints; its wait status. */
@@ -364,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_run_is_bounded),
+		cmocka_unit_test(test_run_where_children_are_ignored),
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_too_many_descriptors),
 		cmocka_unit_test(test_not_executable),

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE /* accept4 */
 #endif
 
+#include "decoy/await.h"
 #include "decoy/session.h"
 
 #include <arpa/inet.h>
@@ -194,6 +195,37 @@ static void test_commands(void **state)
 	done(&p);
 }
 
+/* Asked again before it has answered: each answer is to a question that is not the newest any more. */
+static void test_a_slow_shell(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	at_the_prompt(&p);
+	session_login(p.session, "user", "secret", LIMIT_MS, on_done, &p);
+	hear(&p, "user\r");
+	say(&p, "Password: ");
+	hear(&p, "secret\r");
+	say(&p, "\r\n~ $ ");
+	hear(&p, "echo @''-1-$?-\r");
+	hear(&p, "echo @''-2-$?-\r");
+	say(&p, "@-1\r\n@-1");
+	assert_int_equal(p.calls, 1);
+	say(&p, "-0-\r\n");
+	wait_for(&p, 2);
+	assert_int_equal(p.err, 0);
+	/* What comes late is no answer to another question. */
+	session_run(p.session, "false", LIMIT_MS, on_done, &p);
+	hear(&p, "echo @''-3-$?-\r");
+	say(&p, "@-2\r\n@-2-0-\r\n");
+	assert_int_equal(p.calls, 2);
+	say(&p, "@-3\r\nx\r\n@-3-1-\r\n");
+	wait_for(&p, 3);
+	assert_int_equal(p.status, 1);
+	assert_string_equal(p.text, "x\n");
+	done(&p);
+}
+
 /* What it types has its mark in each line, so that a line with the mark takes all out of the histories. */
 static void test_forgets(void **state)
 {
@@ -341,6 +373,50 @@ static void test_closed(void **state)
 	done(&p);
 }
 
+static void test_cancelled(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	in_a_shell(&p);
+	session_run(p.session, "x", 50, on_done, &p);
+	session_cancel(p.session);
+	for (int i = 0; i < 100; i++, usleep(1000))
+		uv_run(&p.loop, UV_RUN_NOWAIT);
+	assert_int_equal(p.calls, 2);
+	done(&p);
+}
+
+static void machine_ends(uv_timer_t *timer)
+{
+	struct await *a = timer->data;
+
+	a->ended = true;
+	a->err = -ECHILD;
+}
+
+/* The machine ends before its connections do: whoever waited has gone when they end. */
+static void test_the_machine_ends_first(void **state)
+{
+	struct await a = { 0 };
+	struct peer p;
+	uv_timer_t timer;
+	char byte;
+
+	(void)state;
+	in_a_shell(&p);
+	a.loop = &p.loop;
+	uv_timer_init(&p.loop, &timer);
+	timer.data = &a;
+	uv_timer_start(&timer, machine_ends, 10, 0);
+	assert_int_equal(await_run(&a, p.session, "x", LIMIT_MS, NULL, 0), -ECHILD);
+	hear(&p, "x; echo");
+	say(&p, "@-2\r\n@-2-0-\r\n");
+	RUN_UNTIL(&p.loop, recv(p.fd, &byte, 1, 0) != 1 && errno != EAGAIN);
+	uv_close((uv_handle_t *)&timer, NULL);
+	done(&p);
+}
+
 static void test_freed_by_its_callback(void **state)
 {
 	struct peer p;
@@ -401,6 +477,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_a_slow_shell),
 		cmocka_unit_test(test_forgets),
 		cmocka_unit_test(test_statuses_that_are_none),
 		cmocka_unit_test(test_refused),
@@ -408,6 +485,8 @@ int main(void)
 		cmocka_unit_test(test_time_limits),
 		cmocka_unit_test(test_tries_again),
 		cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_cancelled),
+		cmocka_unit_test(test_the_machine_ends_first),
 		cmocka_unit_test(test_freed_by_its_callback),
 		cmocka_unit_test(test_lines_are_bounded),
 		cmocka_unit_test(test_listener),

@@ -118,6 +118,12 @@ int vm_wires_launch(struct vm_wires *s, const struct vm_options *o, pid_t *pid,
 				    o->user);
 			return err ? err : -EINVAL;
 		}
+		if (geteuid() != 0 && geteuid() != jail.uid) {
+			conf_refuse(error,
+				    "QEMU cannot run as %s: only root can start it as another user",
+				    o->user);
+			return -EPERM;
+		}
 	}
 	if (launch_find(p->qemu, path) < 0) {
 		conf_refuse(

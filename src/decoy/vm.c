@@ -71,19 +71,21 @@ static void own_handle(struct vm *vm, uv_handle_t *handle)
 	vm->handles++;
 }
 
-/* The process's wait status: whatever it does, it is killed and waited for. */
-static int reap(struct vm *vm, bool do_kill)
+/* Whatever the process does, it is killed and waited for. 0 with its wait status, or -errno. */
+static int reap(struct vm *vm, bool do_kill, int *status)
 {
-	int status = 0;
+	pid_t pid;
 
+	*status = 0;
 	if (!vm->pid)
 		return 0;
 	if (do_kill)
 		kill(vm->pid, SIGKILL); /* not yet waited for, so the number is still its own */
-	while (waitpid(vm->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	do {
+		pid = waitpid(vm->pid, status, 0);
+	} while (pid < 0 && errno == EINTR);
 	vm->pid = 0;
-	return status;
+	return pid < 0 ? -errno : 0;
 }
 
 static void close_all(struct vm *vm)
@@ -109,11 +111,12 @@ static void close_all(struct vm *vm)
 static void vm_end(struct vm *vm, int err, const char *why)
 {
 	char sentence[VM_WHY_LEN];
+	int status;
 
 	if (vm->ended)
 		return;
 	vm->ended = true;
-	reap(vm, true);
+	reap(vm, true, &status);
 	snprintf(sentence, sizeof(sentence), "%s: %s", vm->decoy->name, why);
 	close_all(vm);
 	vm->handlers.on_end(err, sentence, vm->handlers.arg);
@@ -135,24 +138,26 @@ static void on_death(uv_poll_t *poll, int status, int events)
 {
 	struct vm *vm = poll->data;
 	char why[VM_WHY_LEN], said[200];
-	int result;
+	int result, err;
 
 	(void)status;
 	(void)events;
 	if (vm->ended)
 		return;
-	result = reap(vm, false);
+	err = reap(vm, false, &result);
 	read_last_words(vm);
 	serial_last_lines_of(vm->said, vm->said_used, SAID_LINES, said, sizeof(said));
 	if (!vm->up && vm_refused(vm->decoy, vm->said, vm->said_used, why, sizeof(why))) {
 		vm_end(vm, -EINVAL, why);
 		return;
 	}
-	if (WIFEXITED(result) && WEXITSTATUS(result) == 0 && vm->quitting) {
+	if (!err && WIFEXITED(result) && WEXITSTATUS(result) == 0 && vm->quitting) {
 		vm_end(vm, 0, "QEMU has ended as it was asked to");
 		return;
 	}
-	if (WIFSIGNALED(result))
+	if (err)
+		snprintf(why, sizeof(why), "how QEMU ended cannot be told: %s", strerror(-err));
+	else if (WIFSIGNALED(result))
 		snprintf(why, sizeof(why), "QEMU was killed by signal %d (%s)%s%s",
 			 WTERMSIG(result), strsignal(WTERMSIG(result)),
 			 said[0] ? "; it said: " : "", said);
@@ -289,7 +294,7 @@ static void on_watch(uv_timer_t *timer)
 void vm_watch(struct vm *vm, unsigned int interval_ms)
 {
 	vm->watch_ms = interval_ms;
-	if (vm->ended || !vm->up)
+	if (vm->ended || !vm->up || vm->quitting)
 		return;
 	if (interval_ms)
 		uv_timer_start(&vm->timer, on_watch, interval_ms, interval_ms);
@@ -400,22 +405,32 @@ out:
 
 void vm_free(struct vm *vm)
 {
+	int status;
+
 	if (!vm || vm->freed)
 		return;
 	vm->ended = vm->freed = true;
-	reap(vm, true);
+	reap(vm, true, &status);
 	close_all(vm);
 	if (!vm->handles)
 		free(vm);
+}
+
+static void on_slow_end(uv_timer_t *timer)
+{
+	if (!limit_goes_on(timer))
+		vm_end(timer->data, -ETIMEDOUT, "QEMU has not ended in time, as it was asked to");
 }
 
 int vm_quit(struct vm *vm)
 {
 	int err = vm->ended ? -ENOTCONN : qmp_send(vm->qmp, "quit", NULL, 0, NULL, NULL);
 
-	if (!err)
-		vm->quitting = true;
-	return err;
+	if (err)
+		return err;
+	vm->quitting = true;
+	limit_start(&vm->timer, on_slow_end, VM_QUIT_MS);
+	return 0;
 }
 
 struct qmp *vm_qmp(struct vm *vm)

@@ -26,6 +26,7 @@
 #define VM_WHY_LEN 512
 #define VM_WATCH_TIMEOUT_MS 10000 /* a QEMU that takes longer to answer hangs */
 #define VM_START_TIMEOUT_MS 45000 /* until on_up: 0.1 to 0.3 s; on a busy host much longer */
+#define VM_QUIT_MS 30000 /* from "quit" to its end: most often some ms */
 
 struct vm;
 
@@ -59,7 +60,8 @@ struct vm *vm_start(uv_loop_t *loop, const struct vm_options *options,
 /* Kills QEMU if it lives, and waits until it is gone. From any callback. No callback comes after. */
 void vm_free(struct vm *vm);
 
-/* Asks QEMU to end by itself, with its images closed: on_end comes with err 0. 0 or -errno. */
+/* Asks QEMU to end by itself, with its images closed: on_end comes with err 0 when it has, and is not watched meanwhile.
+ * 0 or -errno. */
 int vm_quit(struct vm *vm);
 
 /* Asks every interval_ms whether QEMU still answers; 0: no longer. */

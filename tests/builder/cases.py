@@ -44,7 +44,9 @@ def refused(function, *words):
 def fake_recipe(directory):
     folder = directory / "fake"
     folder.mkdir()
-    (folder / "profile.conf").write_text("[decoy]\nname = fake\narchitecture = arm\n")
+    (folder / "profile.conf").write_text("[decoy]\nname = fake\narchitecture = arm\n"
+        "[machine]\nqemu = qemu-system-arm\nmachine = vexpress-a9\ncpu = cortex-a9\ndisk = sd\n"
+        "[boot]\nappend = quiet\n")
     (folder / "persona.conf").write_text(
         "[persona]\nhostname = x\nmac-prefix = 00:11:32\n[accounts]\nroot = root\n")
     (folder / "build.conf").write_text("[build]\nkind = source\ncross =\nkernel-arch = none\n"

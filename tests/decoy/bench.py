@@ -272,6 +272,11 @@ def interrupted(number, _frame):
     sys.exit(128 + number)  # by way of all that cleans up
 
 
+def end_on_signals():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+
+
 def enter_namespaces():
     argv = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=TERM", "--mount-proc",
             sys.executable, "-B", os.path.abspath(sys.argv[0]), *sys.argv[1:]]
@@ -294,8 +299,7 @@ def run_case(function, images, decoy, bystander):
 
 def main(description, cases, beside=False):
     """Runs the cases, {name: function(bench)}, and prints TAP; beside: with another machine that runs on."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+    end_on_signals()
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--images", default=os.environ.get("MIMAMORI_DECOYS")
                         or os.path.join(ROOT, "build-decoys"))

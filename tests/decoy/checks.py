@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What has to hold in a decoy: one function each, which returns what it saw or raises what is wrong."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -14,8 +15,6 @@ DEBIANS_RSS_MAX_MB = 220  # its kernel and all its modules are larger
 FILE_BYTES = 1 << 20
 LINE_BYTES = 128  # of one echo, as Mirai's loader has it
 TRANSFER_LIMIT_S = 90
-ECHO_LIMIT_S = 300
-COOKED_BYTES = 960  # of one echo in a line that a terminal takes whole: 4,095 characters (termios(3))
 
 # Which of decoys/programs a decoy has to run.
 PROGRAMS = {
@@ -41,12 +40,22 @@ def cpu_seconds(pid):
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def waited_seconds(pid):
+    """What its threads waited for a processor (src/decoy/run-delay.h)."""
+    waited = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+            waited += int(file.read().split()[1])
+    return waited / 1e9
+
+
 def boots(machine, _things):
-    """The bar is meant for idle cores: on a busy host the processor time that it took is what counts."""
+    """The bar is meant for idle cores: what it waited for a busy host's does not count; what it waited otherwise does."""
     wall = machine.wait_login()
-    cpu = cpu_seconds(machine.qemu.pid)
-    need(min(wall, cpu) <= BOOT_MAX_S, f"login after {wall:.1f} s, {cpu:.1f} s of processor time")
-    return f"{wall:.1f} s, {cpu:.1f} s of processor time"
+    alone = max(wall - waited_seconds(machine.qemu.pid), cpu_seconds(machine.qemu.pid))
+    said = f"{wall:.1f} s, without waiting for a processor {alone:.1f} s"
+    need(alone <= BOOT_MAX_S, said)
+    return said
 
 
 def session(machine, user="user", family=4, limit_s=30):
@@ -108,10 +117,10 @@ def _echo(data):
 
 def echoes(machine, things):
     """
-    As a loader types a program. Line editing costs the guest some 50 us a character, so of the whole only
-    `typed_bytes` go to the shell that logged in; the rest goes to one that reads what the terminal brings.
+    As a loader types a program, at the prompt. Line editing costs the guest some 50 us a character, so most often it is
+    but the beginning.
     """
-    data, typed = things.payload, things.payload[:things.typed_bytes]
+    typed = things.payload[:things.typed_bytes]
     with session(machine, limit_s=TRANSFER_LIMIT_S) as telnet:
         telnet.must("cd /tmp && >got")
         for at in range(0, len(typed), 4 * LINE_BYTES):  # four lines are on their way at once
@@ -120,15 +129,9 @@ def echoes(machine, things):
             telnet.send("".join(map(_echo, lines)))
             for _ in lines:
                 telnet.until(re.compile(rb"got\r?\n[^\n]*[$] "), TRANSFER_LIMIT_S)
-        telnet.send("stty -echo; cat | sh; stty echo\r\n")
-        telnet.until(re.compile(rb"stty echo\r?\n"))
-        for at in range(len(typed), len(data), COOKED_BYTES):
-            telnet.send(_echo(data[at:at + COOKED_BYTES]))
-        telnet.send(b"\x04")
-        telnet.until(re.compile(rb"[$] $"), ECHO_LIMIT_S)
-        need(_md5(telnet, "got") == hashlib.md5(data).hexdigest(), "echo -ne did not bring the bytes")
+        need(_md5(telnet, "got") == hashlib.md5(typed).hexdigest(), "echo -ne did not bring the bytes")
         telnet.must("rm -f got")
-    return f"{len(typed)} bytes typed, {len(data)} in all"
+    return f"{len(typed)} bytes typed"
 
 
 def networks(machine, _things):
@@ -207,3 +210,5 @@ CHECKS = {
     "programs": programs,
     "memory": memory,
 }
+# What mimamori-decoy's own check does likewise, as root and with QEMU's own network (tests/decoy/native).
+NATIVE_HAS = ["transfers-4"]

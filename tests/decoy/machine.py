@@ -42,7 +42,7 @@ def run(*argv):
 class Link:
     """The namespace's side: the caller has made the namespace (unshare)."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, served):
         run("ip", "link", "set", "lo", "up")
         run("ip", "tuntap", "add", TAP, "mode", "tap")
         run("ip", "addr", "add", f"{HOST4}/24", "dev", TAP)
@@ -55,7 +55,7 @@ class Link:
              f"--interface={TAP}", "--bind-dynamic", "--dhcp-authoritative", "--no-ping",
              "--dhcp-range=10.0.2.15,10.0.2.99,1h", f"--dhcp-option=3,{HOST4}",
              f"--dhcp-leasefile={self.leases}", "--enable-ra",
-             "--dhcp-range=fd00:2::,ra-only", "--enable-tftp", f"--tftp-root={folder}/served"],
+             "--dhcp-range=fd00:2::,ra-only", "--enable-tftp", f"--tftp-root={served}"],
             stdout=self.log, stderr=self.log)
 
     def addresses(self, mac):
