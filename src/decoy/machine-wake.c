@@ -53,7 +53,9 @@ static void on_not_renewed(struct machine *m, int err, const char *why)
 static void on_renew_limit(uv_timer_t *timer)
 {
 	if (!limit_goes_on(timer))
-		on_not_renewed(timer->data, -ETIMEDOUT, "its console has not answered");
+		on_not_renewed(timer->data, -ETIMEDOUT,
+			       "its console has not answered (without the program for that, its "
+			       "profile.conf wants renew = login)");
 }
 
 static unsigned int pause_ms(const struct machine *m)

@@ -21,11 +21,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #define WAIT_S 600 /* on a busy host */
+#define CLOCK_OFF_S 2
 #define HANDED_OUT_MS 200
 
 static uv_loop_t loop;
@@ -148,6 +150,21 @@ static void say(struct await *a, struct session *s, const char *command, const c
 	assert_string_equal(text, expected);
 }
 
+/* Booted or woken, of a board with a clock or without: it has this host's time. */
+static void tell_time(struct await *a, struct session *s)
+{
+	time_t before = time(NULL);
+	char text[64] = "";
+	long long said;
+
+	if (await_run(a, s, "date +%s", MACHINE_LOGIN_MS, text, sizeof(text)) < 0)
+		fail_msg("%s", a->why);
+	said = atoll(text);
+	if (said < before - CLOCK_OFF_S || said > time(NULL) + CLOCK_OFF_S)
+		fail_msg("%s: its clock says %lld, and it is %lld", decoy.name, said,
+			 (long long)time(NULL));
+}
+
 /* At once. */
 static struct machine *take(void)
 {
@@ -173,6 +190,7 @@ static void take_two(void)
 
 	s = visit(m, &a);
 	say(&a, s, "echo been >/root/here; id -u", "0\n");
+	tell_time(&a, s);
 	RUN_UNTIL(pool_ready(pool) == 1);
 	print_message("%s: another was ready after %.1f s\n", decoy.name, since_s(begun));
 	say(&a, s, "cat /root/here", "been\n");
