@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from . import BuildError, hostkeys, packages, recipe, root, sentence, tree
+from . import BuildError, hostkeys, packages, processors, recipe, root, sentence, tree
 from .store import hash_file
 
 EMULATORS = {"arm": "qemu-arm-static", "mips": "qemu-mips-static", "mipsel": "qemu-mipsel-static",
@@ -83,6 +83,8 @@ def assemble(what: recipe.Recipe, keys: hostkeys.Keys, files: dict[str, Path], m
         licences = {"disk.qcow2": aggregate(manifest), "initrd": "GPL-2, LGPL-2.1+"}
         for name, path in sorted(files.items()):
             shutil.copy(path, draft / name)
+            if name == "dtb":
+                processors.keep_one(draft / name)
             lines.append(str(packages.Package(name, "built", hash_file(draft / name),
                                               licences.get(name, "GPL-2"))))
         (draft / "manifest").write_text("name\tversion\tsha256\tlicence\n" + "\n".join(lines) + "\n")
