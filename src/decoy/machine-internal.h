@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the two halves of a machine share: machine.c starts it, logs in and saves it; machine-wake.c loads a
- * saved state and makes it another machine than the one that was saved.
+ * What the parts of a machine share: machine.c starts it and logs in; machine-save.c saves it; machine-wake.c
+ * loads a saved state and makes it another machine than the one that was saved.
  */
 #ifndef MIMAMORI_DECOY_MACHINE_INTERNAL_H
 #define MIMAMORI_DECOY_MACHINE_INTERNAL_H
@@ -43,6 +43,7 @@ struct machine {
 	char line[1 + RENEW_LINE_MAX]; /* that it is sent */
 	size_t line_used, line_sent;
 	struct mips_timer mips_timer;
+	unsigned int parks; /* attempts to stop it for saving */
 	uint64_t begun_ms, up_ms;
 	unsigned int tap_index;
 	uint8_t mac[PROFILE_MAC_LEN];

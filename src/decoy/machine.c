@@ -3,7 +3,6 @@
 
 #include "decoy/disk.h"
 #include "decoy/parts.h"
-#include "decoy/ppc-timer.h"
 #include "decoy/run-delay.h"
 #include "decoy/vm-space.h"
 
@@ -255,45 +254,6 @@ static void on_vm_end(int err, const char *why, void *arg)
 	if (m->wakes && m->phase <= PHASE_LOAD && err == -ECHILD)
 		err = -ESTALE;
 	machine_end(m, err, why);
-}
-
-static void on_saved(int err, const char *why, void *arg)
-{
-	struct machine *m = arg;
-
-	if (!err) {
-		m->phase = PHASE_QUIT;
-		err = vm_quit(m->vm);
-		why = "QEMU cannot be ended";
-	}
-	if (err)
-		machine_end(m, err, why);
-}
-
-static void save_now(uv_timer_t *timer)
-{
-	struct machine *m = timer->data;
-
-	snapshot_save(m->snapshot, m->tag, on_saved, m);
-}
-
-int machine_save(struct machine *m, const char *path)
-{
-	uint64_t from_ms = m->up_ms + (m->wakes ? 0 : ppc_timer_runs_ms(&m->decoy->profile));
-
-	if (m->phase != PHASE_READY || m->ended)
-		return -EBUSY;
-	if (!m->decoy->profile.snapshot_works)
-		return -EOPNOTSUPP;
-	m->kept_fd = dup(vm_disk_fd(m->vm));
-	if (m->kept_fd < 0)
-		return -errno;
-	snprintf(m->path, sizeof(m->path), "%s", path);
-	m->phase = PHASE_SAVE;
-	uv_update_time(m->loop);
-	uv_timer_start(&m->timer, save_now,
-		       from_ms > uv_now(m->loop) ? from_ms - uv_now(m->loop) : 0, 0);
-	return 0;
 }
 
 /* The disk that it writes: empty, or the saved one's copy. The descriptor, owned, or -errno with a sentence. */

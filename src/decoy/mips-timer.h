@@ -20,13 +20,15 @@
 
 #define MIPS_TIMER_DIGITS (37 * 8) /* of the registers up to Cause */
 
-/* err: 0, or -EPROTO when QEMU answered otherwise; why: a sentence, borrowed. */
+/* err: 0, -EPROTO when QEMU answered otherwise, -EAGAIN from parking; why: a sentence, borrowed. */
 typedef void mips_timer_fn(int err, const char *why, void *arg);
 
 struct mips_timer {
 	struct serial *gdb;
 	bool big_endian;
-	unsigned int step;
+	bool parks;
+	unsigned int step, steps; /* steps: of the processor, by which it was parked */
+	uint32_t pc;
 	char registers[MIPS_TIMER_DIGITS + 1];
 	bool in_packet;
 	size_t used;
@@ -44,5 +46,12 @@ bool mips_timer_is_due(const struct profile *p);
  */
 int mips_timer_start(struct mips_timer *t, struct serial *gdb, bool big_endian, mips_timer_fn *fn,
 		     void *arg);
+
+/*
+ * The same, of a machine that runs: stops it, with the timer's interrupt waiting. -EAGAIN: something else
+ * woke the processor; the machine is stopped all the same.
+ */
+int mips_timer_park(struct mips_timer *t, struct serial *gdb, bool big_endian, mips_timer_fn *fn,
+		    void *arg);
 
 #endif

@@ -101,7 +101,7 @@ static void set_timer(struct bench *b, bool big, const char *cause, const char *
 	talk(b, "+$O", "");
 	talk(b, "K#9a", packet(out, "+$G", cause, MIPS_TIMER_DIGITS));
 	assert_int_equal(b->ends, 0);
-	talk(b, "+$OK#9a", "+");
+	talk(b, "+$OK#9a", ""); /* to acknowledge that might stop what runs by then */
 	assert_int_equal(b->ends, 1);
 	assert_int_equal(b->err, 0);
 }
@@ -142,6 +142,99 @@ static void test_refused(void **state)
 	assert_int_equal(b->err, -EPROTO);
 }
 
+/* The registers with this Cause and, behind it, this PC. */
+static const char *stopped_at(char out[1024], const char *cause, const char *pc)
+{
+	packet(out, "+$", cause, 584);
+	memcpy(out + 2 + MIPS_TIMER_DIGITS, pc, 8);
+	return out;
+}
+
+static void begin_parking(struct bench *b, bool big)
+{
+	b->ends = 0;
+	assert_int_equal(mips_timer_park(&b->timer, &b->gdb, big, on_end, b), 0);
+	talk(b, NULL, "+\x03");
+	talk(b, "$T02thread:01;#04", "+$Qqemu.sstep=3#d6");
+	talk(b, "+$OK#9a", "+$s#73");
+}
+
+/* One step more than that which woke it: it has left a delay slot. */
+static void test_parked(void **state)
+{
+	struct bench *b = *state;
+	char in[1024];
+
+	begin_parking(b, false);
+	talk(b, "+", "");
+	talk(b, "$T05thread:01;#07", "+$g#67");
+	talk(b, stopped_at(in, "00808010", "e4291080"), "+$s#73");
+	talk(b, "+$T05thread:01;#07", "+$g#67");
+	talk(b, stopped_at(in, "00808010", "e8291080"), "+$s#73");
+	talk(b, "+$T05thread:01;#07", "+$g#67");
+	assert_int_equal(b->ends, 0);
+	talk(b, stopped_at(in, "00808010", "00001080"), "");
+	assert_int_equal(b->ends, 1);
+	assert_int_equal(b->err, 0);
+}
+
+static void test_parked_big_endian(void **state)
+{
+	struct bench *b = *state;
+	char in[1024];
+
+	begin_parking(b, true);
+	talk(b, "+$T05thread:01;#07", "+$g#67");
+	talk(b, stopped_at(in, "10808000", "801029fc"), "+$s#73");
+	talk(b, "+$T05thread:01;#07", "+$g#67");
+	talk(b, stopped_at(in, "10808000", "80102a00"), "+$s#73");
+	talk(b, "+$T05thread:01;#07", "+$g#67");
+	talk(b, stopped_at(in, "10808000", "80100000"), "");
+	assert_int_equal(b->ends, 1);
+	assert_int_equal(b->err, 0);
+}
+
+static void test_woken_otherwise(void **state)
+{
+	struct bench *b = *state;
+	char in[1024];
+
+	begin_parking(b, false);
+	talk(b, "+$T05thread:01;#07", "+$g#67");
+	talk(b, stopped_at(in, "00048010", "e4291080"), "");
+	assert_int_equal(b->ends, 1);
+	assert_int_equal(b->err, -EAGAIN);
+}
+
+static void test_parking_is_refused(void **state)
+{
+	struct bench *b = *state;
+	char in[1024];
+
+	assert_int_equal(mips_timer_park(&b->timer, &b->gdb, false, on_end, b), 0);
+	talk(b, NULL, "+\x03");
+	talk(b, "$E22#a9", "");
+	assert_int_equal(b->ends, 1);
+	assert_int_equal(b->err, -EPROTO);
+	begin_parking(b, false);
+	talk(b, "$#00", "");
+	assert_int_equal(b->err, -EPROTO);
+	begin_parking(b, false);
+	talk(b, "+$T05thread:01;#07", "+$g#67");
+	talk(b, packet(in, "+$", "00808010", MIPS_TIMER_DIGITS), ""); /* without a PC */
+	assert_int_equal(b->err, -EPROTO);
+	/* One that goes on and on, and never jumps. */
+	begin_parking(b, false);
+	for (unsigned int i = 0; !b->ends; i++) {
+		char pc[9];
+
+		snprintf(pc, sizeof(pc), "%02x%02x1080", i * 4 & 0xff, i >> 6 & 0xff);
+		talk(b, "+$T05thread:01;#07", "+$g#67");
+		talk(b, stopped_at(in, "00808010", pc), i < 63 ? "+$s#73" : "");
+	}
+	assert_int_equal(b->err, -EAGAIN);
+}
+
 static void test_only_mips(void **state)
 {
 	struct profile p = { .arch = PROFILE_MIPS };
@@ -180,6 +273,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_little_endian, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_big_endian, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_parked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_parked_big_endian, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_woken_otherwise, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_parking_is_refused, setup, teardown),
 		cmocka_unit_test(test_only_mips),
 		cmocka_unit_test(test_only_ppc_waits),
 	};

@@ -51,7 +51,7 @@ static int wire(struct vm_wires *s, const struct vm_options *o)
 	const struct profile *p = &o->decoy->profile;
 	int err = pair(s->qmp);
 
-	if (!err && o->paused && mips_timer_is_due(p))
+	if (!err && mips_timer_is_due(p))
 		err = pair(s->gdb);
 	if (!err && pipe2(s->output, O_CLOEXEC | O_NONBLOCK) < 0)
 		err = -errno;
