@@ -36,6 +36,7 @@ static int open_file(struct import *im, const char *path, struct stat *st)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err = 0;
 
+	*st = (struct stat){ 0 };
 	if (fd < 0 || fstat(fd, st) < 0)
 		err = -errno;
 	if (err)

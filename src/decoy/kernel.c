@@ -13,18 +13,18 @@
 enum order { ORDER_EITHER, ORDER_LITTLE, ORDER_BIG };
 
 static const struct kind {
-	enum order order;
 	const char *emulators[2];
+	enum order order;
 	unsigned int machines[3]; /* ELF's e_machine */
 } kinds[PROFILE_ARCHS] = {
-	[PROFILE_ARM] = { ORDER_EITHER, { "qemu-system-arm", "qemu-system-aarch64" }, { 40 } },
-	[PROFILE_MIPS] = { ORDER_BIG, { "qemu-system-mips", "qemu-system-mips64" }, { 8 } },
-	[PROFILE_MIPSEL] = { ORDER_LITTLE, { "qemu-system-mipsel", "qemu-system-mips64el" }, { 8 } },
-	[PROFILE_SPARC] = { ORDER_BIG,
-			    { "qemu-system-sparc", "qemu-system-sparc64" },
+	[PROFILE_ARM] = { { "qemu-system-arm", "qemu-system-aarch64" }, ORDER_EITHER, { 40 } },
+	[PROFILE_MIPS] = { { "qemu-system-mips", "qemu-system-mips64" }, ORDER_BIG, { 8 } },
+	[PROFILE_MIPSEL] = { { "qemu-system-mipsel", "qemu-system-mips64el" }, ORDER_LITTLE, { 8 } },
+	[PROFILE_SPARC] = { { "qemu-system-sparc", "qemu-system-sparc64" },
+			    ORDER_BIG,
 			    { 2, 18, 43 } },
-	[PROFILE_PPC] = { ORDER_BIG, { "qemu-system-ppc", "qemu-system-ppc64" }, { 20, 21 } },
-	[PROFILE_SH4] = { ORDER_EITHER, { "qemu-system-sh4", "qemu-system-sh4eb" }, { 42 } },
+	[PROFILE_PPC] = { { "qemu-system-ppc", "qemu-system-ppc64" }, ORDER_BIG, { 20, 21 } },
+	[PROFILE_SH4] = { { "qemu-system-sh4", "qemu-system-sh4eb" }, ORDER_EITHER, { 42 } },
 };
 
 static const char *order_name(bool big)
