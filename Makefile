@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 .PHONY: help deps deps-check build run checked sanitized check demo beside matrix guards floods soak bench coverage \
-	device guests static style install clean
+	decoys device guests static style install clean
 
 help:
 	@echo 'make run       install what is missing, build, and watch this host (as root)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make build     the programs, in build/'
 	@echo 'make static    the sensor as one static binary, in build-static/'
 	@echo 'make device    likewise for armhf and mipsel, in build-armhf/ and build-mipsel/'
+	@echo 'make decoys    the machines of the honeypot, in build-decoys/, and build/mimamori-decoy'
 	@echo 'make install   the sensor, its pages, unit and configuration (as root); DESTDIR is heeded'
 	@echo 'make style     formatting, spelling, static analysis'
 	@echo 'make coverage  line coverage of the parsers; fails below 90 %'
@@ -33,7 +34,7 @@ deps:
 	@tools/install-deps build
 
 deps-check:
-	@tools/install-deps build lab check device guest
+	@tools/install-deps build lab check device guest decoys crosses
 
 build/build.ninja:
 	@tools/configure build $(CC) -Dbuildtype=release
@@ -46,16 +47,19 @@ run: deps build
 
 # The release build as it ships, and one in which Clang's sanitizers and fuzzers look on.
 checked: deps-check
-	@tools/configure build gcc -Dbuildtype=release -Dwerror=true -Dtests=enabled -Dbench=true
+	@tools/configure build gcc -Dbuildtype=release -Dwerror=true -Dtests=enabled -Dbench=true \
+		-Ddecoy=enabled
 	@ninja -C build all meson-test-prereq
 
 sanitized: deps-check
 	@tools/configure build-asan clang -Ddebug=true -Doptimization=1 -Dwerror=true \
-		-Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
+		-Dtests=enabled -Ddecoy=enabled -Db_sanitize=address,undefined -Db_lundef=false \
+		-Dfuzz=true
 	@ninja -C build-asan all meson-test-prereq
 
+# The decoys that are not cached are built meanwhile, and tried last.
 check: checked sanitized
-	@tests/run build:unit,lab,device build-asan:unit,fuzz
+	@tests/run build:unit,lab,device build-asan:unit,fuzz build:programs,decoys
 
 demo:
 	@tools/install-deps build lab
@@ -102,6 +106,17 @@ device:
 
 guests: checked
 	@lab/guest
+
+# The first two need no compiler: a honeypot can open while the others are made.
+decoys:
+	@tools/install-deps build decoys
+	@tools/configure build $(CC) -Dbuildtype=release -Ddecoy=enabled
+	@ninja -C build mimamori-decoy
+	@decoys/build arm-instant mipsel-instant
+	@echo 'To try one: build/mimamori-decoy --images build-decoys boot arm-instant'
+	@tools/install-deps crosses
+	@decoys/build
+	@echo 'With a whole Debian as the root there are two more: decoys/build arm-debian mipsel-debian'
 
 install: build
 	@meson install -C build

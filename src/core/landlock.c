@@ -19,7 +19,10 @@
 /* linux/landlock.h, which C libraries may bring in an older state than the kernel's. */
 #define CREATE_RULESET_VERSION 1U
 #define RULE_PATH_BENEATH 1
+#define ACCESS_FS_EXECUTE (1ULL << 0)
+#define ACCESS_FS_WRITE_FILE (1ULL << 1)
 #define ACCESS_FS_READ_FILE (1ULL << 2)
+#define ACCESS_FS_READ_DIR (1ULL << 3)
 #define ACCESS_FS_ABI_1 ((1ULL << 13) - 1) /* execute, write, read, list, remove, make ... */
 #define ACCESS_FS_REFER (1ULL << 13) /* ABI 2 */
 #define ACCESS_FS_TRUNCATE (1ULL << 14)
@@ -38,7 +41,7 @@ struct path_beneath_attr {
 	int32_t parent_fd;
 } __attribute__((packed));
 
-int landlock_begin(int *abi)
+static int begin(int *abi, uint64_t tcp)
 {
 	struct ruleset_attr attr = { .handled_access_fs = ACCESS_FS_ABI_1 };
 	size_t size = sizeof(attr.handled_access_fs);
@@ -52,7 +55,7 @@ int landlock_begin(int *abi)
 	if (version >= LANDLOCK_ABI_TRUNCATE)
 		attr.handled_access_fs |= ACCESS_FS_TRUNCATE;
 	if (version >= LANDLOCK_ABI_TCP) {
-		attr.handled_access_net = ACCESS_NET_TCP;
+		attr.handled_access_net = tcp;
 		size = offsetof(struct ruleset_attr, scoped);
 	}
 	if (version >= LANDLOCK_ABI_IOCTL)
@@ -68,17 +71,64 @@ int landlock_begin(int *abi)
 	return (int)fd;
 }
 
+int landlock_begin(int *abi)
+{
+	return begin(abi, ACCESS_NET_TCP);
+}
+
+int landlock_begin_files(int *abi)
+{
+	return begin(abi, 0);
+}
+
+static int allow(int ruleset, int fd, uint64_t access)
+{
+	struct path_beneath_attr attr = { .allowed_access = access, .parent_fd = fd };
+
+	return syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attr, 0) < 0 ? -errno :
+											  0;
+}
+
+static int allow_path(int ruleset, const char *path, uint64_t access)
+{
+	int err, fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	err = allow(ruleset, fd, access);
+	close(fd);
+	return err;
+}
+
 int landlock_allow_read(int ruleset, const char *path)
 {
-	struct path_beneath_attr attr = { .allowed_access = ACCESS_FS_READ_FILE };
-	int err = 0;
+	return allow_path(ruleset, path, ACCESS_FS_READ_FILE);
+}
 
-	attr.parent_fd = open(path, O_PATH | O_CLOEXEC);
-	if (attr.parent_fd < 0)
-		return -errno;
-	if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attr, 0) < 0)
-		err = -errno;
-	close(attr.parent_fd);
+int landlock_allow_tree(int ruleset, const char *path)
+{
+	int err = allow_path(ruleset, path,
+			     ACCESS_FS_READ_FILE | ACCESS_FS_READ_DIR | ACCESS_FS_EXECUTE);
+
+	/* Of a file, a right that only directories have is refused. */
+	if (err == -EINVAL)
+		err = allow_path(ruleset, path, ACCESS_FS_READ_FILE | ACCESS_FS_EXECUTE);
+	return err;
+}
+
+int landlock_allow_open(int ruleset, int fd)
+{
+	return allow(ruleset, fd, ACCESS_FS_READ_FILE);
+}
+
+int landlock_allow_write(int ruleset, int fd)
+{
+	int err =
+		allow(ruleset, fd, ACCESS_FS_READ_FILE | ACCESS_FS_WRITE_FILE | ACCESS_FS_TRUNCATE);
+
+	/* A right that this kernel's set of rules does not handle is refused. */
+	if (err == -EINVAL)
+		err = allow(ruleset, fd, ACCESS_FS_READ_FILE | ACCESS_FS_WRITE_FILE);
 	return err;
 }
 

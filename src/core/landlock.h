@@ -18,6 +18,14 @@
  * kernel; -EOPNOTSUPP: there, but switched off at boot; or -errno.
  */
 int landlock_begin(int *abi);
+/* The same, but TCP stays as it is: for programs whose work is the network. */
+int landlock_begin_files(int *abi);
+/* Allows what lies in a directory, or this one file, to be read, listed and executed. 0 or -errno. */
+int landlock_allow_tree(int ruleset, const char *path);
+/* Allows the file that is open as fd to be opened for reading, through /proc/self/fd too. 0 or -errno. */
+int landlock_allow_open(int ruleset, int fd);
+/* The same for writing too, and for truncating. */
+int landlock_allow_write(int ruleset, int fd);
 /* Allows this one file to be opened for reading, through whatever name. 0 or -errno. */
 int landlock_allow_read(int ruleset, const char *path);
 /* From now on, for good, and for what it starts. Needs no_new_privs. ruleset stays the caller's.
