@@ -74,7 +74,8 @@ class Services:
             f"Port {SSH}", "AddressFamily any", f"HostKey {host_key}", "PidFile none",
             f"AuthorizedKeysFile {self.key}.pub", "StrictModes no", "UsePAM no",
             "PermitRootLogin prohibit-password", "PasswordAuthentication no", "UseDNS no",
-            "MaxStartups 100", "ForceCommand /bin/true")))
+            "MaxStartups 100", "ForceCommand /bin/true",
+            "SetEnv SHLVL=2")))  # root's bash, which runs it, reads no ~/.bashrc of this host's then
         return ["/usr/sbin/sshd", "-D", "-e", "-f", config]
 
     def _nginx(self):
