@@ -23,11 +23,13 @@ def missing_reason(images, name):
 
 
 def all_names(images):
-    """Those that are there, and those that should be: none at all where nothing has been built."""
+    """Those that are there, and those that should be: none at all where nothing has been built. A whole Debian, which
+    is slower and larger than the bars, is tried by name."""
     there = {name for name in (os.listdir(images) if os.path.isdir(images) else [])
              if not missing_reason(images, name)}
     wanted = {name for name in recipe.names() if recipe.load(name).kind != "debian"}
-    return sorted(there | wanted) if there else []
+    by_name = set(recipe.names()) - wanted
+    return sorted((there | wanted) - by_name) if there else []
 
 
 class _Job:
