@@ -11,7 +11,7 @@
 /* Behind 32 general registers, Status, LO, HI, BadVAddr: gdb/features/mips-cpu.xml, mips-cp0.xml. */
 #define CAUSE (36 * 8)
 #define DC 8 /* bit 27, in the lower half of the register's highest byte */
-#define STEPS 64
+#define STEPS 64 /* at the most, until one jumps */
 #define IP7 8 /* bit 15, in the higher half of its second byte */
 /* Whatever comes stops a machine that runs, unless it acknowledges: the last answer before is acknowledged with it. */
 #define INTERRUPT "+\x03"
